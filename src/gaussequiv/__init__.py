@@ -1,0 +1,81 @@
+"""Exact learning curves of deep random networks through their Gaussian equivalents, and simulations of the real thing.
+
+Importing this package is light: names load on first use, no JAX, no global flag.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "Activation": "ingredients.activations",
+    "DeepNetwork": "ingredients.networks",
+    "GaussianInputs": "ingredients.inputs",
+    "DataInputs": "ingredients.inputs",
+    "PowerLaw": "ingredients.spectra",
+    "TwoLevel": "ingredients.spectra",
+    "MarchenkoPastur": "ingredients.spectra",
+    "GaussianEquivalent": "equivalence.gaussian_equivalent",
+    "BayesOptimal": "learners.bayes_optimal",
+    "Ridge": "learners.ridge",
+    "Problem": "problems.supervised",
+    "solve": "run.solve",
+    "samples_for": "run.solve",
+    "simulate": "run.simulate",
+    "compare": "run.compare",
+    "sweep": "run.sweep",
+    "rerun": "run.sweep",
+    "fit_finite_size": "run.finite_size",
+    "save": "results",
+    "load": "results",
+    "ArgumentError": "errors",
+    "UnreachableError": "errors",
+    "ConvergenceWarning": "errors",
+    "AccuracyWarning": "errors",
+    "Interrupted": "run.simulate",
+}
+_MODULES = ("plot",)
+__all__ = ["__version__", *_NAMES, *_MODULES]
+
+if TYPE_CHECKING:
+    from gaussequiv import plot as plot
+    from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent as GaussianEquivalent
+    from gaussequiv.errors import AccuracyWarning as AccuracyWarning
+    from gaussequiv.errors import ArgumentError as ArgumentError
+    from gaussequiv.errors import ConvergenceWarning as ConvergenceWarning
+    from gaussequiv.errors import UnreachableError as UnreachableError
+    from gaussequiv.ingredients.activations import Activation as Activation
+    from gaussequiv.ingredients.inputs import DataInputs as DataInputs
+    from gaussequiv.ingredients.inputs import GaussianInputs as GaussianInputs
+    from gaussequiv.ingredients.networks import DeepNetwork as DeepNetwork
+    from gaussequiv.ingredients.spectra import MarchenkoPastur as MarchenkoPastur
+    from gaussequiv.ingredients.spectra import PowerLaw as PowerLaw
+    from gaussequiv.ingredients.spectra import TwoLevel as TwoLevel
+    from gaussequiv.learners.bayes_optimal import BayesOptimal as BayesOptimal
+    from gaussequiv.learners.ridge import Ridge as Ridge
+    from gaussequiv.problems.supervised import Problem as Problem
+    from gaussequiv.results import load as load
+    from gaussequiv.results import save as save
+    from gaussequiv.run.compare import compare as compare
+    from gaussequiv.run.finite_size import fit_finite_size as fit_finite_size
+    from gaussequiv.run.simulate import Interrupted as Interrupted
+    from gaussequiv.run.simulate import simulate as simulate
+    from gaussequiv.run.solve import samples_for as samples_for
+    from gaussequiv.run.solve import solve as solve
+    from gaussequiv.run.sweep import rerun as rerun
+    from gaussequiv.run.sweep import sweep as sweep
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(import_module(f"gaussequiv.{_NAMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"gaussequiv.{name}")
+    raise AttributeError(f"module 'gaussequiv' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Finite-size iterations, each as init / step / observe."""

@@ -1,0 +1,52 @@
+"""The printable card of a Gaussian equivalent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gaussequiv.equivalence.validity import spectrum_summary
+
+if TYPE_CHECKING:
+    from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+
+
+def render(equivalent: GaussianEquivalent) -> str:
+    """Per layer: sigma, K0, kappa0, kappa1, kappa_star^2, the signal left and the noise added; then the whole."""
+    e = equivalent
+    lines = ["Gaussian equivalent", f"  inputs            {spectrum_summary(e.eigenvalues, e.weights)}"]
+    if e.layers:
+        head = ("layer", "sigma", "K0", "kappa0", "kappa1", "kappa*^2", "signal left", "noise added")
+        lines.append("  " + f"{head[0]:<18}" + "".join(f"{h:>13}" for h in head[1:]))
+        total = e.noise - e.channel.noise - e.unexplained
+        for number, (layer, added) in enumerate(zip(e.layers, e.effective_noise, strict=True), start=1):
+            row = (layer.sigma, layer.shared, layer.kappa0, layer.kappa1, layer.kappa_star2, layer.signal, added)
+            lines.append("  " + f"{number} {layer.activation[:15]:<16}" + "".join(f"{_zero(v):>13.6g}" for v in row))
+        lines.append("  signal left: squared slope after the layer; noise added: variance at the network's output")
+        lines.append(f"  noise of the layers, in all    {total:.10g}")
+    lines += [
+        f"  signal variance   {e.signal_variance:.10g}",
+        f"  label noise       {e.channel.noise:.10g}",
+        f"  offset variance   {e.offset_variance:.10g}" + (f"  (given offset {e.offset:g})" if e.offset is not None else ""),
+        f"  lambda* = tau/s   {e.lam_optimal:.10g}" + _lam_note(e),
+        f"  irreducible error {e.floor:.10g}  ({_floor_words(e)})",
+    ]
+    if e.validity is not None:
+        lines.append(f"  validity          {e.validity.status}: {e.validity.reason}")
+        lines += [f"      {'yes' if holds else 'no '}  {text}" for text, holds in e.validity.hypotheses]
+    return "\n".join(lines)
+
+
+def _zero(value: float) -> float:
+    return 0.0 if abs(value) < 1e-13 else value
+
+
+def _lam_note(e: GaussianEquivalent) -> str:
+    if e.slope2 == 0:
+        return "  (no linear part: the best predictor is the constant)"
+    return "" if e.channel.task == "regression" else "  (square loss on the field; labels have their own optimum)"
+
+
+def _floor_words(e: GaussianEquivalent) -> str:
+    if e.channel.task == "regression":
+        return "mean squared error for n/d -> infinity, at n ~ d"
+    return "misclassification for n/d -> infinity, at n ~ d"

@@ -1,0 +1,1 @@
+"""Small frozen pieces a problem is made of: activations, spectra, inputs, networks, channels."""

@@ -1,0 +1,254 @@
+"""Activation functions and their Gaussian moments ("dual" functions), by closed form or refined quadrature."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from gaussequiv._jax import elementwise
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer
+from gaussequiv.numerics.gaussian import conditional_moments, pair_moments
+
+
+class Dual(NamedTuple):
+    """Moments of phi at a Gaussian pair (u, v) of equal variance: E phi(u)phi(v), E phi'(u)phi'(v), E phi(u)^2."""
+
+    product: float
+    slope: float
+    second: float
+
+
+class Coefficients(NamedTuple):
+    """One-layer coefficients at variance sigma: E phi, E phi', sqrt(E phi^2 - kappa0^2 - sigma kappa1^2)."""
+
+    kappa0: float
+    kappa1: float
+    kappa_star: float
+
+
+@dataclass(frozen=True)
+class Activation:
+    r"""An elementwise nonlinearity and the Gaussian moments that the depth recursion needs.
+
+    Parameters
+    ----------
+    function : callable
+        Elementwise: a function of a float64 array (NumPy or JAX), or a JAX function of a scalar.
+    name : str
+        Shown in cards and saved files. A user's function is saved as ``module:name``.
+    kinks : tuple of float
+        Points where the function or its derivative jumps. The quadrature splits there. An undeclared kink is
+        found out by the error estimate, which then raises an `AccuracyWarning`.
+    smooth : bool
+        Whether it is C^2 with bounded first and second derivatives, a hypothesis of the theorem
+        (Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cube = Activation(lambda x: x**3 / 3, name="cube")
+    >>> round(cube.coefficients(1.0).kappa1, 12)
+    1.0
+    """
+
+    function: Callable[[Any], Any]
+    name: str = "custom"
+    kinks: tuple[float, ...] = ()
+    smooth: bool = False
+    parity: str = field(init=False, default="none")
+    _call: Callable[[FloatArray], FloatArray] = field(init=False, repr=False, compare=False, default=np.asarray)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kinks", tuple(float(k) for k in self.kinks))
+        object.__setattr__(self, "_call", elementwise(self.function, self.name))
+        x = np.linspace(0.0, 9.0, 181)
+        right, left = self._call(x), self._call(-x)
+        scale = 1e-14 * max(float(np.max(np.abs(right))), float(np.max(np.abs(left))), 1e-300)
+        odd = bool(np.all(np.abs(right[1:] + left[1:]) <= scale))
+        even = bool(np.all(np.abs(right - left) <= scale))
+        object.__setattr__(self, "parity", "odd" if odd else "even" if even else "none")
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Apply the function elementwise to a float64 array."""
+        return self._call(x)
+
+    def dual(self, variance: float, covariance: float) -> Dual:
+        r"""E phi(u)phi(v), E phi'(u)phi'(v) and E phi(u)^2 for (u, v) ~ N(0, [[variance, covariance], [covariance, variance]]).
+
+        The derivative never appears: E phi'(u)phi'(v) = E_b (E_z z phi(sqrt(K0) b + sqrt(sigma-K0) z))^2 / (sigma-K0) by Stein.
+        """
+        gap = variance - covariance
+        if gap <= 1e-14 * variance:  # u = v: a constant layer below leaves nothing but the bias
+            _, _, square = conditional_moments(self._call, np.zeros(1), np.sqrt(variance), self.kinks, 2049)
+            return Dual(float(square[0]), 0.0, float(square[0])) if variance > 0 else self._at_zero()
+        moments = pair_moments(self._call, variance, covariance, kinks=self.kinks)
+        if moments.error > 1e-9 * max(1.0, moments.second):
+            warnings.warn(
+                f"The moments of activation {self.name!r} at variance {variance:.6g} have an estimated error of {moments.error:.1e}; "
+                "declare its kinks or jumps: Activation(function, kinks=(...)).",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+        product, slope = moments.product, moments.slope
+        if covariance == 0 and self.parity == "odd":
+            product = 0.0
+        if covariance == 0 and self.parity == "even":
+            slope = 0.0
+        return Dual(product, slope, moments.second)
+
+    def _at_zero(self) -> Dual:
+        value = float(self._call(np.zeros(1))[0]) ** 2
+        return Dual(value, 0.0, value)
+
+    def coefficients(self, variance: float) -> Coefficients:
+        r"""kappa0 = E phi(u), kappa1 = E phi'(u) = E[u phi(u)]/sigma, kappa_star, for u ~ N(0, sigma = `variance`)."""
+        if variance <= 0:
+            return Coefficients(float(self._call(np.zeros(1))[0]), 0.0, 0.0)
+        moments = pair_moments(self._call, variance, 0.0, kinks=self.kinks)
+        dual = self.dual(variance, 0.0)
+        sign = self._slope_sign(variance)
+        kappa1 = sign * np.sqrt(dual.slope)
+        rest = dual.second - dual.product - variance * dual.slope
+        return Coefficients(0.0 if self.parity == "odd" else moments.mean, float(kappa1), float(np.sqrt(max(rest, 0.0))))
+
+    def _slope_sign(self, variance: float) -> float:
+        _, slope, _ = conditional_moments(self._call, np.zeros(1), np.sqrt(variance), self.kinks, 2049)
+        return float(np.sign(slope[0]))
+
+
+class _PiecewiseLinear(Activation):
+    """phi(x) = p x + q |x|, whose moments are arc-cosine kernels (Cho and Saul 2009)."""
+
+    def __init__(self, p: float, q: float, name: str) -> None:
+        object.__setattr__(self, "_p", p)
+        object.__setattr__(self, "_q", q)
+        super().__init__(lambda x: p * x + q * np.abs(x), name=name, kinks=(0.0,) if q else (), smooth=q == 0)
+
+    def dual(self, variance: float, covariance: float) -> Dual:
+        p2, q2 = self._p**2, self._q**2  # type: ignore[attr-defined]
+        if variance == 0:
+            return Dual(0.0, p2 if q2 == 0 else p2 + q2, 0.0)
+        c = min(covariance / variance, 1.0)
+        angle = np.arcsin(c)
+        absolute = (2 / np.pi) * variance * (np.sqrt((1 - c) * (1 + c)) + c * angle)
+        return Dual(float(p2 * covariance + q2 * absolute), float(p2 + q2 * (2 / np.pi) * angle), float((p2 + q2) * variance))
+
+
+class _Erf(Activation):
+    """erf(x), with the arcsine moments of Williams (1997)."""
+
+    def __init__(self) -> None:
+        super().__init__(special.erf, name="erf", smooth=True)
+
+    def dual(self, variance: float, covariance: float) -> Dual:
+        one = 1 + 2 * variance
+        gap = 2 * (variance - covariance)
+        slope = (4 / np.pi) / np.sqrt((1 + gap) * (one + 2 * covariance))
+        product = (2 / np.pi) * np.arcsin(2 * covariance / one)
+        return Dual(float(product), float(slope), float((2 / np.pi) * np.arcsin(2 * variance / one)))
+
+
+class _Sign(Activation):
+    """sign(x), with the arcsine moments."""
+
+    def __init__(self) -> None:
+        super().__init__(np.sign, name="sign", kinks=(0.0,))
+
+    def dual(self, variance: float, covariance: float) -> Dual:
+        gap = variance - covariance
+        if gap <= 1e-14 * variance:
+            return Dual(1.0, 0.0, 1.0)
+        slope = (2 / np.pi) / np.sqrt(gap * (variance + covariance))
+        return Dual(float((2 / np.pi) * np.arcsin(covariance / variance)), float(slope), 1.0)
+
+
+class _Sine(Activation):
+    """sin(x): E sin u sin v = exp(-sigma) sinh(K0)."""
+
+    def __init__(self) -> None:
+        super().__init__(np.sin, name="sine", smooth=True)
+
+    def dual(self, variance: float, covariance: float) -> Dual:
+        near, far = np.exp(-(variance - covariance)), np.exp(-(variance + covariance))
+        product = -0.5 * near * np.expm1(-2 * covariance)
+        return Dual(float(product), float(0.5 * (near + far)), float(-0.5 * np.expm1(-2 * variance)))
+
+
+def _softplus_free_swish(x: FloatArray) -> FloatArray:
+    return x * special.expit(x)
+
+
+_BUILDERS: dict[str, Callable[[], Activation]] = {
+    "linear": lambda: _PiecewiseLinear(1.0, 0.0, "linear"),
+    "erf": _Erf,
+    "tanh": lambda: Activation(np.tanh, name="tanh", smooth=True),
+    "relu": lambda: _PiecewiseLinear(0.5, 0.5, "relu"),
+    "leaky_relu": lambda: leaky_relu(0.01),
+    "abs": lambda: _PiecewiseLinear(0.0, 1.0, "abs"),
+    "gelu": lambda: Activation(lambda x: x * special.ndtr(x), name="gelu"),
+    "swish": lambda: Activation(_softplus_free_swish, name="swish"),
+    "sigmoid": lambda: Activation(special.expit, name="sigmoid"),
+    "softplus": lambda: Activation(lambda x: np.logaddexp(0.0, x), name="softplus"),
+    "sign": _Sign,
+    "sine": _Sine,
+}
+_CACHE: dict[str, Activation] = {}
+
+
+def names() -> tuple[str, ...]:
+    """Names that `get` knows, with the two parametric forms ``hermite:K`` and ``leaky_relu:SLOPE``."""
+    return (*_BUILDERS, "hermite:K", "leaky_relu:SLOPE")
+
+
+def leaky_relu(slope: float) -> Activation:
+    """max(x, slope x) for 0 <= slope <= 1, in closed form."""
+    label = "leaky_relu" if slope == 0.01 else f"leaky_relu:{slope:g}"
+    return _PiecewiseLinear(0.5 * (1 + slope), 0.5 * (1 - slope), label)
+
+
+def hermite(degree: int) -> Activation:
+    """The normalised probabilists' Hermite polynomial He_k(x)/sqrt(k!), of unit variance under a standard normal input."""
+    k = integer("degree", degree, minimum=0)
+    polynomial = np.polynomial.hermite_e.HermiteE.basis(k) / np.sqrt(special.factorial(k))
+    return Activation(polynomial, name=f"hermite:{k}", smooth=k <= 1)
+
+
+def get(activation: Any) -> Activation:
+    """Turn a name, a function or an `Activation` into an `Activation`.
+
+    Examples
+    --------
+    >>> get("relu").dual(1.0, 0.0).slope
+    0.25
+    """
+    if isinstance(activation, Activation):
+        return activation
+    if callable(activation):
+        module, name = getattr(activation, "__module__", "?"), getattr(activation, "__qualname__", repr(activation))
+        return Activation(activation, name=f"{module}:{name}")
+    if not isinstance(activation, str):
+        raise fail("activations", "names, functions or Activation objects", activation)
+    key = activation.strip().lower().replace("-", "_")
+    if key not in _CACHE:
+        _CACHE[key] = _parse(activation, key)
+    return _CACHE[key]
+
+
+def _parse(activation: str, key: str) -> Activation:
+    if key in _BUILDERS:
+        return _BUILDERS[key]()
+    head, _, tail = key.partition(":")
+    if tail and head in ("hermite", "leaky_relu"):
+        try:
+            return hermite(int(tail)) if head == "hermite" else leaky_relu(float(tail))
+        except ValueError:
+            pass
+    raise ArgumentError(
+        f"Argument `activations` must name known activations, but got {activation!r}.{did_you_mean(key, tuple(_BUILDERS))} "
+        f"Known: {', '.join(names())}."
+    )

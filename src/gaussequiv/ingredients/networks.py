@@ -1,0 +1,139 @@
+"""Deep random networks: the target of learning, described once, sampled for simulation, reduced for theory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray, choice, fail, integer, number, per_layer
+from gaussequiv.ingredients import activations as acts
+from gaussequiv.ingredients.channels import Channel, GaussianNoise, Sign
+
+
+@dataclass(frozen=True, eq=False)
+class DeepNetwork:
+    r"""A random network h_l = phi_l(W_l h_{l-1}/sqrt(k_{l-1}) + b_l), S = a.h_L/sqrt(k_L) + b_out, and its labels.
+
+    Parameters
+    ----------
+    activations : name, function, Activation, or a sequence of them
+        One for each hidden layer, lowest first. A single one is repeated `depth` times. An empty sequence is the linear
+        target, depth 0.
+    depth : int, optional
+        Number of hidden layers when `activations` is a single one (default 1).
+    weight_variance, bias_variance : float or sequence of float
+        Variance of the entries of W_l and of b_l, hidden layers only. tanh with weight variance 4 is tanh(2x).
+    readout_variance, readout_bias_variance : float
+        Variance of the entries of the readout a and of its bias.
+    task : {"regression", "classification"}
+        y = S + sqrt(noise) z, or y = sign(S + sqrt(noise) z) with all the noise inside the sign.
+    noise : float
+        Variance of the label noise.
+    widths : sequence of int, optional
+        Widths of the hidden layers, used by the simulation only: they do not enter the limit.
+    width_ratios : float or sequence of float
+        Widths over the input dimension, where `widths` is not given.
+    offset : float, optional
+        The constant part b0 of the target. By default it is what the network's law makes it, N(0, offset_variance), and
+        classification curves average over that law; a number conditions on it in theory and in simulation.
+
+    Validity: odd C^2 activations with bounded derivatives, Gaussian weights and inputs, noise > 0: theorem (Camilli, Tieplova,
+    Bergamin, Barbier 2025, Theorem 1 and Corollary 3). Anything else: replica result or extension verified numerically.
+
+    Examples
+    --------
+    >>> DeepNetwork("tanh", depth=2, weight_variance=4).depth
+    2
+    """
+
+    activations: Any = ("tanh",)
+    depth: int | None = None
+    weight_variance: Any = 1.0
+    bias_variance: Any = 0.0
+    readout_variance: float = 1.0
+    readout_bias_variance: float = 0.0
+    task: str = "regression"
+    noise: float = 0.0
+    widths: Sequence[int] | None = None
+    width_ratios: Any = 1.4
+    offset: float | None = None
+    layers: tuple[acts.Activation, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        single = isinstance(self.activations, str) or not isinstance(self.activations, Sequence)
+        if single:
+            depth = integer("depth", 1 if self.depth is None else self.depth, minimum=0)
+            layers = (acts.get(self.activations),) * depth
+        else:
+            layers = tuple(acts.get(a) for a in self.activations)
+            if len(layers) == 1 and self.depth is not None:
+                layers = layers * integer("depth", self.depth, minimum=0)
+            depth = len(layers)
+            if self.depth not in (None, depth):
+                raise fail("depth", f"{depth}, the number of activations", self.depth)
+
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("layers", layers)
+        put("activations", tuple(a.name for a in layers))
+        put("depth", depth)
+        put("weight_variance", per_layer("weight_variance", self.weight_variance, depth, positive=True))
+        put("bias_variance", per_layer("bias_variance", self.bias_variance, depth))
+        put("readout_variance", number("readout_variance", self.readout_variance, positive=True))
+        put("readout_bias_variance", number("readout_bias_variance", self.readout_bias_variance, nonnegative=True))
+        choice("task", self.task, ("regression", "classification"))
+        put("noise", number("noise", self.noise, nonnegative=True, meaning="It is the variance of the label noise."))
+        put("width_ratios", per_layer("width_ratios", self.width_ratios, depth, positive=True))
+        if self.widths is not None:
+            widths = (self.widths,) * depth if np.ndim(self.widths) == 0 else tuple(self.widths)
+            if len(widths) != depth:
+                raise fail("widths", f"a sequence of {depth} integers, one for each hidden layer", self.widths)
+            put("widths", tuple(integer(f"widths[{i}]", k, minimum=1) for i, k in enumerate(widths)))
+        if self.offset is not None:
+            put("offset", number("offset", self.offset, meaning="It is the constant part of the target."))
+
+    @property
+    def channel(self) -> Channel:
+        """P(y given local field), with the label noise."""
+        return GaussianNoise(self.noise) if self.task == "regression" else Sign(self.noise)
+
+    def widths_at(self, d: int) -> tuple[int, ...]:
+        """Widths of the hidden layers in a simulation with d inputs."""
+        if self.widths is not None:
+            return tuple(self.widths)
+        return tuple(max(1, round(r * d)) for r in self.width_ratios)
+
+    def sample(self, rng: np.random.Generator, d: int, *, normalise: bool = False) -> SampledNetwork:
+        """Draw all weights. `normalise` rescales the readout to its expected norm, which reduces the variance over teachers."""
+        sizes = (d, *self.widths_at(d))
+        weights, biases = [], []
+        for layer, (fan_in, width) in enumerate(pairwise(sizes)):
+            scale = np.sqrt(self.weight_variance[layer] / fan_in)
+            weights.append(scale * rng.standard_normal((fan_in, width)))
+            biases.append(np.sqrt(self.bias_variance[layer]) * rng.standard_normal(width))
+        readout = np.sqrt(self.readout_variance / sizes[-1]) * rng.standard_normal(sizes[-1])
+        if normalise:
+            readout *= np.sqrt(self.readout_variance) / np.linalg.norm(readout)
+        bias = float(np.sqrt(self.readout_bias_variance) * rng.standard_normal())
+        return SampledNetwork(self.layers, tuple(weights), tuple(biases), readout, bias)
+
+
+@dataclass(frozen=True)
+class SampledNetwork:
+    """One network with its weights: call it on rows of inputs to get the local field S."""
+
+    layers: tuple[acts.Activation, ...]
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+    readout: FloatArray
+    bias: float
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        for activation, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            x = activation(x @ weight + bias)
+        return x @ self.readout + self.bias

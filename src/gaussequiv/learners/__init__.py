@@ -1,0 +1,1 @@
+"""Learners: each gives its exact curve on an equivalent and fits a finite sample."""

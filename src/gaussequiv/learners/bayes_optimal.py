@@ -1,0 +1,170 @@
+"""The Bayes-optimal learner of a deep target at n ~ d: the best error that any algorithm can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import elementwise
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray
+from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
+from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.sample import LinearPredictor, TrainingSample
+
+Observables = dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class BayesOptimal:
+    r"""Posterior-mean predictor that knows the law of the target, all of whose weights are learned.
+
+    Regression: e = tau + s mean[w/(1 + qhat w)], qhat = alpha s/e. With e = alpha kappa it is one scalar equation,
+    tau/kappa + mean[v/(v + kappa)] = alpha for the signal modes v = s w; closed form for isotropic inputs.
+
+    Classification, given the offset b0: V = tau + s (mean w - q), t = (b0 + sqrt(s q) x)/sqrt(V),
+
+        qhat = (alpha s/V) E_x[g(t)^2/(Phi(t) Phi(-t))],   q = mean[qhat w^2/(1 + qhat w)],
+        error = 2 T(b0/sqrt(rho), sqrt(V/(s q))),   rho = s mean(w) + tau,  T Owen's function,
+
+    averaged over the Gaussian law of b0 (each b0 with its own q) unless the target's offset is given.
+
+    Validity: n ~ d. Theorem for odd smooth activations, isotropic inputs and real labels (Camilli, Tieplova, Bergamin, Barbier 2025,
+    Theorem 4); replica result for sign labels and structured inputs (Cui, Krzakala, Zdeborova 2023, eq. 12 to 15); extension
+    verified numerically for offsets.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> target = ge.DeepNetwork("tanh", depth=2, weight_variance=4)
+    >>> curve = ge.solve(ge.Problem(target=target, learner=BayesOptimal()), alpha=2.0)
+    >>> f"{float(curve.test_error[0]):.8f}"
+    '0.24752256'
+    """
+
+    name = "bayes"
+
+    @property
+    def label(self) -> str:
+        """How results name this learner."""
+        return "bayes"
+
+    def to_dict(self) -> dict[str, object]:
+        """The description that saved results carry."""
+        return {"name": self.name}
+
+    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
+        """Exact observables at every alpha, each an array of alpha's length."""
+        if equivalent.channel.task == "regression":
+            return self._regression(equivalent, alpha)
+        return self._classification(equivalent, alpha)
+
+    def _regression(self, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
+        v, weights, tau = e.signal_modes, e.weights, e.noise
+        signal = float(weights @ v)
+        solution = solve_effective_ridge(alpha, np.full_like(alpha, tau), v, weights)
+        kappa = solution.kappa
+        shrink = v / (v + np.maximum(kappa, 1e-300)[:, None])  # kappa = 0 where nothing is left to learn
+        excess = kappa * spectral_mean(weights, shrink)
+        q = spectral_mean(weights, v * shrink)
+        test = tau + excess
+        with np.errstate(divide="ignore", invalid="ignore"):
+            qhat = np.where(kappa > 0, e.slope2 / kappa, np.inf)
+            train = np.where(test > 0, tau * (tau / test), 0.0)
+        return {
+            "test_error": test,
+            "clean_error": excess + e.model_noise,
+            "train_error": train,
+            "floor": np.full_like(alpha, tau),
+            "excess_over_floor": excess,
+            "overlap": q / signal if signal > 0 else np.zeros_like(alpha),
+            "qhat": qhat if signal > 0 else np.zeros_like(alpha),
+            "q": q,
+            "status": np.full(alpha.shape, float(Status.converged)),
+            "steps": solution.steps,
+            "residual": solution.residual,
+        }
+
+    def _classification(self, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
+        b0, mass = e.offset_nodes()
+        tau, signal = e.noise, float(e.weights @ e.signal_modes)
+        clean_tau = e.model_noise
+        point = _solve_sign(e, alpha[:, None], b0[None, :])
+        left, q, status = point["left"], point["q"], point["status"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.sqrt((tau + left) / q)
+            clean = aligned_disagreement(b0 / np.sqrt(signal + clean_tau), np.sqrt((clean_tau + left) / q))
+            floor_ratio = np.sqrt(np.float64(tau) / signal) if signal > 0 else np.inf
+            difference = left * (signal + tau) / (q * signal) if signal > 0 else np.zeros_like(q)
+        scaled = b0 / np.sqrt(signal + tau)
+        error = aligned_disagreement(scaled, ratio)
+        excess = aligned_excess(scaled, ratio, np.full_like(ratio, floor_ratio), difference) if signal > 0 else 0 * q
+        overlap = (q @ mass) / signal if signal > 0 else np.zeros_like(alpha)
+        return {
+            "test_error": error @ mass,
+            "clean_error": clean @ mass,
+            "floor": np.full_like(alpha, e.floor),
+            "excess_over_floor": excess @ mass,
+            "overlap": overlap,
+            "qhat": e.slope2 * (point["rate"] @ mass),
+            "q": q @ mass,
+            "status": status.max(axis=1),
+            "steps": point["steps"].max(axis=1),
+            "residual": point["residual"].max(axis=1),
+        }
+
+    def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
+        """Regression: the equivalent's posterior mean. Classification: message passing on the sample."""
+        intercept = equivalent.has_offset
+        if equivalent.channel.task == "regression":
+            return sample.ridge(equivalent.lam_optimal, intercept)
+        from gaussequiv.algorithms.amp import fit_amp
+
+        return fit_amp(sample, equivalent, intercept)
+
+
+def _solve_sign(e: GaussianEquivalent, alpha: FloatArray, b0: FloatArray) -> Observables:
+    """Solve for log Q, Q = qhat/s, on the grid alpha x b0, by bracketing (the map is monotone, its fixed point unique)."""
+    v, weights, tau = e.signal_modes, e.weights, e.model_noise
+    signal = float(weights @ v)
+    shape = np.broadcast_shapes(alpha.shape, b0.shape)
+    alpha, b0 = np.broadcast_to(alpha, shape).ravel(), np.broadcast_to(b0, shape).ravel()
+    zeros = np.zeros(shape)
+    if signal == 0:
+        return {"left": zeros, "q": zeros, "rate": zeros, "status": zeros, "steps": zeros, "residual": zeros}
+
+    def parts(rate: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if v.size == 1:
+            left = v[0] / (1 + rate * v[0])
+            return left, rate * v[0] * left
+        posterior = v / (1 + rate[..., None] * v)
+        return spectral_mean(weights, posterior), rate * spectral_mean(weights, v * posterior)
+
+    def gap(y: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+        left, q = parts(np.exp(y))
+        return np.log(np.maximum(a * e.channel.fisher(q, left + tau, b), 1e-300)) - y
+
+    first = np.maximum(alpha * e.channel.fisher(np.zeros_like(alpha), np.full_like(alpha, signal + tau), b0), 1e-290)
+    low = np.log(first) - 1e-6
+    high = np.log(2 * alpha / np.pi / (signal + tau + e.channel.noise)) + 1.0
+    high = np.maximum(high, low + 1.0)
+    for _ in range(60):
+        above = gap(high, alpha, b0) > 0
+        if not above.any():
+            break
+        high = np.where(above, high + 3.0, high)
+    found = elementwise.find_root(
+        gap, (low, high), args=(alpha, b0), tolerances={"xatol": 1e-15, "xrtol": 2e-16, "fatol": 0.0, "frtol": 0.0}, maxiter=200
+    )
+    rate = np.exp(found.x)
+    left, q = parts(rate)
+    residual = np.abs(np.expm1(gap(found.x, alpha, b0)))
+    ok = found.success & (residual < 1e-8)
+    status = np.where(ok, Status.converged, np.where(np.isfinite(found.x), Status.max_steps, Status.nonfinite)).astype(float)
+    result = {"left": left, "q": q, "rate": rate, "status": status, "steps": np.asarray(found.nfev, float), "residual": residual}
+    return {key: value.reshape(shape) for key, value in result.items()}

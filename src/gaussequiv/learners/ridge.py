@@ -1,0 +1,198 @@
+"""Ridge regression on raw inputs: exact test and train error, any spectrum, any penalty including none and the optimal one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail, number
+from gaussequiv.learners.labels import LinearLabels, linearise
+from gaussequiv.learners.optimal_lam import optimal_lam
+from gaussequiv.numerics.effective_ridge import EffectiveRidge, solve_effective_ridge, spectral_mean
+from gaussequiv.numerics.orthant import bivariate_cdf, sign_disagreement
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.sample import LinearPredictor, TrainingSample
+
+Observables = dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Ridge:
+    r"""min_w sum_mu (y_mu - c - w.x_mu/sqrt(d))^2/2 + (lam/2) |w|^2, in regression or on +-1 labels.
+
+    With kappa the root of lam/kappa + mean[w/(w+kappa)] = alpha, df2 = mean[w^2/(w+kappa)^2] and signal modes v:
+
+        bias = kappa^2 mean[v/(w+kappa)^2],   excess = (alpha bias + tau df2)/(alpha - df2),   test_error = tau + excess,
+        train_error = test_error (lam/(alpha kappa))^2     (mean squared residual),   V = alpha kappa/lam - 1,
+
+    and alpha - df2 = lam/kappa + kappa mean[w/(w+kappa)^2] exactly, so nothing cancels at the interpolation peak.
+
+    Parameters
+    ----------
+    lam : float >= 0, infinity, or "optimal"
+        Penalty of the student field w.x/sqrt(d): scikit-learn's ``Ridge(alpha=lam)`` on X/sqrt(d), or alpha = d lam on raw X.
+        0 is the minimum-norm solution. "optimal" minimises the test error by solving for its stationary point: tau/s in
+        regression on raw inputs, (1-c)/c on sign labels of isotropic inputs with c = (2/pi) s/rho.
+    intercept : bool or None
+        Whether an unpenalised constant is fitted. None: when the target has a constant part.
+
+    Observables: test_error, clean_error, train_error, floor, excess_over_floor, lam, degrees_of_freedom (mean[w/(w+kappa)], per
+    input dimension), m, q, V; in regression also bias and variance, whose sum is the excess.
+
+    Validity: exact for Gaussian data of any spectrum (Cui, Krzakala, Zdeborova 2023, eq. 19-20; Loureiro et al. 2021); for deep
+    targets through the equivalent.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> target = ge.DeepNetwork("tanh", depth=2, weight_variance=4)
+    >>> curve = ge.solve(ge.Problem(target=target, learner=Ridge("optimal")), alpha=2.0)
+    >>> f"{float(curve.lam[0]):.7f}"
+    '0.3727894'
+    """
+
+    lam: Any = "optimal"
+    intercept: bool | None = None
+
+    name = "ridge"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.lam, str):
+            if self.lam != "optimal":
+                raise fail("lam", "a non-negative number or 'optimal'", self.lam, "lam is the ridge penalty.")
+        else:
+            meaning = "lam is the ridge penalty."
+            object.__setattr__(self, "lam", number("lam", self.lam, nonnegative=True, allow_infinite=True, meaning=meaning))
+        if self.intercept not in (None, True, False):
+            raise fail("intercept", "True, False or None", self.intercept)
+
+    @property
+    def label(self) -> str:
+        """How results name this learner."""
+        text = self.lam if isinstance(self.lam, str) else f"{self.lam:g}"
+        return f"ridge(lam={text})" + ("" if self.intercept is None else f", intercept={self.intercept}")
+
+    def to_dict(self) -> dict[str, object]:
+        """The description that saved results carry."""
+        return {"name": self.name, "lam": self.lam, "intercept": self.intercept}
+
+    def fits_intercept(self, e: GaussianEquivalent) -> bool:
+        """Whether this student fits a constant on this target."""
+        return e.has_offset if self.intercept is None else self.intercept
+
+    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
+        """Exact observables at every alpha, each an array of alpha's length."""
+        e = equivalent
+        labels = linearise(e, self.fits_intercept(e))
+        lam = optimal_lam(e, labels, alpha) if self.lam == "optimal" else np.full_like(alpha, self.lam)
+        solution = solve_effective_ridge(alpha, lam, e.eigenvalues, e.weights)
+        moments = student_moments(e, labels, alpha, solution)
+        if e.channel.task == "regression":
+            result = self._regression(e, labels, alpha, solution, moments)
+        else:
+            result = self._classification(e, labels, alpha, lam, solution, moments)
+        infinite = ~np.isfinite(result["test_error"]) | (solution.slack + moments["gap"] <= 0)
+        status = np.where(infinite, float(Status.diverged), float(Status.converged))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result["V"] = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)
+        result |= {"lam": lam, "degrees_of_freedom": alpha - solution.slack, "status": status}
+        return result | {"steps": solution.steps, "residual": solution.residual}
+
+    def _regression(
+        self, e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, solution: EffectiveRidge, moments: Observables
+    ) -> Observables:
+        noise = float(labels.mass @ labels.noise)  # without an intercept the offset is noise; the error is linear in it
+        bias = moments["bias"] @ labels.mass
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = np.where(moments["df2"] > 0, (noise + bias) * moments["df2"] / (solution.slack + moments["gap"]), 0.0)
+        excess = bias + variance
+        test = noise + excess
+        with np.errstate(invalid="ignore"):
+            train = np.where(solution.slack > 0, test * (solution.slack / alpha) ** 2, 0.0)
+        return {
+            "test_error": test,
+            "clean_error": excess + (noise - e.noise) + e.model_noise,
+            "train_error": train,
+            "floor": np.full_like(alpha, noise),
+            "excess_over_floor": excess,
+            "bias": bias,
+            "variance": variance,
+            "m": moments["m"] @ labels.mass,
+            "q": moments["q"] @ labels.mass,
+        }
+
+    def _classification(
+        self,
+        e: GaussianEquivalent,
+        labels: LinearLabels,
+        alpha: FloatArray,
+        lam: FloatArray,
+        solution: EffectiveRidge,
+        moments: Observables,
+    ) -> Observables:
+        rho, clean_rho = e.signal_variance + float(np.sum(e.effective_noise)) + e.channel.noise, e.signal_variance
+        clean_rho += float(np.sum(e.effective_noise))
+        m, q, c = moments["m"], moments["q"], labels.intercept
+        with np.errstate(divide="ignore", invalid="ignore"):
+            root = np.sqrt(q)
+            cosine = np.where(q > 0, m / root, 0.0)
+            threshold = np.where(c == 0, 0.0, c / root)
+            V = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)[:, None]
+            r = cosine / np.sqrt(rho)
+            b = labels.offset / np.sqrt(rho)
+            wrong_up = bivariate_cdf(-(c + V) / root, b, -r)
+            wrong_down = bivariate_cdf((c - V) / root, -b, -r)
+        error = sign_disagreement(threshold, b, r)
+        clean = sign_disagreement(threshold, labels.offset / np.sqrt(clean_rho), cosine / np.sqrt(clean_rho))
+        linear = float(e.weights @ e.signal_modes)
+        # for alpha -> infinity at fixed lam the student is c + c1 S_linear
+        limit_root = labels.slope * np.sqrt(linear)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            limit_threshold = np.where(c == 0, 0.0, c / limit_root)
+        limit = sign_disagreement(limit_threshold, b, np.sqrt(linear / rho)) @ labels.mass
+        test = error @ labels.mass
+        return {
+            "test_error": test,
+            "clean_error": clean @ labels.mass,
+            "train_error": (wrong_up + wrong_down) @ labels.mass,
+            "floor": np.full_like(alpha, limit),
+            "excess_over_floor": test - limit,
+            "m": m @ labels.mass,
+            "q": q @ labels.mass,
+        }
+
+    def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
+        """Fit one training sample exactly; "optimal" takes the theory's penalty at the sample's alpha."""
+        lam = self.lam
+        if lam == "optimal":
+            labels = linearise(equivalent, self.fits_intercept(equivalent))
+            lam = float(optimal_lam(equivalent, labels, np.array([sample.alpha]))[0])
+        return sample.ridge(lam, self.fits_intercept(equivalent))
+
+
+def student_moments(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, solution: EffectiveRidge) -> Observables:
+    """Per (alpha, offset): bias, m = Cov(student, target field), q = Var(student); per alpha: df2 and gap = kappa mean[w/(w+kappa)^2].
+
+    The label's linear part has modes slope^2 v; its covariance with the target's field is slope times v.
+    """
+    w, weights, v = e.eigenvalues, e.weights, e.signal_modes
+    kappa = solution.kappa[:, None]
+    finite = np.where(np.isinf(kappa), 1.0, np.maximum(kappa, 1e-300))
+    shrink = np.where(np.isinf(kappa), 0.0, np.where(w > 0, w / (w + finite), 0.0))
+    missing = np.where(np.isinf(kappa), 1.0, np.where((w > 0) | (kappa > 0), finite / (w + finite), 0.0))
+    missing = np.where(kappa == 0, 0.0, missing)
+    df2 = spectral_mean(weights, shrink**2)
+    gap = spectral_mean(weights, shrink * missing)
+    lost = spectral_mean(weights, v * missing**2)[:, None]  # per unit slope^2
+    kept = spectral_mean(weights, v * shrink)[:, None]
+    kept2 = spectral_mean(weights, v * shrink**2)[:, None]
+    bias = labels.slope**2 * lost
+    denominator = (solution.slack + gap)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.where(df2[:, None] > 0, (labels.noise + bias) * df2[:, None] / denominator, 0.0)
+    return {"bias": bias, "m": labels.slope * kept, "q": labels.slope**2 * kept2 + variance, "df2": df2, "gap": gap}

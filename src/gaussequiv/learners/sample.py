@@ -1,0 +1,96 @@
+"""A finite training sample and the linear predictors that are fitted on it; learners share its decompositions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.numerics.status import Status
+
+RANK_TOLERANCE = 1e-12  # eigenvalues of the Gram matrix below this fraction of the largest are zero (minimum-norm solution)
+
+
+@dataclass(frozen=True)
+class LinearPredictor:
+    """f(x) = x.coefficients + intercept."""
+
+    coefficients: FloatArray
+    intercept: float
+    lam: float = np.nan
+    status: Status = Status.converged
+    steps: int = 0
+    residual: float = 0.0
+
+
+@dataclass
+class TrainingSample:
+    """n rows of raw inputs with labels.
+
+    Parameters
+    ----------
+    x : array of shape (n, d)
+    y : array of shape (n,)
+    rotation, variances
+        `Inputs.whiten`: x @ rotation / sqrt(variances) has identity covariance (rotation None: the identity).
+    """
+
+    x: FloatArray
+    y: FloatArray
+    rotation: FloatArray | None = None
+    variances: FloatArray | None = None
+    _decompositions: dict[bool, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def alpha(self) -> float:
+        """n/d."""
+        return float(self.x.shape[0] / self.x.shape[1])
+
+    def ridge(self, lam: float, intercept: bool) -> LinearPredictor:
+        """Minimise |y - c - X b|^2 + lam d |b|^2 (student field w.x/sqrt(d), b = w/sqrt(d)).
+
+        One eigendecomposition of the smaller Gram matrix, divided by d, serves every lam. lam = 0 is the minimum-norm solution.
+        """
+        n, d = self.x.shape
+        if intercept not in self._decompositions:
+            self._decompositions[intercept] = self._decompose(intercept)
+        values, vectors, projected, mean, ybar = self._decompositions[intercept]
+        if np.isinf(lam):
+            return LinearPredictor(np.zeros(d), float(ybar), lam)
+        inverse = np.zeros_like(values)
+        usable = values + lam > RANK_TOLERANCE * values[-1]
+        inverse[usable] = 1 / (values[usable] + lam)
+        solved = vectors @ (inverse * projected)
+        coefficients = (self.x.T @ solved - mean * solved.sum()) / d if n <= d else solved / d
+        return LinearPredictor(coefficients, float(ybar - mean @ coefficients), lam)
+
+    def _decompose(self, intercept: bool) -> tuple[Any, ...]:
+        n, d = self.x.shape
+        mean = self.x.mean(axis=0) if intercept else np.zeros(d)
+        ybar = self.y.mean() if intercept else np.float64(0.0)
+        y = self.y - ybar
+        if n <= d:
+            x = self.x - mean if intercept else self.x
+            gram, right = x @ x.T / d, y
+        else:
+            gram = self.x.T @ self.x / d
+            right = self.x.T @ y - mean * y.sum()
+            if intercept:
+                gram -= np.outer(mean, mean) * (n / d)
+        values, vectors = linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+        return np.maximum(values, 0.0), vectors, vectors.T @ right, mean, ybar
+
+    def whitened(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(z, w, back): inputs with identity covariance, the variances of the kept directions, and b = back @ (z-coefficients)."""
+        w = np.ones(self.x.shape[1]) if self.variances is None else self.variances
+        if self.rotation is None:
+            if np.all(w == 1):
+                return self.x, w, np.ones(0)
+            keep = w > 0
+            return self.x[:, keep] / np.sqrt(w[keep]), w[keep], np.ones(0)
+        keep = w > 0
+        back = self.rotation[:, keep] / np.sqrt(w[keep])
+        return self.x @ back, w[keep], back

@@ -1,0 +1,1 @@
+"""Pure mathematics: Gaussian expectations, scalar roots, Gaussian orthants."""

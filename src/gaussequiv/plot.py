@@ -1,0 +1,190 @@
+"""Figures from results: theory as lines, simulation as markers with error bars, unconverged points hollow."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.errors import fail
+from gaussequiv.results import OBSERVABLES
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+
+_OWN_DIMS = ("alpha", "trial", "source")
+_MARKERS = "osD^vP"
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
+
+
+def _lines(result: xr.Dataset, name: str) -> list[tuple[dict[str, Any], str]]:
+    """One curve for every combination of the dimensions other than alpha, trial and source, with its label."""
+    dims = [str(dim) for dim in result[name].dims if dim not in _OWN_DIMS]
+    picks = []
+    for values in product(*(result[dim].values for dim in dims)):
+        parts = [
+            str(v) if dim == "learner" else f"{dim}={v:g}" if isinstance(v, (float, int, np.number)) else f"{v}"
+            for dim, v in zip(dims, values, strict=True)
+        ]
+        picks.append((dict(zip(dims, values, strict=True)), ", ".join(parts)))
+    return picks
+
+
+def _label(result: xr.Dataset, name: str) -> str:
+    words = OBSERVABLES.get(name, (name, "1"))[0]
+    if name.endswith("error"):
+        kind = "misclassification" if result.attrs.get("task") == "classification" else "mean squared"
+        return f"{words} ({kind})"
+    return words
+
+
+def curve(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test_error", labels: bool = True) -> Axes:
+    """Learning curves of a result of `solve`, `simulate`, `compare` or `sweep`.
+
+    Parameters
+    ----------
+    result : Dataset
+    ax : Axes, optional
+        Where to draw; by default a new figure that belongs to no window (``ax.figure.savefig("curve.png")``).
+    observable : str
+        A variable of the result.
+    labels : bool
+        Name the curves in a legend.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> axes = ge.plot.curve(ge.solve(ge.Problem(), alpha=[1.0, 2.0, 4.0]))
+    >>> axes.get_xlabel()
+    'samples per input dimension n/d'
+    """
+    if observable not in result:
+        raise fail("observable", f"one of {', '.join(sorted(map(str, result.data_vars)))}", observable)
+    ax = _axes(ax)
+    both = "source" in result.dims
+    simulated = both or result.attrs.get("source") == "simulation"
+    theory = both or not simulated
+    for i, (pick, label) in enumerate(_lines(result, observable)):
+        color = f"C{i % 10}"
+        part = result.sel(pick)
+        alpha = part["alpha"].values
+        ok = np.asarray(part["converged"].values)
+        if ok.ndim > 1:
+            ok = np.all(ok, axis=-1)
+        if theory:
+            values = (part.sel(source="theory") if both else part)[observable].values
+            ax.plot(alpha, np.where(ok, values, np.nan), color=color, label=label or None)
+            if not both:
+                ax.plot(alpha[~ok], values[~ok], "o", mfc="none", mec=color)
+        if simulated:
+            mean, stderr = _simulated(part, observable, both)
+            text = None if theory else label or None
+            style: dict[str, Any] = {"fmt": _MARKERS[i % len(_MARKERS)], "ms": 4.5, "capsize": 2, "color": color, "lw": 1}
+            ax.errorbar(alpha[ok], mean[ok], stderr[ok], label=text, **style)
+            ax.plot(alpha[~ok], mean[~ok], _MARKERS[i % len(_MARKERS)], ms=4.5, mfc="none", mec=color)
+    ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
+    ax.set_ylabel(_label(result, observable))
+    if labels and ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False)
+    return ax
+
+
+def _simulated(part: xr.Dataset, observable: str, both: bool) -> tuple[Any, Any]:
+    if both:
+        one = part.sel(source="simulation")
+        return one[observable].values, one[f"{observable}_stderr"].values
+    if f"{observable}_mean" not in part:
+        raise fail("observable", "one that the simulation averages over trials", observable)
+    return part[f"{observable}_mean"].values, part[f"{observable}_stderr"].values
+
+
+def layers(equivalent: GaussianEquivalent, ax: Axes | None = None) -> Axes:
+    """Signal and noise through depth: the variance of S split into linear signal, each layer's noise, offset and label noise.
+
+    Bar l is the network cut after layer l: what a linear student could learn from it, what each layer up to l turned into noise, and
+    the constant part, all in units of that layer's output variance.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> axes = ge.plot.layers(ge.Problem(target=ge.DeepNetwork("relu", depth=3)).equivalent())
+    >>> axes.get_xlabel()
+    'hidden layer'
+    """
+    if not equivalent.layers:
+        raise fail("equivalent", "one with hidden layers", "a linear target")
+    ax = _axes(ax)
+    shares = _shares(equivalent)
+    positions = np.arange(1, len(equivalent.layers) + 1)
+    bottom = np.zeros(len(positions))
+    depth = len(positions)
+    names = ["linear signal", *(f"noise of layer {i}" for i in range(1, depth + 1)), "offset"]
+    for k, name in enumerate(names):
+        if not np.any(shares[:, k] > 0):
+            continue
+        shade = "C0" if k == 0 else "0.55" if k == depth + 1 else (0.85, 0.25 + 0.6 * (k - 1) / max(depth, 2), 0.15)
+        shown = name if depth <= 6 or k in (0, 1, depth, depth + 1) else None
+        ax.bar(positions, shares[:, k], bottom=bottom, color=shade, edgecolor="white", lw=0.6, width=0.75, label=shown)
+        bottom += shares[:, k]
+    ax.set_xticks(positions if depth <= 12 else positions[:: depth // 8])
+    ax.set_xlabel("hidden layer")
+    ax.set_ylabel("share of the output variance after the layer")
+    ax.set_ylim(0, 1)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def _shares(equivalent: GaussianEquivalent) -> Any:
+    """Rows: the network cut after each layer. Columns: signal, noise of layers 1..depth, offset; each row sums to 1."""
+    depth = len(equivalent.layers)
+    mean = float(equivalent.weights @ equivalent.eigenvalues)
+    shares = np.zeros((depth, depth + 2))
+    noise = np.zeros(depth)
+    for i, layer in enumerate(equivalent.layers):
+        noise *= layer.gain
+        noise[i] = layer.created
+        shares[i, 0], shares[i, 1 : depth + 1] = layer.signal * mean / layer.second, noise / layer.second
+        shares[i, depth + 1] = max(1 - shares[i].sum(), 0.0)
+    return shares
+
+
+def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """z-scores of a comparison against alpha, with the band of 4 standard errors.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> both = ge.compare(ge.Problem(target=ge.DeepNetwork("erf")), alpha=[1.0, 2.0], d=20, trials=3)
+    >>> ge.plot.residuals(both).get_ylabel()
+    '(simulation - theory)/standard error'
+    """
+    if "z" not in result:
+        raise fail("result", "a result of compare", list(map(str, result.data_vars)))
+    ax = _axes(ax)
+    ax.axhspan(-4, 4, color="0.93", zorder=0)
+    ax.axhline(0, color="0.5", lw=0.8)
+    for i, (pick, label) in enumerate(_lines(result, "z")):
+        part = result.sel(pick)
+        ok = part["converged"].values
+        marker = _MARKERS[i % len(_MARKERS)]
+        ax.plot(part["alpha"].values[ok], part["z"].values[ok], marker, color=f"C{i % 10}", label=label or None)
+        ax.plot(part["alpha"].values[~ok], part["z"].values[~ok], marker, mfc="none", mec=f"C{i % 10}")
+    ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
+    ax.set_ylabel(OBSERVABLES["z"][0])
+    verdict = result.attrs.get("verdict")
+    if verdict:
+        ax.set_title(f"{verdict}: {result.attrs['reason']}", fontsize=9, wrap=True)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False)
+    return ax

@@ -1,0 +1,181 @@
+"""Results: xarray Datasets that carry their problem, versions and seed; saved, loaded and shown as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.errors import ArgumentError, fail
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+OBSERVABLES: dict[str, tuple[str, str]] = {
+    "alpha": ("samples per input dimension n/d", "1"),
+    "n": ("training samples", "1"),
+    "test_error": ("test error", "output units"),
+    "clean_error": ("error against the noiseless label", "output units"),
+    "train_error": ("training error", "output units"),
+    "floor": ("test error for alpha to infinity", "output units"),
+    "excess_over_floor": ("test error above the floor", "output units"),
+    "overlap": ("overlap with the target's linear part", "1"),
+    "qhat": ("conjugate overlap", "1"),
+    "q": ("variance of the student field", "output units squared"),
+    "m": ("covariance of student and target fields", "output units squared"),
+    "V": ("susceptibility", "1"),
+    "lam": ("ridge penalty", "1"),
+    "degrees_of_freedom": ("degrees of freedom per input dimension", "1"),
+    "bias": ("squared bias", "output units"),
+    "variance": ("variance over training sets", "output units"),
+    "offset": ("mean of the target's field on the test rows", "output units"),
+    "converged": ("whether the point converged", "1"),
+    "status": ("outcome of the point", "1"),
+    "steps": ("steps or function evaluations of the solver", "1"),
+    "residual": ("relative residual of the solved equation", "1"),
+    "z": ("(simulation - theory)/standard error", "1"),
+    "allowance": ("finite-size allowance", "output units"),
+}
+
+
+def dataset(
+    variables: Mapping[str, tuple[tuple[str, ...], Any]], coordinates: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> xr.Dataset:
+    """Build a Dataset with labels, units and provenance; `status` also gives `converged`."""
+    import xarray as xr
+
+    full = dict(variables)
+    if "status" in full:
+        dims, status = full["status"]
+        status = np.asarray(status).astype(np.int8)
+        full["status"] = (dims, status)
+        full["converged"] = (dims, status == int(Status.converged))
+    out = xr.Dataset(full, coords=dict(coordinates), attrs=dict(attributes) | {"versions": json.dumps(versions())})
+    for name in [*out.data_vars, *out.coords]:
+        stem, kind = str(name), ""
+        for suffix, words in (("_stderr", ", standard error"), ("_mean", ", mean over trials")):
+            if stem.endswith(suffix):
+                stem, kind = stem.removesuffix(suffix), words
+        label, units = OBSERVABLES.get(stem, (stem, "1"))
+        out[name].attrs |= {"long_name": label + kind, "units": units}
+    if "status" in out:
+        out["status"].attrs |= {"flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)}
+    return out
+
+
+def versions() -> dict[str, str]:
+    """Versions of the package and of what its numbers depend on."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("gaussequiv", "numpy", "scipy", "xarray")}
+
+
+def save(result: xr.Dataset, path: str | Path) -> Path:
+    """Write a result as .nc (NetCDF), .json or .csv; all three can be loaded again."""
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in (".nc", ".json", ".csv"):
+        raise fail("path", "a file name ending in .nc, .json or .csv", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == ".nc":
+        result.to_netcdf(path, engine="netcdf4")
+    elif kind == ".json":
+        path.write_text(json.dumps(_finite(result.to_dict()), default=_plain))
+    else:
+        header = {"attrs": result.attrs, "names": {str(k): list(map(str, v.dims)) for k, v in result.variables.items()}}
+        frame = result.reset_coords().to_dataframe().reset_index()
+        with path.open("w", newline="") as stream:
+            stream.write("# " + json.dumps(_finite(header), default=_plain) + "\n")
+            frame.to_csv(stream, index=False, float_format="%.17g")
+    return path
+
+
+def load(path: str | Path) -> xr.Dataset:
+    """Read a result that `save` wrote."""
+    import xarray as xr
+
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in (".nc", ".json", ".csv"):
+        raise fail("path", "a file name ending in .nc, .json or .csv", str(path))
+    if not path.exists():
+        raise ArgumentError(f"Argument `path` must be an existing file, but {str(path)!r} does not exist.")
+    if kind == ".nc":
+        with xr.open_dataset(path, engine="netcdf4") as stored:
+            return _typed(stored.load())
+    if kind == ".json":
+        return _typed(xr.Dataset.from_dict(json.loads(path.read_text(), parse_constant=float)))
+    return _typed(_load_csv(path))
+
+
+def _load_csv(path: Path) -> xr.Dataset:
+    import pandas as pd
+    import xarray as xr
+
+    with path.open() as stream:
+        header = json.loads(stream.readline().lstrip("# "))
+        frame = pd.read_csv(stream)
+    dims: list[str] = []
+    for names in header["names"].values():
+        dims += [name for name in names if name not in dims]
+    coordinates = {name: frame[name].drop_duplicates().to_numpy() for name in dims}
+    shape = [coordinates[name].size for name in dims]
+    out = xr.Dataset(coords=coordinates, attrs=header["attrs"])
+    for name, own in header["names"].items():
+        if name in dims:
+            continue
+        block = frame[name].to_numpy().reshape(shape)
+        index = tuple(slice(None) if dim in own else 0 for dim in dims)
+        order = [dim for dim in dims if dim in own]
+        out[name] = xr.DataArray(block[index], dims=order).transpose(*own)
+        label, units = OBSERVABLES.get(name.removesuffix("_stderr").removesuffix("_mean"), (name, "1"))
+        out[name].attrs |= {"long_name": label, "units": units}
+    return out.set_coords([c for c in ("n",) if c in out])
+
+
+def _typed(result: xr.Dataset) -> xr.Dataset:
+    """Booleans and nulls survive the file formats."""
+    for name, variable in result.data_vars.items():
+        if name == "converged":
+            result[name] = variable.astype(bool).assign_attrs(variable.attrs)
+        elif variable.dtype == object:
+            values = [np.nan if v is None else v for v in variable.values.ravel().tolist()]
+            if all(isinstance(v, (int, float)) for v in values):
+                array = np.array(values, dtype=float).reshape(variable.shape)
+                result[name] = (variable.dims, array, variable.attrs)
+    return result
+
+
+def _finite(value: Any) -> Any:
+    """Non-finite numbers as null: JSON has no others."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return _finite(value.item())
+    if isinstance(value, np.ndarray):
+        return _finite(value.tolist())
+    return str(value)
+
+
+def to_json(result: xr.Dataset) -> dict[str, Any]:
+    """The flat object of `--json`: coordinates and variables as lists (nested over further dimensions), plus attributes."""
+    values = {str(name): variable.values.tolist() for name, variable in result.variables.items()}
+    dims = {str(name): [str(d) for d in variable.dims] for name, variable in result.variables.items()}
+    shown = dict(result.attrs)
+    for key in ("problem", "call", "versions"):
+        if key in shown:
+            shown[key] = json.loads(shown[key])
+    out: dict[str, Any] = json.loads(json.dumps(_finite(values | {"dims": dims, "attrs": shown}), default=_plain))
+    return out

@@ -1,0 +1,1 @@
+"""The verbs: the only place that loops over points, learners and trials."""

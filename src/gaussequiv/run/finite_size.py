@@ -1,0 +1,97 @@
+"""Finite-size allowances: the relative bias c/d of simulated mean errors, fitted over at least three sizes and committed.
+
+`finite_size.json` is written by ``python -m benchmarks.finite_size``; it holds, for each family of problems, the range in which the fit
+was made, the sizes, trials and seed, and the constant c: the largest |slope| of (mean/theory - 1) against 1/d over the
+family's points, plus two of its standard errors.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail, integer
+from gaussequiv.problems.supervised import Problem
+from gaussequiv.run.simulate import simulate
+from gaussequiv.run.solve import solve
+
+
+class FiniteSizeFit(NamedTuple):
+    """c and its standard error at each ([learner,] alpha), and the relative deviations with theirs at each size."""
+
+    c: FloatArray
+    c_stderr: FloatArray
+    sizes: tuple[int, ...]
+    deviation: FloatArray
+    deviation_stderr: FloatArray
+
+
+def fit_finite_size(
+    problem: Problem,
+    alpha: ArrayLike,
+    *,
+    sizes: tuple[int, ...] = (50, 100, 200),
+    trials: int = 64,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> FiniteSizeFit:
+    """Fit mean/theory - 1 = c/d over at least three sizes by weighted least squares through the origin.
+
+    Returns c with its standard error for every ([learner,] alpha); pass ``allowance=max(abs(c) + 2*c_stderr)`` to `compare`.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> fit = fit_finite_size(ge.Problem(target=ge.DeepNetwork("erf")), [2.0], sizes=(10, 20, 30), trials=8)
+    >>> fit.c.shape
+    (1,)
+    """
+    if len(set(sizes)) < 3:
+        raise fail("sizes", "at least three different input dimensions", sizes)
+    deviations, errors = [], []
+    for d in sizes:
+        integer("sizes", d, minimum=2)
+        run = simulate(problem, alpha, d=d, trials=trials, seed=seed, normalise_teacher=True, progress=progress)
+        theory = solve(problem, n=run["n"].values, d=d)["test_error"].values
+        deviations.append(run["test_error_mean"].values / theory - 1)
+        errors.append(run["test_error_stderr"].values / theory)
+    y, s = np.stack(deviations), np.stack(errors)
+    x = (1 / np.array(sizes)).reshape(-1, *[1] * (y.ndim - 1))
+    information = (x**2 / s**2).sum(axis=0)
+    return FiniteSizeFit((x * y / s**2).sum(axis=0) / information, information**-0.5, tuple(sizes), y, s)
+
+
+def family(problem: Problem, learner: Any) -> str | None:
+    """The family whose fit covers a problem: task, learner, odd or not; None where none was fitted."""
+    target, inputs = problem.target, problem.inputs
+    if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
+        return None
+    if any(ratio < 0.95 * 1.2 for ratio in target.width_ratios) and target.widths is None:
+        return None
+    odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
+    return f"{target.task}/{learner.name}/{'odd' if odd else 'offset'}"
+
+
+@cache
+def committed() -> dict[str, Any]:
+    """The committed table."""
+    table: dict[str, Any] = json.loads(files("gaussequiv.run").joinpath("finite_size.json").read_text())
+    return table
+
+
+def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, alpha: float, lam: float) -> float:
+    """c for one point, nan outside the range of the fit: depth, alpha, and for ridge lam over its regression optimum."""
+    entry = committed()["families"].get(family(problem, learner) or "")
+    if entry is None:
+        return float("nan")
+    inside = problem.target.depth <= entry["max_depth"] and entry["alpha"][0] <= alpha <= entry["alpha"][1]
+    if learner.name == "ridge" and inside:
+        ratio = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.nan
+        inside = entry["lam_ratio"][0] <= ratio <= entry["lam_ratio"][1]
+    return float(entry["c"]) if inside else float("nan")

@@ -1,0 +1,259 @@
+"""`simulate`: the real thing at finite size: true networks, real inputs, trained students, fresh test data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail, grid, integer
+from gaussequiv.ingredients.inputs import BLOCK, TEST, TRAIN, DataInputs, Rows
+from gaussequiv.learners.sample import LinearPredictor, TrainingSample
+from gaussequiv.numerics.status import Status
+from gaussequiv.problems.supervised import Problem
+from gaussequiv.results import dataset
+from gaussequiv.run.progress import track
+from gaussequiv.run.solve import ALPHA_MEANING, provenance, warn_unconverged
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# purposes of the random keys (seed, trial, purpose, ...): adding trials or points never changes earlier ones
+_TEACHER, _ROWS, _LABELS, _CENTRE = 10, 11, 12, 13
+_CENTRE_ROWS = 8 * BLOCK
+MEASURED = ("test_error", "clean_error", "train_error", "m", "q", "lam", "status", "steps", "residual")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a simulation; `partial` holds the trials that were finished (None if none was)."""
+
+    def __init__(self, partial: Any) -> None:
+        super().__init__("interrupted")
+        self.partial = partial
+
+
+def simulate(
+    problem: Problem,
+    alpha: ArrayLike,
+    *,
+    d: int | None = None,
+    trials: int = 16,
+    seed: int = 0,
+    test_samples: int | None = None,
+    normalise_teacher: bool = False,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Sample true networks, train the problem's learners on their labels and measure on fresh data.
+
+    Parameters
+    ----------
+    problem : Problem
+        Several learners share the same draws: their differences are paired. One decomposition serves all ridge penalties.
+    alpha : array of shape (points,), positive
+        The sample sizes are n = round(alpha d) (at least 2); the result's alpha is n/d. The sets are nested along alpha.
+    d : int
+        Input dimension; data and covariance matrices fix it.
+    trials : int
+        Number of networks (teachers), each with its own data.
+    seed : int
+        Trial t does not depend on the number of trials, nor a point on the other points.
+    test_samples : int, optional
+        Fresh test rows of each trial (default max(2 d, 4096); for a data matrix a quarter of its rows).
+    normalise_teacher : bool
+        Rescale the readout to its expected norm: less variance over teachers, the same limit. Recorded in the result.
+    progress : bool, optional
+        Show a progress bar (default: on a terminal).
+
+    Returns
+    -------
+    Dataset with dims ([learner,] alpha, trial): test_error, clean_error, train_error, m, q, lam, status, steps, residual of every trial;
+    <name>_mean and <name>_stderr over trials for the errors and order parameters; offset(trial), the mean of S on the test rows.
+
+    The Bayes-optimal learner is simulated by its equivalent's posterior mean in regression and by message passing in
+    classification. If the user interrupts, `Interrupted.partial` keeps the finished trials.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> run = ge.simulate(ge.Problem(target=ge.DeepNetwork("erf")), alpha=2.0, d=20, trials=3)
+    >>> run.test_error.dims
+    ('alpha', 'trial')
+    """
+    plan = _plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher)
+    done: list[dict[str, FloatArray]] = []
+    try:
+        for trial in track(range(plan.trials), "simulating", progress):
+            done.append(_trial(plan, trial))
+    except KeyboardInterrupt:
+        raise Interrupted(_collect(plan, done) if done else None) from None
+    result = _collect(plan, done)
+    warn_unconverged(result)
+    return result
+
+
+@dataclass(frozen=True)
+class _Plan:
+    problem: Problem
+    equivalent: GaussianEquivalent
+    n: Any
+    d: int
+    trials: int
+    seed: int
+    test: int
+    normalise: bool
+
+
+def _plan(problem: Problem, alpha: ArrayLike, d: int | None, trials: int, seed: int, test_samples: int | None, normalise: bool) -> _Plan:
+    points = grid("alpha", alpha, meaning=ALPHA_MEANING)
+    fixed = problem.inputs.dimension
+    d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
+    if fixed is not None and d != fixed:
+        raise fail("d", f"{fixed}, the dimension of the inputs", d)
+    trials = integer("trials", trials, minimum=1)
+    seed = integer("seed", seed, minimum=0)
+    n = np.unique(np.maximum(np.rint(points * d).astype(int), 2))
+    if n.size < points.size:
+        raise fail("alpha", f"a grid of different sample sizes round(alpha d) at d={d}", np.asarray(points).tolist())
+    if test_samples is not None:
+        test = integer("test_samples", test_samples, minimum=2)
+    else:
+        test = len(problem.inputs.matrix) // 4 if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
+    problem.inputs.rows((seed, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
+    return _Plan(problem, problem.equivalent(d), n, d, trials, seed, test, bool(normalise))
+
+
+def _blocks(total: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + BLOCK, total)) for start in range(0, total, BLOCK))
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    """A sampled network with its labels, block by block."""
+
+    network: Callable[[FloatArray], FloatArray]
+    rows: Rows
+    channel: Any
+    key: tuple[int, ...]
+    shift: float = 0.0
+
+    def block(self, purpose: int, start: int, stop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Inputs, local field and labels."""
+        x = self.rows.block(purpose, start, stop)
+        field = self.network(x) + self.shift
+        rng = np.random.default_rng((*self.key, _LABELS, purpose, start // BLOCK))
+        return x, field, self.channel.sample(rng, field)
+
+
+def _teacher(plan: _Plan, trial: int) -> _Teacher:
+    target, inputs = plan.problem.target, plan.problem.inputs
+    key = (plan.seed, trial)
+    network = target.sample(np.random.default_rng((*key, _TEACHER)), plan.d, normalise=plan.normalise)
+    rows = inputs.rows((*key, _ROWS), plan.d, int(plan.n[-1]), plan.test)
+    shift = 0.0
+    if target.offset is not None:  # condition on the offset: replace the network's own mean by the given one
+        if isinstance(inputs, DataInputs):
+            mean = float(np.mean(network(inputs.matrix)))
+        else:
+            centre = inputs.rows((*key, _CENTRE), plan.d, 0, _CENTRE_ROWS)
+            mean = float(np.mean([network(centre.block(TEST, a, b)).mean() for a, b in _blocks(_CENTRE_ROWS)]))
+        shift = target.offset - mean
+    return _Teacher(network, rows, target.channel, key, shift)
+
+
+def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
+    teacher = _teacher(plan, trial)
+    total = int(plan.n[-1])
+    x, y, clean = np.empty((total, plan.d)), np.empty(total), np.empty(total)
+    for start, stop in _blocks(total):
+        x[start:stop], clean[start:stop], y[start:stop] = teacher.block(TRAIN, start, stop)
+    learners = plan.problem.learners
+    rotation, variances = plan.problem.inputs.whiten(plan.d)
+    shape = (len(learners), plan.n.size)
+    out = {name: np.full(shape, np.nan) for name in MEASURED}
+    fits: list[LinearPredictor] = []
+    for i, n in enumerate(plan.n):
+        sample = TrainingSample(x[:n], y[:n], rotation, variances)
+        for k, learner in enumerate(learners):
+            fit = learner.fit(sample, plan.equivalent)
+            fits.append(fit)
+            out["train_error"][k, i] = np.mean(_loss(plan, y[:n], x[:n] @ fit.coefficients + fit.intercept))
+            out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
+            out["steps"][k, i], out["residual"][k, i] = fit.steps, fit.residual
+    del x
+    measured = _measure(plan, teacher, fits)
+    for name in ("test_error", "clean_error", "m", "q"):
+        out[name][:] = measured[name].reshape(plan.n.size, len(learners)).T
+    bad = ~np.isfinite(out["test_error"]) & (out["status"] == Status.converged)
+    out["status"][bad] = Status.nonfinite
+    return out | {"offset": measured["offset"]}
+
+
+def _loss(plan: _Plan, y: FloatArray, prediction: FloatArray) -> FloatArray:
+    if plan.problem.task == "regression":
+        return (y - prediction) ** 2
+    return (np.where(prediction >= 0, 1.0, -1.0) != y).astype(float)
+
+
+def _measure(plan: _Plan, teacher: _Teacher, fits: list[LinearPredictor]) -> dict[str, FloatArray]:
+    """Stream the test rows once for all learners and sample sizes."""
+    coefficients = np.stack([fit.coefficients for fit in fits], axis=1)
+    intercepts = np.array([fit.intercept for fit in fits])
+    sums = {name: np.zeros(len(fits)) for name in ("test_error", "clean_error", "field", "square", "product")}
+    field_sum = 0.0
+    for start, stop in _blocks(plan.test):
+        x, field, y = teacher.block(TEST, start, stop)
+        centred = x @ coefficients
+        prediction = centred + intercepts
+        noiseless = field if plan.problem.task == "regression" else np.where(field >= 0, 1.0, -1.0)
+        sums["test_error"] += _loss(plan, y[:, None], prediction).sum(axis=0)
+        sums["clean_error"] += _loss(plan, noiseless[:, None], prediction).sum(axis=0)
+        sums["field"] += centred.sum(axis=0)
+        sums["square"] += (centred**2).sum(axis=0)
+        sums["product"] += field @ centred
+        field_sum += float(field.sum())
+    mean, mean_field = sums["field"] / plan.test, field_sum / plan.test
+    return {
+        "test_error": sums["test_error"] / plan.test,
+        "clean_error": sums["clean_error"] / plan.test,
+        "q": sums["square"] / plan.test - mean**2,
+        "m": sums["product"] / plan.test - mean * mean_field,
+        "offset": np.array([mean_field]),
+    }
+
+
+def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
+    several = isinstance(plan.problem.learner, tuple)
+    dims = ("learner", "alpha") if several else ("alpha",)
+    variables: dict[str, tuple[tuple[str, ...], Any]] = {}
+    for name in MEASURED:
+        values = np.stack([trial[name] for trial in done], axis=-1)
+        values = values if several else values[0]
+        variables[name] = ((*dims, "trial"), values)
+        if name in ("test_error", "clean_error", "train_error", "m", "q"):
+            variables[f"{name}_mean"] = (dims, values.mean(axis=-1))
+            spread = values.std(axis=-1, ddof=1) / np.sqrt(len(done)) if len(done) > 1 else np.full(values.shape[:-1], np.nan)
+            variables[f"{name}_stderr"] = (dims, spread)
+    variables["offset"] = (("trial",), np.array([float(trial["offset"][0]) for trial in done]))
+    call = {
+        "d": plan.d,
+        "trials": len(done),
+        "seed": plan.seed,
+        "test_samples": plan.test,
+        "normalise_teacher": plan.normalise,
+    }
+    attributes = provenance(plan.problem, "simulate", call) | {
+        "source": "simulation",
+        "d": plan.d,
+        "widths": list(plan.problem.target.widths_at(plan.d)) or [0],
+        "seed": plan.seed,
+        "test_samples": plan.test,
+        "normalise_teacher": int(plan.normalise),
+    }
+    coordinates: dict[str, Any] = {"alpha": plan.n / plan.d, "trial": np.arange(len(done))}
+    if several:
+        coordinates["learner"] = [learner.label for learner in plan.problem.learners]
+    return dataset(variables, coordinates, attributes).assign_coords(n=("alpha", plan.n))

@@ -1,0 +1,177 @@
+"""`solve`: exact curves; `samples_for`: the inverse question."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+
+from gaussequiv.errors import ConvergenceWarning, FloatArray, UnreachableError, fail, grid, integer, number
+from gaussequiv.numerics.status import Status
+from gaussequiv.problems.supervised import Problem
+from gaussequiv.results import dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+ALPHA_MEANING = "alpha is the number of samples per input dimension, n/d."
+
+
+def solve(problem: Problem, alpha: ArrayLike | None = None, *, n: ArrayLike | None = None, d: int | None = None) -> xr.Dataset:
+    """Exact curve of a problem in the limit n, d -> infinity at fixed alpha = n/d.
+
+    Parameters
+    ----------
+    problem : Problem
+    alpha : array of shape (points,), positive
+        Samples per input dimension. Or give `n` and `d`.
+    n : array of shape (points,), optional
+        Numbers of training samples; needs `d` (or inputs that fix it).
+    d : int, optional
+        Take the spectrum at this size instead of its limit.
+
+    Returns
+    -------
+    Dataset with dims (alpha,), or (learner, alpha) for several learners; each learner's docstring lists the observables. `status`,
+    `steps` and `residual` stand beside them; one `ConvergenceWarning` counts the points that did not converge.
+
+    Raises
+    ------
+    ArgumentError : a value is out of range.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> curve = ge.solve(ge.Problem(target=ge.DeepNetwork("erf")), alpha=[1.0, 2.0])
+    >>> curve.sizes["alpha"]
+    2
+    """
+    alpha_grid, samples, d = _grid(problem, alpha, n, d)
+    equivalent = problem.equivalent(d)
+    curves = [learner.solve(equivalent, alpha_grid) for learner in problem.learners]
+    for curve in curves:
+        bad = ~np.isfinite(curve["test_error"]) & (curve["status"] == Status.converged)
+        curve["status"] = np.where(bad, float(Status.nonfinite), curve["status"])
+    attributes = provenance(problem, "solve", {"d": d}) | {"source": "theory"}
+    if samples is not None:
+        attributes["d"] = d
+    result = _stack(problem, alpha_grid, curves, attributes)
+    if samples is not None:
+        result = result.assign_coords(n=("alpha", samples))
+    warn_unconverged(result)
+    return result
+
+
+def _grid(
+    problem: Problem, alpha: ArrayLike | None, n: ArrayLike | None, d: int | None
+) -> tuple[FloatArray, FloatArray | None, int | None]:
+    if d is not None:
+        d = integer("d", d, minimum=1, meaning="d is the input dimension.")
+        fixed = problem.inputs.dimension
+        if fixed is not None and d != fixed:
+            raise fail("d", f"{fixed}, the dimension of the inputs", d)
+    if (alpha is None) == (n is None):
+        raise fail("alpha", "given, or n in its place", alpha, ALPHA_MEANING)
+    if n is None:
+        return grid("alpha", alpha, meaning=ALPHA_MEANING), None, d  # type: ignore[arg-type]
+    samples = grid("n", n, meaning="n is the number of training samples.")
+    d = d if d is not None else problem.inputs.dimension
+    if d is None:
+        raise fail("d", "given together with n", d, "d is the input dimension.")
+    return samples / d, samples, d
+
+
+def _stack(problem: Problem, alpha: FloatArray, curves: list[dict[str, FloatArray]], attributes: dict[str, Any]) -> xr.Dataset:
+    if not isinstance(problem.learner, tuple):
+        return dataset({key: (("alpha",), value) for key, value in curves[0].items()}, {"alpha": alpha}, attributes)
+    missing = np.full(alpha.shape, np.nan)
+    keys = list(dict.fromkeys(key for curve in curves for key in curve))
+    stacked = {key: (("learner", "alpha"), np.stack([curve.get(key, missing) for curve in curves])) for key in keys}
+    labels = [learner.label for learner in problem.learners]
+    return dataset(stacked, {"learner": labels, "alpha": alpha}, attributes)
+
+
+def provenance(problem: Problem, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What makes a saved result enough to run it again."""
+    call = {"verb": verb} | {key: value for key, value in arguments.items() if value is not None}
+    return {
+        "problem": json.dumps(problem.to_dict()),
+        "call": json.dumps(call),
+        "task": problem.task,
+        "citations": "cui2023, camilli2025, barbier2019",
+    }
+
+
+def warn_unconverged(result: xr.Dataset) -> None:
+    """One warning that sums up the points that failed."""
+    converged = result["converged"].values
+    if not converged.all():
+        status = result["status"].values
+        kinds = sorted({Status(int(s)).name for s in status[~converged]})
+        warnings.warn(
+            f"{int((~converged).sum())} of {converged.size} points did not converge ({', '.join(kinds)}); "
+            "find them with result.where(~result.converged, drop=True), and why in `status`.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+class SampleSize(NamedTuple):
+    """alpha = n/d that reaches a target error, and n where d is known."""
+
+    alpha: float
+    n: int | None
+
+
+def samples_for(problem: Problem, target_error: float, *, d: int | None = None, largest_alpha: float = 1e6) -> SampleSize:
+    """How many samples reach a target error: the smallest alpha whose test error is at most `target_error`.
+
+    Parameters
+    ----------
+    problem : Problem with one learner
+    target_error : float
+        In the units of `test_error`.
+    d : int, optional
+        Input dimension, for the number of samples and the spectrum at that size.
+    largest_alpha : float
+        Where the search ends.
+
+    Raises
+    ------
+    UnreachableError : the curve stays above `target_error` up to `largest_alpha`.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> problem = ge.Problem(target=ge.DeepNetwork("tanh", depth=2, weight_variance=4))
+    >>> round(ge.samples_for(problem, 0.24752256).alpha, 5)
+    2.0
+    """
+    goal = number("target_error", target_error, positive=True)
+    if len(problem.learners) != 1:
+        raise fail("problem", "a problem with one learner", [learner.label for learner in problem.learners])
+    last = number("largest_alpha", largest_alpha, positive=True)
+    learner = problem.learners[0]
+    _, _, d = _grid(problem, 1.0, None, d)
+    d = d if d is not None else problem.inputs.dimension
+    equivalent = problem.equivalent(d)
+
+    def excess(log_alpha: float) -> float:
+        return float(learner.solve(equivalent, np.array([np.exp(log_alpha)]))["test_error"][0]) - goal
+
+    points = np.linspace(np.log(1e-6), np.log(last), 241)
+    values = learner.solve(equivalent, np.exp(points))
+    below = np.flatnonzero(values["test_error"] <= goal)
+    if below.size == 0:
+        raise UnreachableError(
+            f"Argument `target_error` must be above what {learner.label} reaches, but target_error={goal:g}: its test error at "
+            f"alpha={last:g} is {float(values['test_error'][-1]):.6g}, its floor for alpha -> infinity {float(values['floor'][-1]):.6g}."
+        )
+    first = int(below[0])
+    found = points[0] if first == 0 else brentq(excess, points[first - 1], points[first], xtol=1e-14)
+    alpha = float(np.exp(found))
+    return SampleSize(alpha, None if d is None else int(np.ceil(alpha * d - 1e-9)))

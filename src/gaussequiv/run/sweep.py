@@ -1,0 +1,112 @@
+"""`sweep`: a verb over further parameters by name; `rerun`: a saved result again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.errors import ArgumentError, fail
+from gaussequiv.problems.supervised import Problem, from_dict
+from gaussequiv.run.compare import compare
+from gaussequiv.run.simulate import simulate
+from gaussequiv.run.solve import solve
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+VERBS: dict[str, Callable[..., Any]] = {"solve": solve, "simulate": simulate, "compare": compare}
+
+
+def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, verb: str = "solve", **options: Any) -> xr.Dataset:
+    """Run a verb at every combination of parameters, which become leading dimensions of the result.
+
+    Parameters
+    ----------
+    over : mapping of field name to values
+        Any field of the problem's target, inputs or learner: ``{"lam": [0.01, 0.1], "depth": [1, 2, 3]}``.
+    verb : "solve", "simulate" or "compare"
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> ge.sweep(ge.Problem(), [1.0, 2.0], {"depth": [1, 2, 3]}).test_error.dims
+    ('depth', 'alpha')
+    """
+    import xarray as xr
+
+    if verb not in VERBS:
+        raise fail("verb", f"one of {', '.join(VERBS)}", verb)
+    names = list(over)
+    if not names or any(len(list(over[name])) == 0 for name in names):
+        raise fail("over", "a mapping of parameter names to non-empty sequences", dict(over))
+    problems = [_at(problem, dict(zip(names, values, strict=True))) for values in product(*over.values())]
+    parts = [VERBS[verb](one, alpha, **options) for one in problems]
+    if verb == "compare":
+        parts = [part.assign(verdict=part.attrs["verdict"], reason=part.attrs["reason"]) for part in parts]
+    index = {name: [_coordinate(v) for v in over[name]] for name in names}
+    shape = [len(values) for values in index.values()]
+    clash = [name for name in names if name in parts[0].variables]
+    renamed = [part.drop_vars(clash) for part in parts]
+    stacked = xr.concat(renamed, dim="_point", join="outer", combine_attrs="override", coords="minimal", compat="override")
+    out = _unfold(stacked, names, shape, index)
+    out.attrs = parts[0].attrs | {
+        "problem": json.dumps(problem.to_dict()),
+        "call": json.dumps(json.loads(parts[0].attrs["call"]) | {"over": index}),
+    }
+    out.attrs.pop("verdict", None)
+    out.attrs.pop("reason", None)
+    return out
+
+
+def _unfold(stacked: xr.Dataset, names: list[str], shape: list[int], index: dict[str, list[Any]]) -> xr.Dataset:
+    import xarray as xr
+
+    variables = {}
+    for name, variable in stacked.data_vars.items():
+        values = variable.transpose("_point", ...)
+        rest = tuple(dim for dim in values.dims if dim != "_point")
+        variables[name] = ((*names, *rest), values.values.reshape(*shape, *values.shape[1:]), variable.attrs)
+    coordinates = {k: v for k, v in stacked.coords.items() if "_point" not in v.dims}
+    return xr.Dataset(variables, coords=coordinates | {k: np.asarray(v) for k, v in index.items()})
+
+
+def _at(problem: Problem, values: dict[str, Any]) -> Problem:
+    for name, value in values.items():
+        problem = problem.with_parameter(name, value)
+    return problem
+
+
+def _coordinate(value: Any) -> Any:
+    return value if isinstance(value, (int, float, str, np.generic)) else str(value)
+
+
+def rerun(result: xr.Dataset, *, inputs: Any = None, functions: Mapping[str, Callable[[Any], Any]] | None = None) -> xr.Dataset:
+    """Run a saved result again from what it carries. Data matrices and user functions have to be passed again.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> curve = ge.solve(ge.Problem(), alpha=[1.0])
+    >>> bool((rerun(curve).test_error == curve.test_error).all())
+    True
+    """
+    try:
+        call = json.loads(result.attrs["call"])
+        description = json.loads(result.attrs["problem"])
+    except KeyError as missing:
+        raise ArgumentError(f"Argument `result` must carry its problem and call, but has no attribute {missing}.") from None
+    problem = from_dict(description, inputs=inputs, functions=functions)
+    kept = description["inputs"].get("digest")
+    if kept is not None and problem.inputs.digest != kept:
+        raise ArgumentError(f"Argument `inputs` must be the data of digest {kept}, but has {problem.inputs.digest}.")
+    verb, over = call.pop("verb"), call.pop("over", None)
+    if over is not None:
+        return sweep(problem, result["alpha"].values, over, verb=verb, **call)
+    if verb == "solve" and "n" in result.coords:
+        return solve(problem, n=result["n"].values, d=call.get("d"))
+    out: xr.Dataset = VERBS[verb](problem, result["alpha"].values, **call)
+    return out
