@@ -49,7 +49,15 @@ def _label(result: xr.Dataset, name: str) -> str:
     return words
 
 
-def curve(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test_error", labels: bool = True) -> Axes:
+def curve(
+    result: xr.Dataset,
+    ax: Axes | None = None,
+    *,
+    observable: str = "test_error",
+    lines: bool = True,
+    labels: bool = True,
+    log: bool = False,
+) -> Axes:
     """Learning curves of a result of `solve`, `simulate`, `compare` or `sweep`.
 
     Parameters
@@ -59,8 +67,12 @@ def curve(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test
         Where to draw; by default a new figure that belongs to no window (``ax.figure.savefig("curve.png")``).
     observable : str
         A variable of the result.
+    lines : bool
+        Draw the theory. With False only the simulation of a comparison is drawn, for instance over a finer `solve` of the same problem.
     labels : bool
         Name the curves in a legend.
+    log : bool
+        Logarithmic alpha axis.
 
     Examples
     --------
@@ -74,8 +86,10 @@ def curve(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test
     ax = _axes(ax)
     both = "source" in result.dims
     simulated = both or result.attrs.get("source") == "simulation"
-    theory = both or not simulated
-    for i, (pick, label) in enumerate(_lines(result, observable)):
+    theory = lines and (both or not simulated)
+    picks = _lines(result, observable)
+    for i, (pick, label) in enumerate(picks):
+        below = len(picks) - 1 - i  # curves that coincide stay visible: the first is the widest and lies lowest
         color = f"C{i % 10}"
         part = result.sel(pick)
         alpha = part["alpha"].values
@@ -84,20 +98,31 @@ def curve(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test
             ok = np.all(ok, axis=-1)
         if theory:
             values = (part.sel(source="theory") if both else part)[observable].values
-            ax.plot(alpha, np.where(ok, values, np.nan), color=color, label=label or None)
+            ax.plot(alpha, np.where(ok, values, np.nan), color=color, lw=1.4 + 1.4 * below, label=label or None)
             if not both:
                 ax.plot(alpha[~ok], values[~ok], "o", mfc="none", mec=color)
         if simulated:
             mean, stderr = _simulated(part, observable, both)
-            text = None if theory else label or None
-            style: dict[str, Any] = {"fmt": _MARKERS[i % len(_MARKERS)], "ms": 4.5, "capsize": 2, "color": color, "lw": 1}
+            text = label or None if lines and not theory else None
+            style: dict[str, Any] = {"fmt": _MARKERS[i % len(_MARKERS)], "ms": 4.5 + 2 * below, "capsize": 2, "color": color, "lw": 1}
             ax.errorbar(alpha[ok], mean[ok], stderr[ok], label=text, **style)
-            ax.plot(alpha[~ok], mean[~ok], _MARKERS[i % len(_MARKERS)], ms=4.5, mfc="none", mec=color)
+            ax.plot(alpha[~ok], mean[~ok], _MARKERS[i % len(_MARKERS)], ms=4.5 + 2 * below, mfc="none", mec=color)
+    if log:
+        _log_axis(ax)
     ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
     ax.set_ylabel(_label(result, observable))
     if labels and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
     return ax
+
+
+def _log_axis(ax: Axes) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _simulated(part: xr.Dataset, observable: str, both: bool) -> tuple[Any, Any]:

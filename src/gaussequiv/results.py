@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,9 @@ def dataset(
     return out
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Versions of the package and of what its numbers depend on."""
+    """Versions of the package and of what its numbers depend on (cached: reading package metadata takes milliseconds)."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("gaussequiv", "numpy", "scipy", "xarray")}

@@ -14,6 +14,8 @@ from gaussequiv.ingredients.channels import Channel
 from gaussequiv.learners.sample import LinearPredictor, TrainingSample
 from gaussequiv.numerics.status import Status
 
+CHECK = 25  # steps after which the change should have halved
+
 
 class State(NamedTuple):
     """One step's posterior means a and mean variance V, with what the Onsager term needs."""
@@ -25,6 +27,7 @@ class State(NamedTuple):
     change: float
     damping: float
     steps: int
+    mark: float
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class GAMP:
 
     `extra` is the effective noise of the network (label noise sits in the channel). With an unknown constant, c climbs the
     evidence by one Newton step an iteration. Scalar variances assume z of independent entries; its fixed point attains the
-    Bayes error in the limit (Rangan 2011; Barbier et al. 2017). Damping halves when the change grows.
+    Bayes error in the limit (Rangan 2011; Barbier et al. 2017). The damping factor halves when the change grows, or when the change
+    has not halved over 25 steps.
     """
 
     z: FloatArray
@@ -54,7 +58,7 @@ class GAMP:
         if self.fit_intercept:
             up = (np.sum(self.y > 0) + 0.5) / (self.y.size + 1)
             start = float(np.sqrt(V + self.extra + self.channel.noise) * special.ndtri(up))
-        return State(np.zeros_like(self.prior), V, np.zeros_like(self.y), start, np.inf, 1.0, 0)
+        return State(np.zeros_like(self.prior), V, np.zeros_like(self.y), start, np.inf, 1.0, 0, np.inf)
 
     def step(self, state: State) -> State:
         """One pass over the data: two products with z."""
@@ -73,8 +77,13 @@ class GAMP:
         g = keep * g + (1 - keep) * state.g
         V = keep * V + (1 - keep) * state.V
         change = float(np.sqrt(np.mean((a - state.a) ** 2) / np.mean(self.prior)))
-        damping = max(0.5 * keep, 0.02) if state.steps > 2 and change > 1.05 * state.change else keep
-        return State(a, V, g, intercept, change, damping, state.steps + 1)
+        steps, mark, damping = state.steps + 1, state.mark, keep
+        stalled = steps % CHECK == 0 and change > 0.5 * mark
+        if (state.steps > 2 and change > 1.05 * state.change) or stalled:
+            damping = max(0.5 * keep, 0.02)
+        if steps % CHECK == 0:
+            mark = change
+        return State(a, V, g, intercept, change, damping, steps, mark)
 
     def observe(self, state: State) -> dict[str, float]:
         """Scalars of one step."""

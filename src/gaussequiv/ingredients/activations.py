@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import special
 
 from gaussequiv._jax import elementwise
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer
-from gaussequiv.numerics.gaussian import conditional_moments, pair_moments
+from gaussequiv.numerics.gaussian import PairMoments, pair_moments
 
 
 class Dual(NamedTuple):
@@ -77,48 +78,43 @@ class Activation:
         """Apply the function elementwise to a float64 array."""
         return self._call(x)
 
+    @lru_cache(maxsize=1024)  # noqa: B019 (activations are few and live long; sweeps ask for the same moments again)
+    def moments(self, variance: float, covariance: float) -> PairMoments:
+        """Moments at a Gaussian pair by refined quadrature; an `AccuracyWarning` tells if the tolerance was not reached."""
+        gap = variance - covariance
+        if gap <= 1e-14 * variance:  # u = v: a constant layer below leaves nothing but the bias
+            at_zero = self._call(np.zeros(1))
+            square = float(at_zero[0]) ** 2
+            if variance > 0:
+                square = pair_moments(self._call, variance, 0.0, kinks=self.kinks).second
+            return PairMoments(square, square, 0.0, float(at_zero[0]), 0.0, 0.0)
+        found = pair_moments(self._call, variance, covariance, kinks=self.kinks)
+        if found.error > 1e-9 * max(1.0, found.second):
+            warnings.warn(
+                f"The moments of activation {self.name!r} at variance {variance:.6g} have an estimated error of {found.error:.1e}; "
+                "declare its kinks or jumps: Activation(function, kinks=(...)).",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+        if covariance == 0 and self.parity == "odd":
+            return found._replace(product=0.0, mean=0.0)
+        if covariance == 0 and self.parity == "even":
+            return found._replace(slope=0.0, mean_slope=0.0)
+        return found
+
     def dual(self, variance: float, covariance: float) -> Dual:
         r"""E phi(u)phi(v), E phi'(u)phi'(v) and E phi(u)^2 for (u, v) ~ N(0, [[variance, covariance], [covariance, variance]]).
 
         The derivative never appears: E phi'(u)phi'(v) = E_b (E_z z phi(sqrt(K0) b + sqrt(sigma-K0) z))^2 / (sigma-K0) by Stein.
         """
-        gap = variance - covariance
-        if gap <= 1e-14 * variance:  # u = v: a constant layer below leaves nothing but the bias
-            _, _, square = conditional_moments(self._call, np.zeros(1), np.sqrt(variance), self.kinks, 2049)
-            return Dual(float(square[0]), 0.0, float(square[0])) if variance > 0 else self._at_zero()
-        moments = pair_moments(self._call, variance, covariance, kinks=self.kinks)
-        if moments.error > 1e-9 * max(1.0, moments.second):
-            warnings.warn(
-                f"The moments of activation {self.name!r} at variance {variance:.6g} have an estimated error of {moments.error:.1e}; "
-                "declare its kinks or jumps: Activation(function, kinks=(...)).",
-                AccuracyWarning,
-                stacklevel=2,
-            )
-        product, slope = moments.product, moments.slope
-        if covariance == 0 and self.parity == "odd":
-            product = 0.0
-        if covariance == 0 and self.parity == "even":
-            slope = 0.0
-        return Dual(product, slope, moments.second)
-
-    def _at_zero(self) -> Dual:
-        value = float(self._call(np.zeros(1))[0]) ** 2
-        return Dual(value, 0.0, value)
+        found = self.moments(float(variance), float(covariance))
+        return Dual(found.product, found.slope, found.second)
 
     def coefficients(self, variance: float) -> Coefficients:
         r"""kappa0 = E phi(u), kappa1 = E phi'(u) = E[u phi(u)]/sigma, kappa_star, for u ~ N(0, sigma = `variance`)."""
-        if variance <= 0:
-            return Coefficients(float(self._call(np.zeros(1))[0]), 0.0, 0.0)
-        moments = pair_moments(self._call, variance, 0.0, kinks=self.kinks)
-        dual = self.dual(variance, 0.0)
-        sign = self._slope_sign(variance)
-        kappa1 = sign * np.sqrt(dual.slope)
-        rest = dual.second - dual.product - variance * dual.slope
-        return Coefficients(0.0 if self.parity == "odd" else moments.mean, float(kappa1), float(np.sqrt(max(rest, 0.0))))
-
-    def _slope_sign(self, variance: float) -> float:
-        _, slope, _ = conditional_moments(self._call, np.zeros(1), np.sqrt(variance), self.kinks, 2049)
-        return float(np.sign(slope[0]))
+        found = self.moments(float(variance), 0.0)
+        rest = found.second - found.mean**2 - variance * found.mean_slope**2
+        return Coefficients(found.mean, found.mean_slope, float(np.sqrt(max(rest, 0.0))))
 
 
 class _PiecewiseLinear(Activation):

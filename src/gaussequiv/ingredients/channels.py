@@ -74,9 +74,13 @@ _U = np.arange(-10.0, 10.25, 0.25)
 _U_WEIGHT = 0.25 * np.exp(-0.5 * _U**2) / np.sqrt(2 * np.pi)
 
 
-def log_hazard_product(t: FloatArray) -> FloatArray:
-    """log of g(t)^2 / (Phi(t) Phi(-t)), g and Phi the standard normal density and distribution function."""
-    return -t * t - _LOG_2PI - special.log_ndtr(t) - special.log_ndtr(-t)
+def hazard_product(t: FloatArray) -> FloatArray:
+    """g(t)^2 / (Phi(t) Phi(-t)) times exp(t^2/2), g and Phi the standard normal density and distribution function.
+
+    With h = Phi(-|t|) exp(t^2/2) = erfcx(|t|/sqrt 2)/2 it is 1/(2 pi h (1 - h exp(-t^2/2))): no tail underflows.
+    """
+    h = 0.5 * special.erfcx(np.abs(t) * np.sqrt(0.5))
+    return 1 / (2 * np.pi * h * (1 - h * np.exp(-0.5 * t * t)))
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,4 @@ class Sign:
         centre, shrink = mu / (1 + w), 1 / np.sqrt(1 + w)
         width = np.sqrt(w) * shrink
         t = centre[..., None] + width[..., None] * _U
-        log_rest = log_hazard_product(t) + 0.5 * t * t
-        log_front = -0.5 * mu**2 / (1 + w)
-        value = shrink * np.exp(log_front) * (np.exp(log_rest) @ _U_WEIGHT)
-        return value / total
+        return shrink * np.exp(-0.5 * mu**2 / (1 + w)) * (hazard_product(t) @ _U_WEIGHT) / total

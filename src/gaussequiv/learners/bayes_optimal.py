@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
+from gaussequiv.numerics.fixed_point import solve_monotone
 from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess
 from gaussequiv.numerics.status import Status
 
@@ -149,22 +149,11 @@ def _solve_sign(e: GaussianEquivalent, alpha: FloatArray, b0: FloatArray) -> Obs
         left, q = parts(np.exp(y))
         return np.log(np.maximum(a * e.channel.fisher(q, left + tau, b), 1e-300)) - y
 
-    first = np.maximum(alpha * e.channel.fisher(np.zeros_like(alpha), np.full_like(alpha, signal + tau), b0), 1e-290)
-    low = np.log(first) - 1e-6
-    high = np.log(2 * alpha / np.pi / (signal + tau + e.channel.noise)) + 1.0
-    high = np.maximum(high, low + 1.0)
-    for _ in range(60):
-        above = gap(high, alpha, b0) > 0
-        if not above.any():
-            break
-        high = np.where(above, high + 3.0, high)
-    found = elementwise.find_root(
-        gap, (low, high), args=(alpha, b0), tolerances={"xatol": 1e-15, "xrtol": 2e-16, "fatol": 0.0, "frtol": 0.0}, maxiter=200
-    )
-    rate = np.exp(found.x)
+    start = np.log(2 * alpha / np.pi / (signal + e.noise))
+    y, steps = solve_monotone(lambda y, i: gap(y, alpha[i], b0[i]), start)
+    rate = np.exp(y)
     left, q = parts(rate)
-    residual = np.abs(np.expm1(gap(found.x, alpha, b0)))
-    ok = found.success & (residual < 1e-8)
-    status = np.where(ok, Status.converged, np.where(np.isfinite(found.x), Status.max_steps, Status.nonfinite)).astype(float)
-    result = {"left": left, "q": q, "rate": rate, "status": status, "steps": np.asarray(found.nfev, float), "residual": residual}
+    residual = np.abs(np.expm1(gap(y, alpha, b0)))
+    status = np.where(residual < 1e-8, Status.converged, np.where(np.isfinite(y), Status.max_steps, Status.nonfinite)).astype(float)
+    result = {"left": left, "q": q, "rate": rate, "status": status, "steps": steps, "residual": residual}
     return {key: value.reshape(shape) for key, value in result.items()}

@@ -20,12 +20,13 @@ MAX_OUTER = 2049
 
 
 class PairMoments(NamedTuple):
-    """E f(u)^2, E f(u) f(v), E f'(u) f'(v), E f(u), and the estimated absolute error of the first three."""
+    """E f(u)^2, E f(u) f(v), E f'(u) f'(v), E f(u), E f'(u), and the estimated absolute error of the first three."""
 
     second: float
     product: float
     slope: float
     mean: float
+    mean_slope: float
     error: float
 
 
@@ -91,14 +92,14 @@ def pair_moments(
     previous: FloatArray | None = None
     error = np.inf
     inner, outer = 129, 129
-    current = np.zeros(4)
+    current = np.zeros(5)
     while True:
         if covariance > 0:
             b, weights = normal_grid(outer)
         else:
             b, weights = np.zeros(1), np.ones(1)
         value, slope, square = conditional_moments(function, np.sqrt(covariance) * b, np.sqrt(gap), kinks, inner)
-        current = np.array([weights @ square, weights @ value**2, weights @ slope**2, weights @ value])
+        current = np.array([weights @ square, weights @ value**2, weights @ slope**2, weights @ value, weights @ slope])
         if previous is not None:
             error = float(np.max(np.abs(current[:3] - previous[:3])))
             if error <= tolerance * max(1.0, float(np.max(np.abs(current[:3])))):
@@ -107,4 +108,4 @@ def pair_moments(
             break
         previous = current
         inner, outer = 2 * inner - 1, 2 * outer - 1
-    return PairMoments(float(current[0]), float(current[1]), float(current[2]), float(current[3]), error)
+    return PairMoments(*map(float, (*current, error)))

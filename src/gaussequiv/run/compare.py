@@ -120,12 +120,13 @@ def _constants(problem: Problem, theory: xr.Dataset, given: float | None) -> Flo
     out = np.full(theory["test_error"].shape, np.nan)
     if given is not None:
         return np.full_like(out, given)
-    equivalent = problem.equivalent(int(theory.attrs["d"]))
+    d = int(theory.attrs["d"])
+    equivalent = problem.equivalent(d)
     rows = out if out.ndim == 2 else out[None, :]
     lams = theory["lam"].values.reshape(rows.shape) if "lam" in theory else np.full(rows.shape, np.nan)
     for k, learner in enumerate(problem.learners):
         for i, alpha in enumerate(theory["alpha"].values):
-            rows[k, i] = committed_allowance(problem, equivalent, learner, float(alpha), float(lams[k, i]))
+            rows[k, i] = committed_allowance(problem, equivalent, learner, d, float(alpha), float(lams[k, i]))
     return out
 
 

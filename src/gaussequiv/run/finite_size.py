@@ -1,6 +1,6 @@
 """Finite-size allowances: the relative bias c/d of simulated mean errors, fitted over at least three sizes and committed.
 
-`finite_size.json` is written by ``python -m benchmarks.finite_size``; it holds, for each family of problems, the range in which the fit
+`finite_size.json` is written by ``python -m benchmarks.finite_size``. For each family of problems it holds the range in which the fit
 was made, the sizes, trials and seed, and the constant c: the largest |slope| of (mean/theory - 1) against 1/d over the
 family's points, plus two of its standard errors.
 """
@@ -43,7 +43,8 @@ def fit_finite_size(
 ) -> FiniteSizeFit:
     """Fit mean/theory - 1 = c/d over at least three sizes by weighted least squares through the origin.
 
-    Returns c with its standard error for every ([learner,] alpha); pass ``allowance=max(abs(c) + 2*c_stderr)`` to `compare`.
+    `trials` counts the teachers at the smallest size; larger sizes take fewer in proportion, at least 16. Returns c with its standard
+    error for every ([learner,] alpha); pass ``allowance=max(abs(c) + 2*c_stderr)`` to `compare`.
 
     Examples
     --------
@@ -57,7 +58,8 @@ def fit_finite_size(
     deviations, errors = [], []
     for d in sizes:
         integer("sizes", d, minimum=2)
-        run = simulate(problem, alpha, d=d, trials=trials, seed=seed, normalise_teacher=True, progress=progress)
+        count = max(16, trials * min(sizes) // d)  # the variance over teachers falls like 1/d
+        run = simulate(problem, alpha, d=d, trials=count, seed=seed, normalise_teacher=True, progress=progress)
         theory = solve(problem, n=run["n"].values, d=d)["test_error"].values
         deviations.append(run["test_error_mean"].values / theory - 1)
         errors.append(run["test_error_stderr"].values / theory)
@@ -68,14 +70,13 @@ def fit_finite_size(
 
 
 def family(problem: Problem, learner: Any) -> str | None:
-    """The family whose fit covers a problem: task, learner, odd or not; None where none was fitted."""
+    """The family whose fit may cover a problem: task, learner, odd or with offset, isotropic or structured inputs."""
     target, inputs = problem.target, problem.inputs
     if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
         return None
-    if any(ratio < 0.95 * 1.2 for ratio in target.width_ratios) and target.widths is None:
-        return None
     odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
-    return f"{target.task}/{learner.name}/{'odd' if odd else 'offset'}"
+    shape = "isotropic" if getattr(inputs, "isotropic", False) else "structured"
+    return f"{target.task}/{learner.name}/{'odd' if odd else 'offset'}/{shape}"
 
 
 @cache
@@ -85,13 +86,26 @@ def committed() -> dict[str, Any]:
     return table
 
 
-def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, alpha: float, lam: float) -> float:
-    """c for one point, nan outside the range of the fit: depth, alpha, and for ridge lam over its regression optimum."""
+def coordinates(problem: Problem, equivalent: GaussianEquivalent, d: int) -> dict[str, float]:
+    """What places a problem inside or outside the range of a fit, learner apart."""
+    e = equivalent
+    widths = problem.target.widths_at(d)
+    return {
+        "depth": float(problem.target.depth),
+        "width_ratio": min((width / d for width in widths), default=1e9),
+        "noise_to_signal": e.noise / e.signal_variance if e.signal_variance > 0 else np.inf,
+        "participation": float((e.weights @ e.eigenvalues) ** 2 / (e.weights @ e.eigenvalues**2)),
+    }
+
+
+def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, alpha: float, lam: float) -> float:
+    """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, and lam over tau/s)."""
     entry = committed()["families"].get(family(problem, learner) or "")
     if entry is None:
         return float("nan")
-    inside = problem.target.depth <= entry["max_depth"] and entry["alpha"][0] <= alpha <= entry["alpha"][1]
-    if learner.name == "ridge" and inside:
-        ratio = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.nan
-        inside = entry["lam_ratio"][0] <= ratio <= entry["lam_ratio"][1]
+    at = coordinates(problem, equivalent, d) | {"alpha": alpha}
+    if learner.name == "ridge":
+        at["lam_ratio"] = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.inf
+    slack = 1.01  # sizes are rounded to integers
+    inside = all(low / slack <= at[name] <= high * slack for name, (low, high) in entry["range"].items())
     return float(entry["c"]) if inside else float("nan")

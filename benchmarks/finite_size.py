@@ -1,0 +1,89 @@
+"""Fit the finite-size constants that `compare` uses: ``python -m benchmarks.finite_size`` (about 20 minutes on two cores).
+
+Writes src/gaussequiv/run/finite_size.json. Every family keeps the largest |c| + 2 standard errors over its problems and points.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import gaussequiv as ge
+from gaussequiv.run.finite_size import coordinates, family, fit_finite_size
+
+ALPHAS = (0.5, 1.0, 2.0, 4.0, 7.0)
+SIZES = (50, 100, 200)
+TRIALS = 400  # at the smallest size
+SEED = 2023
+LAM_RATIOS = (0.1, 1.0, 10.0)
+OUT = Path(__file__).parents[1] / "src" / "gaussequiv" / "run" / "finite_size.json"
+
+
+def targets(task: str) -> dict[str, list[tuple[ge.DeepNetwork, ge.GaussianInputs]]]:
+    """Problems of each family, from easy to hard ends of the range it claims."""
+    iso = ge.GaussianInputs()
+    power = ge.GaussianInputs(spectrum="power-law:0.8")
+    levels = ge.GaussianInputs(spectrum="two-level:4:0.4:0.1667")
+    odd = [ge.DeepNetwork("tanh", depth=L, weight_variance=4, task=task) for L in (1, 2, 3)]
+    mild = ge.DeepNetwork("tanh", depth=1, task=task)
+    linear = ge.DeepNetwork((), noise=0.1, task=task)
+    relu = [ge.DeepNetwork("relu", depth=L, task=task) for L in (1, 2, 3)]
+    biased = ge.DeepNetwork("tanh", depth=2, weight_variance=(1.5, 2), bias_variance=(0.2, 0.4), task=task)
+    if task == "classification":  # fewer: message passing costs, and offsets add their own variance over teachers
+        return {
+            "odd": [(t, iso) for t in (linear, mild, odd[1], odd[2])],
+            "structured": [(odd[1], power)],
+            "offset": [(relu[1], iso), (biased, iso)],
+        }
+    return {
+        "odd": [(t, iso) for t in (linear, mild, *odd)],
+        "structured": [(odd[1], power), (odd[1], levels)],
+        "offset": [(relu[0], iso), (relu[2], iso), (biased, iso)],
+    }
+
+
+def main() -> None:
+    families: dict[str, dict[str, object]] = {}
+    for task in ("regression", "classification"):
+        for group in targets(task).values():
+            for target, inputs in group:
+                _add(families, target, inputs)
+    about = {"sizes": SIZES, "trials_at_smallest": TRIALS, "seed": SEED, "alphas": ALPHAS, "command": "python -m benchmarks.finite_size"}
+    OUT.write_text(json.dumps({"about": about, "families": families}, indent=1) + "\n")
+
+
+def _add(families: dict[str, dict[str, object]], target: ge.DeepNetwork, inputs: ge.GaussianInputs) -> None:
+    best = ge.Problem(target=target, inputs=inputs).equivalent(SIZES[-1]).lam_optimal
+    learners = [ge.BayesOptimal(), *(ge.Ridge(ratio * best) for ratio in LAM_RATIOS)]
+    problem = ge.Problem(target=target, inputs=inputs, learner=learners)
+    start = time.perf_counter()
+    fit = fit_finite_size(problem, np.array(ALPHAS), sizes=SIZES, trials=TRIALS, seed=SEED, progress=False)
+    bound = np.abs(fit.c) + 2 * fit.c_stderr
+    spots = [coordinates(problem, problem.equivalent(d), d) for d in SIZES]
+    for name, rows in (("bayes", slice(0, 1)), ("ridge", slice(1, None))):
+        learner = learners[0] if name == "bayes" else learners[1]
+        key = family(problem, learner)
+        entry = families.setdefault(str(key), {"c": 0.0, "range": {}, "problems": []})
+        entry["c"] = max(float(entry["c"]), round(float(bound[rows].max()), 2))  # type: ignore[arg-type]
+        spans = {k: (min(s[k] for s in spots), max(s[k] for s in spots)) for k in spots[0]}
+        spans |= {"alpha": (ALPHAS[0], ALPHAS[-1])} | ({"lam_ratio": (LAM_RATIOS[0], LAM_RATIOS[-1])} if name == "ridge" else {})
+        spans["width_ratio"] = (spans["width_ratio"][0], 1e9)  # wider is closer to the limit
+        spans["noise_to_signal"] = (spans["noise_to_signal"][0], 1e9)  # more noise dilutes the deviation
+        spans["participation"] = (spans["participation"][0], 1e9)
+        kept: dict[str, tuple[float, float]] = entry["range"]  # type: ignore[assignment]
+        for k, (low, high) in spans.items():
+            old = kept.get(k, (low, high))
+            kept[k] = (round(min(old[0], low), 6), round(max(old[1], high), 6))
+        worst = np.unravel_index(np.argmax(bound[rows]), bound[rows].shape)
+        row = {"activations": list(target.activations), "inputs": str(inputs.spectrum), "c": np.round(fit.c[rows], 2).tolist()}
+        entry["problems"].append(row | {"c_stderr": np.round(fit.c_stderr[rows], 2).tolist()})  # type: ignore[attr-defined]
+        print(f"{key}: {row['activations']} {row['inputs']}: bound {bound[rows].max():.2f} at {worst}", file=sys.stderr, flush=True)
+    print(f"  {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,347 @@
+"""The command line. Importing this module loads neither NumPy nor the engines: commands import what they need."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from gaussequiv.problems.supervised import Problem
+
+app = typer.Typer(
+    name="gaussequiv",
+    help="Exact learning curves of deep random networks, simulations of the real thing, and whether the two agree.",
+    epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 unconverged points under --strict, 130 interrupted (finished trials are kept).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+FAILURE, USAGE, UNCONVERGED, INTERRUPTED = 1, 2, 3, 130
+PROBLEM, CALL, OUT = "Problem", "Points and sizes", "Output"
+
+
+def _option(kind: Any, *names: str, help: str, panel: str) -> Any:
+    return Annotated[kind, typer.Option(*names, help=help, rich_help_panel=panel, show_default=False)]
+
+
+def _text(name: str, help: str, panel: str = PROBLEM) -> Any:
+    return _option(str | None, name, help=help, panel=panel)
+
+
+# The options that describe a problem: they mirror the fields of DeepNetwork, GaussianInputs, DataInputs and the learners.
+PROBLEM_OPTIONS: dict[str, Any] = {
+    "problem": _text("--problem", "TOML or JSON file with sections target, inputs, learner ('-' reads stdin); options override it."),
+    "activation": _text("--activation", "Activation, or a comma list with one for each hidden layer, lowest first. [tanh]"),
+    "depth": _option(int | None, "--depth", help="Hidden layers, when one activation is given; 0 is a linear target. [1]", panel=PROBLEM),
+    "weight_variance": _text("--weight-variance", "Weight variance of the hidden layers, one or a comma list. [1]"),
+    "bias_variance": _text("--bias-variance", "Bias variance of the hidden layers, one or a comma list. [0]"),
+    "readout_variance": _text("--readout-variance", "Variance of the readout weights. [1]"),
+    "readout_bias_variance": _text("--readout-bias-variance", "Variance of the readout bias. [0]"),
+    "task": _text("--task", "regression or classification (labels are the sign). [regression]"),
+    "noise": _text("--noise", "Variance of the label noise. [0]"),
+    "offset": _text("--offset", "Given constant part of the target; by default curves average over its law."),
+    "widths": _text("--widths", "Widths of the hidden layers in simulations, one or a comma list."),
+    "width_ratios": _text("--width-ratios", "Widths over d where --widths is not given. [1.4]"),
+    "spectrum": _text(
+        "--spectrum", "identity, power-law:EXPONENT, two-level:HIGH:LOW:FRACTION, marchenko-pastur:RATIO, or eigenvalues V1,V2,..."
+    ),
+    "mean": _text("--mean", "Mean of every input coordinate. [0]"),
+    "covariance": _text("--covariance", "File with the input covariance matrix (.npy, .csv)."),
+    "data": _text("--data", "File with a data matrix, one sample in each row (.npy, .csv), or 'digits': inputs are its rows."),
+    "normalise": _option(bool | None, "--normalise/--no-normalise", help="Scale the data to mean variance 1.", panel=PROBLEM),
+    "learner": _text("--learner", "bayes or ridge, or a comma list: their differences are paired. [bayes]"),
+    "lam": _text("--lam", "Ridge penalty: a number, 'optimal', or a comma list of them. [optimal]"),
+    "intercept": _option(bool | None, "--intercept/--no-intercept", help="Fit a constant. [when the target has one]", panel=PROBLEM),
+}
+Alpha = Annotated[
+    str | None,
+    typer.Option("--alpha", help="Samples per input dimension n/d: start:stop:count[:log] or a comma list.", rich_help_panel=CALL),
+]
+Count = Annotated[str | None, typer.Option("--n", help="Numbers of samples, with --d, in place of --alpha.", rich_help_panel=CALL)]
+Dimension = Annotated[int | None, typer.Option("--d", help="Input dimension; data and covariance matrices fix it.", rich_help_panel=CALL)]
+Trials = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_help_panel=CALL)]
+Seed = Annotated[int, typer.Option("--seed", help="Integer seed.", rich_help_panel=CALL)]
+TestSamples = Annotated[int | None, typer.Option("--test-samples", help="Test rows of each trial.", rich_help_panel=CALL)]
+Normalise = Annotated[
+    bool, typer.Option("--normalise-teacher", help="Rescale readouts to their expected norm (less variance).", rich_help_panel=CALL)
+]
+Over = Annotated[
+    list[str] | None,
+    typer.Option("--over", help="Sweep a field: NAME=GRID, e.g. lam=0.01:10:5:log or depth=1,2,3; repeatable.", rich_help_panel=CALL),
+]
+Target = Annotated[
+    float | None, typer.Option("--target-error", help="Ask for the alpha that reaches this test error.", rich_help_panel=CALL)
+]
+Allowance = Annotated[
+    float | None, typer.Option("--allowance", help="Finite-size constant c: c/d of the value is allowed.", rich_help_panel=CALL)
+]
+Keep = Annotated[int | None, typer.Option("--keep", help="Also reduce partially, with this many hidden layers left.", rich_help_panel=CALL)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=OUT)]
+Output = Annotated[str | None, typer.Option("--output", help="Also write FILE: .nc, .json, .csv, .png or .svg.", rich_help_panel=OUT)]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if a point did not converge.", rich_help_panel=OUT)]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command; a parameter named `options` is replaced by the problem options; named errors become exit codes."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def wrapped(**arguments: Any) -> None:
+            if takes_problem:
+                arguments["options"] = {key: arguments.pop(key) for key in PROBLEM_OPTIONS}
+            _guarded(function, arguments)
+
+        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+        takes_problem = any(parameter.name == "options" for parameter in parameters)
+        shown = []
+        for parameter in parameters:
+            if parameter.name == "options":
+                kind = inspect.Parameter.KEYWORD_ONLY
+                shown += [inspect.Parameter(key, kind, default=None, annotation=option) for key, option in PROBLEM_OPTIONS.items()]
+            else:
+                shown.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        wrapped.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+        app.command(name)(wrapped)
+        return function
+
+    return register
+
+
+def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
+    from gaussequiv.errors import ArgumentError, GaussequivError
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        try:
+            function(**arguments)
+        except ArgumentError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(USAGE) from None
+        except GaussequivError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(FAILURE) from None
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            for text in dict.fromkeys(str(warning.message) for warning in caught):
+                _say(f"warning: {text}")
+
+
+def _build(options: dict[str, Any]) -> Problem:
+    from gaussequiv.cli.inputs import build_problem
+
+    return build_problem(options)
+
+
+def _deliver(result: xr.Dataset, as_json: bool, output: str | None, strict: bool = False) -> None:
+    """Print, write, and choose the exit code."""
+    from gaussequiv.cli.outputs import table, write
+    from gaussequiv.results import to_json
+
+    if output:
+        _say(f"wrote {write(result, output)}")
+    if as_json:
+        print(json.dumps(to_json(result)))
+    else:
+        table(result)
+    if strict and not bool(result["converged"].all()):
+        raise typer.Exit(UNCONVERGED)
+
+
+def _keep_partial(output: str | None, run: Callable[[], xr.Dataset]) -> xr.Dataset:
+    """Run; if interrupted, write what was finished before leaving with 130."""
+    from gaussequiv.cli.outputs import write
+    from gaussequiv.run.simulate import Interrupted
+
+    try:
+        return run()
+    except Interrupted as stop:
+        if stop.partial is not None:
+            target = Path(output) if output else Path("gaussequiv-partial.nc")
+            target = target if target.suffix in (".nc", ".json", ".csv") else target.with_suffix(".nc")
+            _say(f"interrupted after {stop.partial.sizes['trial']} trials; wrote {write(stop.partial, str(target))}")
+        raise
+
+
+@command("equivalent")
+def equivalent(options: Any, d: Dimension = None, keep: Keep = None, as_json: Json = False, output: Output = None) -> None:
+    """The Gaussian equivalent of a deep network: signal, noise, offset, lambda*, validity."""
+    from gaussequiv.cli.outputs import equivalent_to_dict, write_layers
+
+    result = _build(options).equivalent(d)
+    if output:
+        _say(f"wrote {write_layers(result, output)}")
+    if as_json:
+        print(json.dumps(equivalent_to_dict(result, keep)))
+        return
+    print(result.card())
+    if keep is not None:
+        partial = result.partial(keep)
+        print(f"  {partial.kept} layers kept: S = {partial.eta:.10g} a.h/sqrt(k) + noise of variance {partial.gamma:.10g}")
+
+
+@command("theory")
+def theory(
+    options: Any,
+    alpha: Alpha = None,
+    n: Count = None,
+    d: Dimension = None,
+    over: Over = None,
+    target_error: Target = None,
+    as_json: Json = False,
+    output: Output = None,
+    strict: Strict = False,
+) -> None:
+    """Exact learning curves, or with --target-error how many samples reach an error."""
+    from gaussequiv.cli.inputs import parse_grid, parse_over, required
+    from gaussequiv.run.solve import samples_for, solve
+    from gaussequiv.run.sweep import sweep
+
+    problem = _build(options)
+    if target_error is not None:
+        size = samples_for(problem, target_error, d=d)
+        print(json.dumps(size._asdict()) if as_json else f"alpha = {size.alpha:.10g}" + ("" if size.n is None else f", n = {size.n}"))
+    elif over:
+        _deliver(sweep(problem, parse_grid("alpha", required("alpha", alpha)), parse_over(over), d=d), as_json, output, strict)
+    elif n is not None and alpha is None:
+        _deliver(solve(problem, n=parse_grid("n", n), d=d), as_json, output, strict)
+    else:
+        points = parse_grid("alpha", required("alpha", alpha))
+        _deliver(solve(problem, points, n=None if n is None else parse_grid("n", n), d=d), as_json, output, strict)
+
+
+@command("simulate")
+def simulate(
+    options: Any,
+    alpha: Alpha = None,
+    d: Dimension = None,
+    trials: Trials = 16,
+    seed: Seed = 0,
+    test_samples: TestSamples = None,
+    normalise_teacher: Normalise = False,
+    over: Over = None,
+    as_json: Json = False,
+    output: Output = None,
+    strict: Strict = False,
+) -> None:
+    """Train on labels of true networks at finite size and measure on fresh data."""
+    call = {"d": d, "trials": trials, "seed": seed, "test_samples": test_samples, "normalise_teacher": normalise_teacher}
+    _run("simulate", options, alpha, over, call, as_json, output, strict)
+
+
+@command("compare")
+def compare(
+    options: Any,
+    alpha: Alpha = None,
+    d: Dimension = None,
+    trials: Trials = 16,
+    seed: Seed = 0,
+    test_samples: TestSamples = None,
+    normalise_teacher: Normalise = False,
+    allowance: Allowance = None,
+    over: Over = None,
+    as_json: Json = False,
+    output: Output = None,
+    strict: Strict = False,
+) -> None:
+    """Theory beside simulation, z-scores, and the verdict: agree, disagree or inconclusive."""
+    call = {"d": d, "trials": trials, "seed": seed, "test_samples": test_samples, "normalise_teacher": normalise_teacher}
+    _run("compare", options, alpha, over, call | {"allowance": allowance}, as_json, output, strict)
+
+
+def _run(
+    verb: str,
+    options: Any,
+    alpha: str | None,
+    over: list[str] | None,
+    call: dict[str, Any],
+    as_json: bool,
+    output: str | None,
+    strict: bool,
+) -> None:
+    from gaussequiv.cli.inputs import parse_grid, parse_over, required
+    from gaussequiv.run.sweep import VERBS, sweep
+
+    problem = _build(options)
+    grid = parse_grid("alpha", required("alpha", alpha))
+    if over:
+        values = parse_over(over)
+        result = _keep_partial(output, lambda: sweep(problem, grid, values, verb=verb, **call))
+    else:
+        result = _keep_partial(output, lambda: VERBS[verb](problem, grid, **call))
+    _deliver(result, as_json, output, strict)
+
+
+@command("plot")
+def plot(
+    file: Annotated[Path, typer.Argument(help="A saved result (.nc, .json, .csv).", show_default=False)],
+    output: Annotated[str, typer.Option(help="Figure to write: .png, .svg or .pdf.", show_default=False)],
+    kind: Annotated[str, typer.Option(help="curve or residuals.")] = "curve",
+    observable: Annotated[str, typer.Option(help="Variable to draw.")] = "test_error",
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic alpha axis.")] = False,
+) -> None:
+    """Draw a saved result."""
+    from gaussequiv.cli.outputs import draw
+    from gaussequiv.results import load
+
+    _say(f"wrote {draw(load(file), output, kind, observable, log)}")
+
+
+@command("list")
+def list_names(as_json: Json = False) -> None:
+    """Names that the options understand."""
+    from gaussequiv.cli.outputs import known_names
+
+    names = known_names()
+    print(json.dumps(names) if as_json else "\n".join(f"{kind}: {', '.join(values)}" for kind, values in names.items()))
+
+
+@command("cite")
+def cite(keys: Annotated[list[str] | None, typer.Argument(help="Keys, or saved results; none: all.", show_default=False)] = None) -> None:
+    """BibTeX entries of the papers behind the numbers."""
+    from gaussequiv.cli.outputs import bibliography
+
+    print(bibliography(keys or []))
+
+
+@command("doctor")
+def doctor(as_json: Json = False) -> None:
+    """Check this installation: versions, float64, one exact number, one small simulation."""
+    from gaussequiv.cli.outputs import diagnose
+
+    report = diagnose()
+    print(json.dumps(report) if as_json else "\n".join(f"{name:<14} {value}" for name, value in report.items()))
+    if not report["ok"]:
+        raise typer.Exit(FAILURE)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        from gaussequiv import __version__
+
+        print(__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Entry point."""
+    app()

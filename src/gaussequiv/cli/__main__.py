@@ -1,0 +1,5 @@
+"""``python -m gaussequiv.cli``."""
+
+from gaussequiv.cli import main
+
+main()

@@ -1,0 +1,202 @@
+"""From command-line text and files to a `Problem`. Nothing given is ever evaluated as code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
+from gaussequiv.ingredients.inputs import DataInputs, GaussianInputs
+from gaussequiv.problems.supervised import Problem, from_dict
+
+GRID_FORM = "start:stop:count[:log] or a comma list of numbers"
+_TARGET_NUMBERS = ("readout_variance", "readout_bias_variance", "noise", "offset")
+_TARGET_LAYERS = ("weight_variance", "bias_variance", "width_ratios")
+_ALIASES = {"activation": "activations"}
+
+
+def required(name: str, value: str | None) -> str:
+    """An option that this command needs."""
+    if value is None:
+        raise ArgumentError(f"Argument `{name}` must be given: --{name.replace('_', '-')} {GRID_FORM}.")
+    return value
+
+
+def parse_number(name: str, text: str) -> float:
+    """One number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise fail(name, "a number", text) from None
+
+
+def parse_grid(name: str, text: str) -> FloatArray:
+    """A grid: start:stop:count, start:stop:count:log, or a comma list."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return np.array([parse_number(name, part) for part in text.split(",")])
+    if len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] != "log"):
+        raise fail(name, f"of the form {GRID_FORM}", text)
+    start, stop = parse_number(name, parts[0]), parse_number(name, parts[1])
+    if not parts[2].isdigit() or int(parts[2]) < 1 or int(parts[2]) > 100_000:
+        raise fail(name, f"of the form {GRID_FORM} with a count from 1 to 100000", text)
+    count = int(parts[2])
+    if len(parts) == 3:
+        return np.linspace(start, stop, count)
+    if start <= 0 or stop <= 0:
+        raise fail(name, "positive at both ends of a logarithmic grid", text)
+    return np.geomspace(start, stop, count)
+
+
+def parse_over(items: list[str]) -> dict[str, list[Any]]:
+    """NAME=GRID items; values that are not numbers stay text, whole numbers become integers."""
+    over: dict[str, list[Any]] = {}
+    for item in items:
+        name, separator, text = item.partition("=")
+        if not separator or not name or not text:
+            raise fail("over", "of the form NAME=GRID", item)
+        name = _ALIASES.get(name.replace("-", "_"), name.replace("-", "_"))
+        if name in ("activations", "task", "spectrum") or (":" not in text and not _numeric(text)):
+            over[name] = text.split(",")
+        else:
+            values = parse_grid(name, text).tolist()
+            over[name] = [int(v) if name in ("depth", "widths") and float(v).is_integer() else v for v in values]
+    return over
+
+
+def _numeric(text: str) -> bool:
+    try:
+        [float(part) for part in text.split(",")]
+    except ValueError:
+        return False
+    return True
+
+
+def build_problem(options: dict[str, Any]) -> Problem:
+    """Problem from a file, if one is named, overridden by the other options."""
+    description = read_description(options["problem"]) if options["problem"] else {}
+    target = dict(_section(description, "target")) | _target(options)
+    if {"activations", "depth"} & _target(options).keys() and "activations" not in _target(options):
+        target.setdefault("activations", "tanh")
+    inputs = _inputs(options, description)
+    learner = _learners(options) or description.get("learner", {"name": "bayes"})
+    extra = {key: value for key, value in description.items() if key not in ("target", "inputs", "learner")}
+    gaussian = inputs if isinstance(inputs, dict) else {}
+    return from_dict(
+        {"target": target, "inputs": gaussian, "learner": learner} | extra, inputs=None if isinstance(inputs, dict) else inputs
+    )
+
+
+def read_description(path: str) -> dict[str, Any]:
+    """A TOML or JSON description; '-' reads stdin."""
+    if path == "-":
+        text = sys.stdin.read()
+    else:
+        try:
+            text = Path(path).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArgumentError(f"Argument `problem` must be a readable file, but {path!r} is not: {error}.") from None
+    try:
+        loaded = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ArgumentError(f"Argument `problem` must be TOML or JSON, but {path!r} is not: {error}.") from None
+    if not isinstance(loaded, dict):
+        raise fail("problem", "an object with sections target, inputs, learner", loaded)
+    return loaded
+
+
+def _section(description: dict[str, Any], name: str) -> dict[str, Any]:
+    section = description.get(name, {})
+    if not isinstance(section, dict):
+        raise fail(name, "a section (a table of fields)", section)
+    return section
+
+
+def _target(options: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if options["activation"] is not None:
+        names = options["activation"].split(",")
+        out["activations"] = names[0] if len(names) == 1 else names
+    if options["depth"] is not None:
+        out["depth"] = options["depth"]
+    if options["task"] is not None:
+        out["task"] = options["task"]
+    for name in _TARGET_NUMBERS:
+        if options[name] is not None:
+            out[name] = parse_number(name, options[name])
+    for name in _TARGET_LAYERS:
+        if options[name] is not None:
+            values = [parse_number(name, part) for part in options[name].split(",")]
+            out[name] = values[0] if len(values) == 1 else values
+    if options["widths"] is not None:
+        widths = [parse_number("widths", part) for part in options["widths"].split(",")]
+        out["widths"] = widths[0] if len(widths) == 1 else widths
+    return out
+
+
+def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
+    if options["data"] is not None:
+        if options["spectrum"] or options["covariance"] or options["mean"]:
+            raise fail("data", "given without --spectrum, --covariance and --mean", options["data"])
+        return data_inputs(options["data"], bool(options["normalise"]))
+    section = dict(_section(description, "inputs"))
+    if options["normalise"] is not None:
+        raise fail("normalise", "given together with --data", options["normalise"])
+    if options["covariance"] is not None:
+        mean = parse_number("mean", options["mean"]) if options["mean"] is not None else 0.0
+        return GaussianInputs(covariance=read_matrix("covariance", options["covariance"]), mean=mean)
+    if options["spectrum"] is not None:
+        section["spectrum"] = options["spectrum"]
+    if options["mean"] is not None:
+        section["mean"] = parse_number("mean", options["mean"])
+    if section.get("kind") == "data" and "file" in section:
+        return data_inputs(str(section["file"]), bool(section.get("normalise", False)))
+    return section
+
+
+def data_inputs(name: str, normalise: bool) -> DataInputs:
+    """The rows of a file, or scikit-learn's bundled digits."""
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        return DataInputs(load_digits().data, normalise=normalise, name="digits")
+    return DataInputs(read_matrix("data", name), normalise=normalise, name=Path(name).stem)
+
+
+def read_matrix(name: str, path: str) -> FloatArray:
+    """A numeric matrix from .npy or .csv (a header line is recognised)."""
+    kind = Path(path).suffix.lower()
+    if kind not in (".npy", ".csv"):
+        raise fail(name, "a file name ending in .npy or .csv" + (" or 'digits'" if name == "data" else ""), path)
+    try:
+        if kind == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        first = Path(path).open().readline()
+        return np.loadtxt(path, delimiter=",", skiprows=0 if _numeric(first) else 1, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"Argument `{name}` must be a file with a numeric matrix, but {path!r} is not: {error}.") from None
+
+
+def _learners(options: dict[str, Any]) -> Any:
+    """Learner sections: every name in --learner, ridge once for every --lam."""
+    if options["learner"] is None:
+        if options["lam"] is not None or options["intercept"] is not None:
+            raise fail("learner", "ridge when --lam or --intercept is given", None)
+        return None
+    learners: list[dict[str, Any]] = []
+    for raw in options["learner"].split(","):
+        name = choice("learner", raw.strip(), ("bayes", "ridge"))
+        if name == "bayes":
+            learners.append({"name": "bayes"})
+            continue
+        for lam in (options["lam"] or "optimal").split(","):
+            value = lam if lam == "optimal" else parse_number("lam", lam)
+            learners.append({"name": "ridge", "lam": value, "intercept": options["intercept"]})
+    if options["lam"] is not None and not any(one["name"] == "ridge" for one in learners):
+        raise fail("lam", "given together with --learner ridge", options["lam"])
+    return learners[0] if len(learners) == 1 else learners
