@@ -46,24 +46,29 @@ def elementwise(function: Callable[[Any], Any], name: str) -> Callable[[FloatArr
         with float64_scope():
             return np.asarray(jax.vmap(function)(x.ravel()), dtype=np.float64).reshape(x.shape)
 
-    problems = []
-    for candidate in (direct, mapped):
+    try:
+        whole, candidate = direct(probe), direct
+    except Exception as error:  # a JAX function of a scalar refuses arrays; what it cannot do either is reported with its cause
         try:
-            whole = candidate(probe)
-            parts = np.array([candidate(probe[i : i + 1]).ravel()[0] for i in range(probe.size)])
-        except Exception as error:  # any failure of a user's function is reported below, with its cause
-            problems.append(f"{type(error).__name__}: {error}")
-            continue
-        if whole.shape != probe.shape:
-            problems.append(f"it maps shape {probe.shape} to shape {whole.shape}")
-        elif not np.allclose(whole, parts, rtol=1e-12, atol=1e-12, equal_nan=True):
-            problems.append("its value at a point depends on the other points")
-        elif not np.all(np.isfinite(whole)):
-            raise ArgumentError(
-                f"Argument `function` must be finite on the real line, but activation {name!r} gave {whole[~np.isfinite(whole)][0]} "
-                f"at {probe[~np.isfinite(whole)][0]}."
-            )
-        else:
-            return candidate
-    reason = "; ".join(text.splitlines()[0][:200] for text in problems)
-    raise ArgumentError(f"Argument `function` must be an elementwise function of real numbers, but activation {name!r} is not: {reason}.")
+            whole, candidate = mapped(probe), mapped
+        except Exception as second:
+            raise _refused(name, f"{_first_line(error)}; mapped over scalars, {_first_line(second)}") from None
+    if whole.shape != probe.shape:
+        raise _refused(name, f"it maps shape {probe.shape} to shape {whole.shape}")
+    parts = np.array([candidate(probe[i : i + 1]).ravel()[0] for i in range(probe.size)])
+    if not np.allclose(whole, parts, rtol=1e-12, atol=1e-12, equal_nan=True):
+        raise _refused(name, "its value at a point depends on the other points")
+    if not np.all(np.isfinite(whole)):
+        bad = ~np.isfinite(whole)
+        raise ArgumentError(
+            f"Argument `function` must be finite on the real line, but activation {name!r} gave {whole[bad][0]} at {probe[bad][0]}."
+        )
+    return candidate
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+
+
+def _refused(name: str, reason: str) -> ArgumentError:
+    return ArgumentError(f"Argument `function` must be an elementwise function of real numbers, but activation {name!r} is not: {reason}.")

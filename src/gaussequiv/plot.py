@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _OWN_DIMS = ("alpha", "trial", "source")
 _MARKERS = "osD^vP"
+_NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")  # penalties in labels carry every digit
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -33,12 +35,15 @@ def _lines(result: xr.Dataset, name: str) -> list[tuple[dict[str, Any], str]]:
     dims = [str(dim) for dim in result[name].dims if dim not in _OWN_DIMS]
     picks = []
     for values in product(*(result[dim].values for dim in dims)):
-        parts = [
-            str(v) if dim == "learner" else f"{dim}={v:g}" if isinstance(v, (float, int, np.number)) else f"{v}"
-            for dim, v in zip(dims, values, strict=True)
-        ]
+        parts = [_value(dim, value) for dim, value in zip(dims, values, strict=True)]
         picks.append((dict(zip(dims, values, strict=True)), ", ".join(parts)))
     return picks
+
+
+def _value(dim: str, value: Any) -> str:
+    if dim == "learner":
+        return _NUMBER.sub(lambda digits: f"{float(digits.group()):.4g}", str(value))
+    return f"{dim}={value:g}" if isinstance(value, (float, int, np.number)) else str(value)
 
 
 def _label(result: xr.Dataset, name: str) -> str:

@@ -88,7 +88,8 @@ def save(result: xr.Dataset, path: str | Path) -> Path:
     elif kind == ".json":
         path.write_text(json.dumps(_finite(result.to_dict()), default=_plain))
     else:
-        header = {"attrs": result.attrs, "names": {str(k): list(map(str, v.dims)) for k, v in result.variables.items()}}
+        columns = {str(k): {"dims": list(map(str, v.dims)), "attrs": v.attrs} for k, v in result.variables.items()}
+        header = {"attrs": result.attrs, "coords": list(map(str, result.coords)), "columns": columns}
         frame = result.reset_coords().to_dataframe().reset_index()
         with path.open("w", newline="") as stream:
             stream.write("# " + json.dumps(_finite(header), default=_plain) + "\n")
@@ -121,22 +122,20 @@ def _load_csv(path: Path) -> xr.Dataset:
     with path.open() as stream:
         header = json.loads(stream.readline().lstrip("# "))
         frame = pd.read_csv(stream)
-    dims: list[str] = []
-    for names in header["names"].values():
-        dims += [name for name in names if name not in dims]
+    columns = header["columns"]
+    dims = list(dict.fromkeys(dim for column in columns.values() for dim in column["dims"]))
+    dims = [dim for dim in frame.columns if dim in dims]  # the order in which the rows run
     coordinates = {name: frame[name].drop_duplicates().to_numpy() for name in dims}
     shape = [coordinates[name].size for name in dims]
     out = xr.Dataset(coords=coordinates, attrs=header["attrs"])
-    for name, own in header["names"].items():
-        if name in dims:
-            continue
-        block = frame[name].to_numpy().reshape(shape)
-        index = tuple(slice(None) if dim in own else 0 for dim in dims)
-        order = [dim for dim in dims if dim in own]
-        out[name] = xr.DataArray(block[index], dims=order).transpose(*own)
-        label, units = OBSERVABLES.get(name.removesuffix("_stderr").removesuffix("_mean"), (name, "1"))
-        out[name].attrs |= {"long_name": label, "units": units}
-    return out.set_coords([c for c in ("n",) if c in out])
+    for name, column in columns.items():
+        if name not in dims:
+            block = frame[name].to_numpy().reshape(shape)
+            index = tuple(slice(None) if dim in column["dims"] else 0 for dim in dims)
+            order = [dim for dim in dims if dim in column["dims"]]
+            out[name] = xr.DataArray(block[index], dims=order).transpose(*column["dims"])
+        out[name].attrs = column["attrs"]
+    return out.set_coords([name for name in header["coords"] if name not in dims])
 
 
 def _typed(result: xr.Dataset) -> xr.Dataset:

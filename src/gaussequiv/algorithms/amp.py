@@ -37,10 +37,10 @@ class GAMP:
         omega = z a/sqrt(d) - V g_old,    V = mean-field variance (1/d) sum_i c_i,    g = g_out(y, c + omega, V + extra)
         A = -(1/d) sum dg,   b = A a + z'g/sqrt(d),   a = v b/(1 + A v),   c = v/(1 + A v)
 
-    `extra` is the effective noise of the network (label noise sits in the channel). With an unknown constant, c climbs the
-    evidence by one Newton step an iteration. Scalar variances assume z of independent entries; its fixed point attains the
-    Bayes error in the limit (Rangan 2011; Barbier et al. 2017). The damping factor halves when the change grows, or when the change
-    has not halved over 25 steps.
+    `extra` is the effective noise of the network (label noise sits in the channel). An unknown constant c ~ N(0, intercept_variance)
+    climbs its posterior by one Newton step an iteration. Scalar variances assume z of independent entries; the fixed point then attains
+    the Bayes error in the limit (Rangan 2011; Barbier et al. 2017). The damping factor halves when the change grows, or when it has
+    not halved over 25 steps.
     """
 
     z: FloatArray
@@ -49,13 +49,13 @@ class GAMP:
     channel: Channel
     extra: float
     dimension: int
-    fit_intercept: bool = False
+    intercept_variance: float = 0.0
 
     def init(self) -> State:
         """Start from the prior (uninformed)."""
         V = float(self.prior.sum()) / self.dimension
         start = 0.0
-        if self.fit_intercept:
+        if self.intercept_variance > 0:
             up = (np.sum(self.y > 0) + 0.5) / (self.y.size + 1)
             start = float(np.sqrt(V + self.extra + self.channel.noise) * special.ndtri(up))
         return State(np.zeros_like(self.prior), V, np.zeros_like(self.y), start, np.inf, 1.0, 0, np.inf)
@@ -66,8 +66,10 @@ class GAMP:
         omega = self.z @ state.a / root - state.V * state.g
         g, dg = self.channel.g_out(self.y, omega + state.intercept, state.V + self.extra)
         intercept = state.intercept
-        if self.fit_intercept:
-            intercept += float(np.clip(g.sum() / -dg.sum(), -1.0, 1.0)) * state.damping
+        if self.intercept_variance > 0:
+            push = (g.sum() - intercept / self.intercept_variance) / (1 / self.intercept_variance - dg.sum())
+            reach = np.sqrt(self.intercept_variance)
+            intercept += float(np.clip(push, -reach, reach)) * state.damping
         A = float(-dg.sum()) / self.dimension
         b = A * state.a + self.z.T @ g / root
         a = self.prior * b / (1 + A * self.prior)
@@ -104,18 +106,16 @@ class GAMP:
 def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool) -> LinearPredictor:
     """GAMP tuned to the equivalent, run on the sample: the simulated Bayes-optimal classifier of a deep target.
 
-    Inputs with a covariance are whitened first (their mean, if any, is part of the target's constant).
+    Inputs are centred and whitened first.
     """
     d = sample.x.shape[1]
     z, w, back = sample.whitened()
-    machine = GAMP(z, sample.y, equivalent.slope2 * w, equivalent.channel, equivalent.model_noise, d, intercept)
+    spread = max(equivalent.offset_variance, (equivalent.offset or 0.0) ** 2) if intercept else 0.0
+    machine = GAMP(z, sample.y, equivalent.slope2 * w, equivalent.channel, equivalent.model_noise, d, spread)
     if equivalent.slope2 == 0:
         state, status = machine.init(), Status.converged
     else:
         state, status = machine.run()
-    if back.size:
-        coefficients = back @ state.a / np.sqrt(d)
-    else:
-        coefficients = np.zeros(d)
-        coefficients[np.ones(d, bool) if sample.variances is None else sample.variances > 0] = state.a / np.sqrt(w * d)
-    return LinearPredictor(coefficients, state.intercept, np.nan, status, state.steps, state.change)
+    coefficients = (state.a if back is None else back @ state.a) / np.sqrt(d)
+    intercept_x = state.intercept - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
+    return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change)

@@ -187,14 +187,14 @@ def equivalent(options: Any, d: Dimension = None, keep: Keep = None, as_json: Js
     from gaussequiv.cli.outputs import equivalent_to_dict, write_layers
 
     result = _build(options).equivalent(d)
+    partial = None if keep is None else result.partial(keep)
     if output:
         _say(f"wrote {write_layers(result, output)}")
     if as_json:
-        print(json.dumps(equivalent_to_dict(result, keep)))
+        print(json.dumps(equivalent_to_dict(result, partial)))
         return
     print(result.card())
-    if keep is not None:
-        partial = result.partial(keep)
+    if partial is not None:
         print(f"  {partial.kept} layers kept: S = {partial.eta:.10g} a.h/sqrt(k) + noise of variance {partial.gamma:.10g}")
 
 

@@ -15,6 +15,7 @@ from gaussequiv.results import load, save
 if TYPE_CHECKING:
     import xarray as xr
 
+    from gaussequiv.equivalence.depth import PartialReduction
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 
 FIGURES = (".png", ".svg", ".pdf")
@@ -101,7 +102,7 @@ def _savefig(axes: Any, path: Path) -> Path:
     return path
 
 
-def equivalent_to_dict(equivalent: GaussianEquivalent, keep: int | None) -> dict[str, Any]:
+def equivalent_to_dict(equivalent: GaussianEquivalent, partial: PartialReduction | None) -> dict[str, Any]:
     """The card's numbers."""
     import dataclasses
 
@@ -119,8 +120,8 @@ def equivalent_to_dict(equivalent: GaussianEquivalent, keep: int | None) -> dict
     }
     if e.validity is not None:
         out["validity"] = {"status": e.validity.status, "reason": e.validity.reason, "hypotheses": dict(e.validity.hypotheses)}
-    if keep is not None:
-        out["partial"] = dataclasses.asdict(e.partial(keep))
+    if partial is not None:
+        out["partial"] = dataclasses.asdict(partial)
     return out
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from gaussequiv._jax import elementwise
+from gaussequiv._text import exact
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer
 from gaussequiv.numerics.gaussian import PairMoments, pair_moments
 
@@ -32,7 +33,7 @@ class Coefficients(NamedTuple):
     kappa_star: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation:
     r"""An elementwise nonlinearity and the Gaussian moments that the depth recursion needs.
 
@@ -203,7 +204,7 @@ def names() -> tuple[str, ...]:
 
 def leaky_relu(slope: float) -> Activation:
     """max(x, slope x) for 0 <= slope <= 1, in closed form."""
-    label = "leaky_relu" if slope == 0.01 else f"leaky_relu:{slope:g}"
+    label = "leaky_relu" if slope == 0.01 else f"leaky_relu:{exact(slope)}"
     return _PiecewiseLinear(0.5 * (1 + slope), 0.5 * (1 - slope), label)
 
 
@@ -225,7 +226,8 @@ def get(activation: Any) -> Activation:
     if isinstance(activation, Activation):
         return activation
     if callable(activation):
-        module, name = getattr(activation, "__module__", "?"), getattr(activation, "__qualname__", repr(activation))
+        name = getattr(activation, "__qualname__", None) or getattr(activation, "__name__", type(activation).__qualname__)
+        module = getattr(activation, "__module__", None) or type(activation).__module__
         return Activation(activation, name=f"{module}:{name}")
     if not isinstance(activation, str):
         raise fail("activations", "names, functions or Activation objects", activation)

@@ -46,8 +46,12 @@ class Inputs(Protocol):
         """Start one trial's rows from an integer key."""
         ...
 
+    def centre(self, d: int) -> FloatArray:
+        """The mean of the rows, of shape (d,)."""
+        ...
+
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
-        """(R, w): x R / sqrt(w) has identity covariance; R = None for coordinates that are already independent."""
+        """(R, w): (x - mean) R / sqrt(w) has identity covariance; R = None for coordinates that are already independent."""
         ...
 
 
@@ -117,6 +121,9 @@ class GaussianInputs:
         else:
             root = np.sqrt(self.spectrum.at(d))
         return _GaussianRows(key, d, root, self.mean)
+
+    def centre(self, d: int) -> FloatArray:
+        return np.broadcast_to(np.asarray(self.mean, dtype=np.float64), (d,))
 
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         if self.covariance is not None:
@@ -212,6 +219,9 @@ class DataInputs:
             )
         order = np.random.default_rng(key).permutation(len(self.matrix))
         return _DataRows(self.matrix, order, test)
+
+    def centre(self, d: int) -> FloatArray:
+        return np.zeros(d)
 
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         return self._vectors, self._values  # type: ignore[attr-defined]

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fail, number
+
+LARGEST_LIMIT_EXPONENT = 0.9
 
 
 class Spectrum(Protocol):
@@ -39,15 +42,15 @@ class Identity:
         return np.full(d, float(self.scale))
 
     def __str__(self) -> str:
-        return "identity" if self.scale == 1 else f"identity:{self.scale:g}"
+        return "identity" if self.scale == 1 else f"identity:{exact(self.scale)}"
 
 
 @dataclass(frozen=True)
 class PowerLaw:
     """Eigenvalues w_i proportional to i^(-exponent), i = 1..d, with mean 1.
 
-    The limit w(u) = (1 - exponent) u^(-exponent), u uniform, exists for exponent < 1 only; from 1 on the theory
-    is asked for at a given d.
+    The limit w(u) = (1 - exponent) u^(-exponent), u uniform, exists for exponent < 1. Close to 1 a vanishing fraction of the
+    modes holds most of the variance and no finite d is near it: above 0.9 the theory is asked for at a given d.
     """
 
     exponent: float
@@ -56,10 +59,12 @@ class PowerLaw:
         number("exponent", self.exponent, nonnegative=True)
 
     def limit(self) -> tuple[FloatArray, FloatArray]:
-        if self.exponent >= 1:
-            raise fail("exponent", "below 1 for a limit d -> infinity", self.exponent, "Pass d to get the theory at that size.")
+        if self.exponent > LARGEST_LIMIT_EXPONENT:
+            expected = f"at most {LARGEST_LIMIT_EXPONENT} for the limit d -> infinity"
+            raise fail("exponent", expected, self.exponent, "Pass d to get the theory at that size.")
         x, w = np.polynomial.legendre.leggauss(200)
-        power = np.ceil(4 / (1 - self.exponent))  # u = t^power removes the singularity of w(u) at u = 0
+        # u = t^power removes the singularity of w(u) at u = 0; a higher power would overflow close to exponent 1
+        power = (4 if self.exponent <= 0.5 else 2) / (1 - self.exponent)
         t = 0.5 * (1 + x)
         mass = 0.5 * w * power * t ** (power - 1)
         values = (1 - self.exponent) * t ** (-self.exponent * power)
@@ -71,7 +76,7 @@ class PowerLaw:
         return values / values.mean()
 
     def __str__(self) -> str:
-        return f"power-law:{self.exponent:g}"
+        return f"power-law:{exact(self.exponent)}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class TwoLevel:
         return np.concatenate([np.full(count, float(self.high)), np.full(d - count, float(self.low))])
 
     def __str__(self) -> str:
-        return f"two-level:{self.high:g}:{self.low:g}:{self.fraction:g}"
+        return f"two-level:{exact(self.high)}:{exact(self.low)}:{exact(self.fraction)}"
 
 
 @dataclass(frozen=True)
@@ -127,13 +132,16 @@ class MarchenkoPastur:
 
     def at(self, d: int) -> FloatArray:
         values, mass = self.limit()
-        order = np.argsort(-values)
-        cumulative = np.cumsum(mass[order])
-        middle = (np.arange(d) + 0.5) / d
-        return np.maximum(np.interp(middle, cumulative - 0.5 * mass[order], values[order]), 0.0)
+        zeros = round(d * max(1 - 1 / self.ratio, 0.0))
+        positive = values > 0
+        values, mass = values[positive], mass[positive] / mass[positive].sum()
+        cumulative = np.cumsum(mass) - 0.5 * mass  # values fall along the grid of angles
+        middle = (np.arange(d - zeros) + 0.5) / (d - zeros)
+        out = np.concatenate([np.interp(middle, cumulative, values), np.zeros(zeros)])
+        return out / out.mean()
 
     def __str__(self) -> str:
-        return f"marchenko-pastur:{self.ratio:g}"
+        return f"marchenko-pastur:{exact(self.ratio)}"
 
 
 class Eigenvalues:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussequiv._text import exact
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.learners.labels import LinearLabels, linearise
@@ -74,7 +75,7 @@ class Ridge:
     @property
     def label(self) -> str:
         """How results name this learner."""
-        text = self.lam if isinstance(self.lam, str) else f"{self.lam:g}"
+        text = self.lam if isinstance(self.lam, str) else exact(self.lam)
         return f"ridge(lam={text})" + ("" if self.intercept is None else f", intercept={self.intercept}")
 
     def to_dict(self) -> dict[str, object]:
@@ -96,7 +97,7 @@ class Ridge:
             result = self._regression(e, labels, alpha, solution, moments)
         else:
             result = self._classification(e, labels, alpha, lam, solution, moments)
-        infinite = ~np.isfinite(result["test_error"]) | (solution.slack + moments["gap"] <= 0)
+        infinite = ~np.isfinite(result["test_error"]) | ~np.isfinite(result["q"])
         status = np.where(infinite, float(Status.diverged), float(Status.converged))
         with np.errstate(divide="ignore", invalid="ignore"):
             result["V"] = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)
@@ -109,7 +110,8 @@ class Ridge:
         noise = float(labels.mass @ labels.noise)  # without an intercept the offset is noise; the error is linear in it
         bias = moments["bias"] @ labels.mass
         with np.errstate(divide="ignore", invalid="ignore"):
-            variance = np.where(moments["df2"] > 0, (noise + bias) * moments["df2"] / (solution.slack + moments["gap"]), 0.0)
+            spread = (noise + bias) * moments["df2"]
+            variance = np.where(spread > 0, spread / (solution.slack + moments["gap"]), 0.0)
         excess = bias + variance
         test = noise + excess
         with np.errstate(invalid="ignore"):
@@ -145,8 +147,8 @@ class Ridge:
             V = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)[:, None]
             r = cosine / np.sqrt(rho)
             b = labels.offset / np.sqrt(rho)
-            wrong_up = bivariate_cdf(-(c + V) / root, b, -r)
-            wrong_down = bivariate_cdf((c - V) / root, -b, -r)
+            wrong_up = bivariate_cdf(np.where(c + V == 0, 0.0, -(c + V) / root), b, -r)
+            wrong_down = bivariate_cdf(np.where(c - V == 0, 0.0, (c - V) / root), -b, -r)
         error = sign_disagreement(threshold, b, r)
         clean = sign_disagreement(threshold, labels.offset / np.sqrt(clean_rho), cosine / np.sqrt(clean_rho))
         linear = float(e.weights @ e.signal_modes)
@@ -194,5 +196,6 @@ def student_moments(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArr
     bias = labels.slope**2 * lost
     denominator = (solution.slack + gap)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = np.where(df2[:, None] > 0, (labels.noise + bias) * df2[:, None] / denominator, 0.0)
+        spread = (labels.noise + bias) * df2[:, None]
+        variance = np.where(spread > 0, spread / denominator, 0.0)
     return {"bias": bias, "m": labels.slope * kept, "q": labels.slope**2 * kept2 + variance, "df2": df2, "gap": gap}

@@ -34,14 +34,16 @@ class TrainingSample:
     ----------
     x : array of shape (n, d)
     y : array of shape (n,)
-    rotation, variances
-        `Inputs.whiten`: x @ rotation / sqrt(variances) has identity covariance (rotation None: the identity).
+    rotation, variances, centre
+        `Inputs.whiten` and `Inputs.centre`: (x - centre) @ rotation / sqrt(variances) has identity covariance (rotation None: the
+        identity). Only message passing uses them.
     """
 
     x: FloatArray
     y: FloatArray
     rotation: FloatArray | None = None
     variances: FloatArray | None = None
+    centre: FloatArray | None = None
     _decompositions: dict[bool, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     @property
@@ -83,14 +85,13 @@ class TrainingSample:
         values, vectors = linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
         return np.maximum(values, 0.0), vectors, vectors.T @ right, mean, ybar
 
-    def whitened(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(z, w, back): inputs with identity covariance, the variances of the kept directions, and b = back @ (z-coefficients)."""
-        w = np.ones(self.x.shape[1]) if self.variances is None else self.variances
-        if self.rotation is None:
-            if np.all(w == 1):
-                return self.x, w, np.ones(0)
-            keep = w > 0
-            return self.x[:, keep] / np.sqrt(w[keep]), w[keep], np.ones(0)
+    def whitened(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """(z, w, back): inputs with identity covariance, variances of the kept directions; back maps z- to x-coefficients."""
+        d = self.x.shape[1]
+        w = np.ones(d) if self.variances is None else self.variances
+        x = self.x if self.centre is None or not np.any(self.centre) else self.x - self.centre
+        if self.rotation is None and np.all(w == 1):
+            return x, w, None
         keep = w > 0
-        back = self.rotation[:, keep] / np.sqrt(w[keep])
-        return self.x @ back, w[keep], back
+        back = (np.eye(d) if self.rotation is None else self.rotation)[:, keep] / np.sqrt(w[keep])
+        return (x[:, keep] / np.sqrt(w[keep]) if self.rotation is None else x @ back), w[keep], back

@@ -8,7 +8,7 @@ from scipy import special
 
 from gaussequiv.errors import FloatArray
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(128)
 
 
 def bivariate_cdf(h: ArrayLike, k: ArrayLike, r: ArrayLike) -> FloatArray:
@@ -20,7 +20,7 @@ def bivariate_cdf(h: ArrayLike, k: ArrayLike, r: ArrayLike) -> FloatArray:
         a_k = (h - r * k) / (k * root)
     a_h = np.where(h == 0, np.copysign(np.inf, k), a_h)
     a_k = np.where(k == 0, np.copysign(np.inf, h), a_k)
-    opposite = (h * k < 0) | ((h * k == 0) & (h + k < 0))
+    opposite = ((h < 0) & (k > 0)) | ((h > 0) & (k < 0)) | (((h == 0) | (k == 0)) & (np.minimum(h, k) < 0))
     value = 0.5 * (special.ndtr(h) + special.ndtr(k)) - special.owens_t(h, a_h) - special.owens_t(k, a_k) - 0.5 * opposite
     both = 0.25 + np.arcsin(np.clip(r, -1, 1)) / (2 * np.pi)
     value = np.where((h == 0) & (k == 0), both, value)
@@ -47,14 +47,16 @@ def aligned_disagreement(b: ArrayLike, ratio: ArrayLike) -> FloatArray:
 def aligned_excess(b: ArrayLike, ratio: FloatArray, floor: FloatArray, difference: FloatArray) -> FloatArray:
     """aligned_disagreement(b, ratio) - aligned_disagreement(b, floor), given difference = ratio^2 - floor^2 exactly.
 
-    It is (1/pi) int exp(-b^2/(2 cos^2 phi)) d phi from atan(floor) to atan(ratio), whose length is atan of one quotient.
+    With x = sinh(y) it is (1/pi) int exp(-b^2 cosh(y)^2/2)/cosh(y) dy over an interval whose length is the asinh of one quotient: no
+    cancellation. The interval ends where the integrand has fallen by exp(-40).
     """
     b, ratio, floor, difference = np.broadcast_arrays(np.asarray(b, float), ratio, floor, difference)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        step = difference / (ratio + floor) / (1 + ratio * floor)
-    start = np.arctan(floor)
-    length = np.where(np.isinf(ratio), np.pi / 2 - start, np.arctan(np.where(np.isfinite(step), step, 0.0)))
-    angle = start[..., None] + 0.5 * length[..., None] * (1 + _NODES)
-    with np.errstate(divide="ignore", over="ignore"):
-        integrand = np.exp(-0.5 * (b[..., None] / np.cos(angle)) ** 2)
+    start = np.arcsinh(floor)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        quotient = difference / (ratio * np.hypot(1, floor) + floor * np.hypot(1, ratio))
+        length = np.where(np.isinf(ratio), np.inf, np.arcsinh(quotient))
+        longest = np.minimum(np.arcsinh(np.sqrt(floor**2 + 80 / b**2)) - start, 40.0)
+        length = np.minimum(length, np.where(b == 0, 40.0, longest))
+        y = start[..., None] + 0.5 * length[..., None] * (1 + _NODES)
+        integrand = np.exp(-0.5 * (b[..., None] * np.cosh(y)) ** 2) / np.cosh(y)
     return 0.5 * length * (integrand @ _WEIGHTS) / np.pi

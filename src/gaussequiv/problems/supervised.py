@@ -102,19 +102,27 @@ class Problem:
 
 
 def _reshaped(target: DeepNetwork, name: str, value: Any) -> dict[str, Any]:
-    """A sweep over depth or activation keeps per-layer values only where all layers share them."""
-    changes: dict[str, Any] = {"widths": None}
+    """Another activation keeps what layers have; another depth keeps it only where all layers share it."""
+    if name == "activations":
+        single = isinstance(value, str) or not isinstance(value, Sequence)
+        if single or len(value) == target.depth:
+            return {"activations": value, "depth": target.depth}
+    if target.widths is not None:
+        raise fail("widths", f"None when {name} varies (width_ratios follow it)", target.widths)
+    changes: dict[str, Any] = {"activations": value, "depth": None}
+    if name == "depth":
+        if len(set(target.activations)) > 1:
+            raise fail("activations", "the same for all layers when depth varies", target.activations)
+        changes = {"activations": target.layers[0] if target.layers else "tanh", "depth": value}
     for key in ("weight_variance", "bias_variance", "width_ratios"):
         values = set(getattr(target, key))
         if len(values) > 1:
             raise fail(key, f"the same for all layers when {name} varies", getattr(target, key))
-        changes[key] = values.pop() if values else (0.0 if key == "bias_variance" else 1.0)
-    layers = set(target.activations)
-    if name == "depth":
-        if len(layers) > 1:
-            raise fail("activations", "the same for all layers when depth varies", target.activations)
-        return changes | {"activations": target.layers[0] if target.layers else "tanh", "depth": value}
-    return changes | {"activations": value, "depth": target.depth if isinstance(value, str) else None}
+        changes[key] = values.pop() if values else _DEFAULTS[key]
+    return changes
+
+
+_DEFAULTS = {"weight_variance": 1.0, "bias_variance": 0.0, "width_ratios": 1.4}
 
 
 def _target_dict(target: DeepNetwork) -> dict[str, Any]:

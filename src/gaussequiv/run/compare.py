@@ -22,6 +22,7 @@ Z_LIMIT = 4.0
 LARGEST_ALLOWANCE = 0.05  # of the theory's value: a larger finite-size allowance would pass anything
 LARGEST_STDERR = 0.05  # of the theory's value: beyond, the error bars cannot tell
 MINIMUM_TRIALS = 16
+ROUNDING = 1e-10  # an exactly solved problem leaves nothing but rounding
 
 
 class Verdict(NamedTuple):
@@ -109,10 +110,14 @@ def align(problem: Problem, simulation: xr.Dataset, allowance: float | None = No
         key: simulation.attrs[key] for key in ("d", "widths", "seed", "test_samples", "normalise_teacher")
     }
     attributes |= {"source": "theory and simulation", "trials": simulation.sizes["trial"], **verdict._asdict()}
-    coordinates: dict[str, Any] = {"source": ["theory", "simulation"], "alpha": simulation["alpha"].values}
+    coordinates: dict[str, Any] = {
+        "source": ["theory", "simulation"],
+        "alpha": simulation["alpha"].values,
+        "n": ("alpha", simulation["n"].values),
+    }
     if "learner" in simulation.coords:
         coordinates["learner"] = simulation["learner"].values
-    return dataset(variables, coordinates, attributes).assign_coords(n=("alpha", simulation["n"].values))
+    return dataset(variables, coordinates, attributes)
 
 
 def _constants(problem: Problem, theory: xr.Dataset, given: float | None) -> FloatArray:
@@ -137,13 +142,13 @@ def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: Floa
     if trials < MINIMUM_TRIALS:
         return Verdict("inconclusive", f"{trials} trials are fewer than {MINIMUM_TRIALS}")
     known = np.isfinite(allowed)
-    bound = np.where(known, allowed, LARGEST_ALLOWANCE * np.abs(value)) + Z_LIMIT * stderr
+    rounding = ROUNDING * max(1.0, float(np.max(np.abs(value))))
+    bound = np.where(known, allowed, LARGEST_ALLOWANCE * np.abs(value)) + Z_LIMIT * stderr + rounding
     deviation = np.abs(mean - value)
     outside = ~(deviation <= bound)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        worst = float(np.nanmax(np.abs(mean - value) / stderr))
+    worst = float(np.max(np.divide(deviation, stderr, out=np.zeros_like(deviation), where=stderr > rounding)))
     if outside.any():
-        share = float(np.max(np.where(outside, deviation / np.abs(value), 0.0)))
+        share = float(np.max(deviation[outside] / np.maximum(np.abs(value[outside]), rounding)))
         return Verdict(
             "disagree",
             f"{int(outside.sum())} of {outside.size} points deviate beyond 4 standard errors and the allowance, by up to {share:.1%}",
@@ -153,7 +158,7 @@ def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: Floa
             "inconclusive",
             f"no finite-size allowance was fitted for {int((~known).sum())} of {known.size} points (largest |z| {worst:.1f})",
         )
-    if np.any(stderr > LARGEST_STDERR * np.abs(value)):
-        share = float(np.max(stderr / np.abs(value)))
+    if np.any(stderr > LARGEST_STDERR * np.abs(value) + rounding):
+        share = float(np.max(stderr / np.maximum(np.abs(value), rounding)))
         return Verdict("inconclusive", f"error bars reach {share:.1%} of the value; more trials or a larger d would tell")
     return Verdict("agree", f"all {known.size} points within 4 standard errors and the finite-size allowance (largest |z| {worst:.1f})")

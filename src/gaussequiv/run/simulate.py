@@ -172,11 +172,12 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
         x[start:stop], clean[start:stop], y[start:stop] = teacher.block(TRAIN, start, stop)
     learners = plan.problem.learners
     rotation, variances = plan.problem.inputs.whiten(plan.d)
+    centre = plan.problem.inputs.centre(plan.d)
     shape = (len(learners), plan.n.size)
     out = {name: np.full(shape, np.nan) for name in MEASURED}
     fits: list[LinearPredictor] = []
     for i, n in enumerate(plan.n):
-        sample = TrainingSample(x[:n], y[:n], rotation, variances)
+        sample = TrainingSample(x[:n], y[:n], rotation, variances, centre)
         for k, learner in enumerate(learners):
             fit = learner.fit(sample, plan.equivalent)
             fits.append(fit)
@@ -253,7 +254,7 @@ def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
         "test_samples": plan.test,
         "normalise_teacher": int(plan.normalise),
     }
-    coordinates: dict[str, Any] = {"alpha": plan.n / plan.d, "trial": np.arange(len(done))}
+    coordinates: dict[str, Any] = {"alpha": plan.n / plan.d, "trial": np.arange(len(done)), "n": ("alpha", plan.n)}
     if several:
         coordinates["learner"] = [learner.label for learner in plan.problem.learners]
-    return dataset(variables, coordinates, attributes).assign_coords(n=("alpha", plan.n))
+    return dataset(variables, coordinates, attributes)

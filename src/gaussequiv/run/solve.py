@@ -59,9 +59,8 @@ def solve(problem: Problem, alpha: ArrayLike | None = None, *, n: ArrayLike | No
     attributes = provenance(problem, "solve", {"d": d}) | {"source": "theory"}
     if samples is not None:
         attributes["d"] = d
-    result = _stack(problem, alpha_grid, curves, attributes)
-    if samples is not None:
-        result = result.assign_coords(n=("alpha", samples))
+    coordinates: dict[str, Any] = {"alpha": alpha_grid} | ({} if samples is None else {"n": ("alpha", samples)})
+    result = _stack(problem, coordinates, curves, attributes)
     warn_unconverged(result)
     return result
 
@@ -85,14 +84,14 @@ def _grid(
     return samples / d, samples, d
 
 
-def _stack(problem: Problem, alpha: FloatArray, curves: list[dict[str, FloatArray]], attributes: dict[str, Any]) -> xr.Dataset:
+def _stack(problem: Problem, coordinates: dict[str, Any], curves: list[dict[str, FloatArray]], attributes: dict[str, Any]) -> xr.Dataset:
     if not isinstance(problem.learner, tuple):
-        return dataset({key: (("alpha",), value) for key, value in curves[0].items()}, {"alpha": alpha}, attributes)
-    missing = np.full(alpha.shape, np.nan)
+        return dataset({key: (("alpha",), value) for key, value in curves[0].items()}, coordinates, attributes)
+    missing = np.full(coordinates["alpha"].shape, np.nan)
     keys = list(dict.fromkeys(key for curve in curves for key in curve))
     stacked = {key: (("learner", "alpha"), np.stack([curve.get(key, missing) for curve in curves])) for key in keys}
     labels = [learner.label for learner in problem.learners]
-    return dataset(stacked, {"learner": labels, "alpha": alpha}, attributes)
+    return dataset(stacked, {"learner": labels} | coordinates, attributes)
 
 
 def provenance(problem: Problem, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, ve
     out = _unfold(stacked, names, shape, index)
     out.attrs = parts[0].attrs | {
         "problem": json.dumps(problem.to_dict()),
-        "call": json.dumps(json.loads(parts[0].attrs["call"]) | {"over": index}),
+        "call": json.dumps(json.loads(parts[0].attrs["call"]) | {"over": {name: [_stored(v) for v in over[name]] for name in names}}),
     }
     out.attrs.pop("verdict", None)
     out.attrs.pop("reason", None)
@@ -80,8 +80,20 @@ def _at(problem: Problem, values: dict[str, Any]) -> Problem:
     return problem
 
 
+def _stored(value: Any) -> Any:
+    """A value as JSON keeps it: layers as lists, functions by name."""
+    if isinstance(value, (list, tuple)):
+        return [_stored(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (int, float, str)):
+        return value
+    return value.name if hasattr(value, "name") else str(value)
+
+
 def _coordinate(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str, np.generic)) else str(value)
+    stored = _stored(value)
+    return stored if isinstance(stored, (int, float, str)) else str(stored)
 
 
 def rerun(result: xr.Dataset, *, inputs: Any = None, functions: Mapping[str, Callable[[Any], Any]] | None = None) -> xr.Dataset:
@@ -100,9 +112,11 @@ def rerun(result: xr.Dataset, *, inputs: Any = None, functions: Mapping[str, Cal
     except KeyError as missing:
         raise ArgumentError(f"Argument `result` must carry its problem and call, but has no attribute {missing}.") from None
     problem = from_dict(description, inputs=inputs, functions=functions)
-    kept = description["inputs"].get("digest")
-    if kept is not None and problem.inputs.digest != kept:
-        raise ArgumentError(f"Argument `inputs` must be the data of digest {kept}, but has {problem.inputs.digest}.")
+    if description["inputs"].get("kind") == "data":
+        given = problem.to_dict()["inputs"]
+        for key in ("digest", "shape", "normalise"):
+            if given.get(key) != description["inputs"][key]:
+                raise fail("inputs", f"the data of {key} {description['inputs'][key]}", given.get(key))
     verb, over = call.pop("verb"), call.pop("over", None)
     if over is not None:
         return sweep(problem, result["alpha"].values, over, verb=verb, **call)

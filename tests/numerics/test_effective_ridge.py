@@ -1,0 +1,98 @@
+"""The scalar equation lam/kappa + mean[w/(w + kappa)] = alpha at every scale of its parameters."""
+
+from decimal import Decimal, getcontext
+
+import numpy as np
+import pytest
+
+from gaussequiv.ingredients import spectra
+from gaussequiv.numerics.effective_ridge import solve_effective_ridge
+
+ALPHA = np.geomspace(1e-4, 1e6, 21)
+LAM = np.concatenate([[0.0], np.geomspace(1e-12, 1e8, 11)])
+SPECTRA = ["identity:2", "two-level:4:0.2:0.1667", "two-level:1:0:0.4", "power-law:0.8", "marchenko-pastur:0.5", "marchenko-pastur:2"]
+
+
+@pytest.mark.parametrize("text", SPECTRA)
+def test_the_equation_holds_everywhere(text):
+    w, weights = spectra.get(text).limit()
+    alpha, lam = (grid.ravel() for grid in np.meshgrid(ALPHA, LAM))
+    found = solve_effective_ridge(alpha, lam, w, weights)
+    unique = (lam == 0) & (alpha >= weights[w > 0].sum())  # more equations than directions
+    assert np.all(found.kappa[unique] == 0)
+    rest = ~unique
+    k = found.kappa[rest]
+    assert np.all(k > 0)
+    df1 = (w / (w + k[:, None])) @ weights
+    error = np.abs(lam[rest] / k + df1 - alpha[rest]) / np.maximum(alpha[rest], df1)
+    assert error.max() < 1e-13
+    assert found.residual.max() < 1e-13
+    assert found.slack[rest] == pytest.approx(lam[rest] / k, rel=1e-15)
+
+
+@pytest.mark.parametrize(("alpha", "lam"), [("0.999", "1e-8"), ("1", "1e-12"), ("1.001", "1e-8"), ("1e-4", "1e8"), ("1e6", "1e-6")])
+def test_isotropic_root_keeps_all_digits(alpha, lam):
+    getcontext().prec = 60
+    a, b, w = Decimal(float(alpha)), Decimal(float(lam)), Decimal(float("1.7"))
+    c = (a - 1) * w - b
+    exact = float((-c + (c * c + 4 * a * b * w).sqrt()) / (2 * a))
+    for values in (np.array([1.7]), np.full(5, 1.7)):
+        weights = np.full(values.size, 1 / values.size)
+        found = solve_effective_ridge(np.array([float(alpha)]), np.array([float(lam)]), values, weights)
+        assert found.kappa[0] == pytest.approx(exact, rel=1e-10)
+
+
+def test_the_iteration_agrees_with_the_one_level_formula():
+    alpha, lam = (grid.ravel() for grid in np.meshgrid([0.01, 0.5, 0.999, 1.0, 1.001, 30.0], [1e-8, 1e-3, 1.0, 1e4]))
+    split = np.array([1 + 1e-9, 1 - 1e-9] * 20)
+    many = solve_effective_ridge(alpha, lam, split, np.full(40, 1 / 40))
+    one = solve_effective_ridge(alpha, lam, np.ones(1), np.ones(1))
+    # a spread of relative size 1e-9 moves the root by 1e-9 at most where it is well conditioned
+    assert many.kappa == pytest.approx(one.kappa, rel=1e-8)
+    assert many.steps.min() > 0
+    assert one.steps.max() == 0
+
+
+@pytest.mark.parametrize("alpha", [1 - 1e-6, 1 - 1e-9, 1 + 1e-9])
+def test_the_interpolation_peak_loses_no_digits_with_many_modes(alpha):
+    """At alpha = 1 + t, lam -> 0: kappa^2 mean[1/w] + t kappa = lam to leading order in kappa."""
+    w, weights, lam = np.array([0.5, 2.0]), np.array([0.5, 0.5]), 1e-16
+    t, harmonic = alpha - 1, float(weights @ (1 / w))
+    root = np.sqrt(t * t + 4 * harmonic * lam)
+    expected = (root - t) / (2 * harmonic) if t < 0 else 2 * lam / (t + root)
+    found = solve_effective_ridge(np.array([alpha]), np.array([lam]), w, weights)
+    # the next order is kappa mean[1/w^2] ~ 1e-6; alpha itself is known to 1e-16/|t|
+    assert found.kappa[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_penalty_below_the_rank_the_degrees_of_freedom_are_the_samples():
+    w, weights = np.array([2.0, 0.5, 0.0]), np.array([0.25, 0.5, 0.25])
+    alpha = np.array([0.1, 0.4, 0.7])
+    found = solve_effective_ridge(alpha, np.zeros(3), w, weights)
+    assert (w / (w + found.kappa[:, None])) @ weights == pytest.approx(alpha, rel=1e-14)
+    assert np.all(found.slack == 0)
+
+
+def test_without_penalty_above_the_rank_the_solution_is_unique():
+    w, weights = np.array([2.0, 0.5, 0.0]), np.array([0.25, 0.5, 0.25])
+    found = solve_effective_ridge(np.array([0.75, 1.0, 3.0]), np.zeros(3), w, weights)
+    assert found.kappa.tolist() == [0.0, 0.0, 0.0]
+    assert found.slack == pytest.approx([0.0, 0.25, 2.25], abs=1e-15)
+
+
+def test_an_infinite_penalty_leaves_no_degrees_of_freedom():
+    found = solve_effective_ridge(np.array([0.5, 2.0]), np.array([np.inf, np.inf]), np.array([1.0, 3.0]), np.array([0.5, 0.5]))
+    assert np.all(np.isinf(found.kappa))
+    assert found.slack.tolist() == [0.5, 2.0]
+
+
+def test_a_spectrum_without_positive_modes_gives_the_bare_ridge():
+    found = solve_effective_ridge(np.array([2.0]), np.array([3.0]), np.zeros(1), np.ones(1))
+    assert found.kappa.tolist() == [1.5]
+
+
+def test_scaling_spectrum_and_penalty_scales_the_root():
+    w, weights = np.array([3.0, 1.0, 0.1]), np.array([0.2, 0.5, 0.3])
+    alpha, lam = np.array([0.3, 1.0, 4.0]), np.array([0.1, 0.01, 2.0])
+    base = solve_effective_ridge(alpha, lam, w, weights).kappa
+    assert solve_effective_ridge(alpha, 1e5 * lam, 1e5 * w, weights).kappa == pytest.approx(1e5 * base, rel=1e-13)

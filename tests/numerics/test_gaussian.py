@@ -1,0 +1,97 @@
+"""Gaussian pair moments against closed forms; the generic quadrature never sees a derivative."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+from gaussequiv import AccuracyWarning, Activation
+from gaussequiv.ingredients import activations
+from gaussequiv.numerics.gaussian import normal_grid, pair_moments
+
+PAIRS = [(1.0, 0.0), (1.0, 0.4), (2.5, 2.0), (0.3, 0.297), (4.0, 0.0), (1.0, 0.999)]
+NEAR = [(1.0, 1.0 - 1e-6), (2.0, 2.0 - 1e-8)]
+
+
+def relative(found, expected):
+    return np.abs(np.subtract(found, expected)) / np.maximum(1.0, np.abs(expected))
+
+
+@pytest.mark.parametrize(("variance", "covariance"), PAIRS + NEAR)
+@pytest.mark.parametrize(("name", "function"), [("erf", special.erf), ("sine", np.sin), ("linear", lambda x: 1.0 * x)])
+def test_quadrature_reproduces_smooth_closed_forms(name, function, variance, covariance):
+    exact = activations.get(name).dual(variance, covariance)
+    found = Activation(function).dual(variance, covariance)
+    # the slope is divided by sqrt(gap), which amplifies rounding errors of size 1e-16
+    tolerance = 1e-10 + 1e-14 / np.sqrt(variance - covariance)
+    assert np.all(relative(found, exact) < tolerance)
+
+
+@pytest.mark.parametrize(("variance", "covariance"), [(1.0, 0.0), (1.0, 0.4), (2.5, 2.0), (0.3, 0.29), (4.0, 0.1)])
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("relu", lambda x: np.maximum(x, 0.0)),
+        ("leaky_relu:0.2", lambda x: np.where(x > 0, x, 0.2 * x)),
+        ("abs", np.abs),
+        ("sign", np.sign),
+    ],
+)
+def test_quadrature_with_declared_kinks_reproduces_arc_cosine_kernels(name, function, variance, covariance):
+    exact = activations.get(name).dual(variance, covariance)
+    found = Activation(function, kinks=(0.0,)).dual(variance, covariance)
+    assert np.all(relative(found, exact) < 1e-9)
+
+
+@pytest.mark.parametrize(("variance", "covariance"), PAIRS + NEAR)
+def test_cubic_moments_follow_wick(variance, covariance):
+    s, k = variance, covariance
+    found = pair_moments(lambda x: x**3, s, k)
+    tolerance = 1e-10 + 1e-13 / np.sqrt(s - k)
+    assert np.all(relative(found[:3], (15 * s**3, 9 * s * s * k + 6 * k**3, 9 * (s * s + 2 * k * k))) < tolerance)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 5, 8])
+def test_hermite_polynomials_are_orthonormal_powers_of_the_correlation(degree):
+    covariance = 0.6
+    found = activations.get(f"hermite:{degree}").dual(1.0, covariance)
+    # E He_k(u) He_k(v)/k! = r^k and its derivative with respect to r
+    expected = (covariance**degree, degree * covariance ** (degree - 1), 1.0)
+    assert np.all(relative(found, expected) < 1e-10)
+
+
+def test_shifted_kinks_split_the_panels_where_they_are():
+    shift, variance, covariance = 0.7, 1.3, 0.5
+    found = Activation(lambda x: np.maximum(x - shift, 0.0), kinks=(shift,)).dual(variance, covariance)
+    # E 1(u > shift) 1(v > shift): an orthant probability
+    from scipy.integrate import quad
+
+    def integrand(x):
+        density = np.exp(-0.5 * x * x / variance) / np.sqrt(2 * np.pi * variance)
+        spread = np.sqrt(variance - covariance**2 / variance)
+        return density * special.ndtr((covariance * x / variance - shift) / spread)
+
+    assert found.slope == pytest.approx(quad(integrand, shift, np.inf, epsabs=1e-13)[0], abs=1e-9)
+    t = shift / np.sqrt(variance)
+    second = variance * ((1 + t * t) * special.ndtr(-t) - t * np.exp(-0.5 * t * t) / np.sqrt(2 * np.pi))
+    assert found.second == pytest.approx(second, abs=1e-9)
+
+
+@pytest.mark.parametrize("function", [lambda x: np.where(x > 0.3, 1.0, -1.0), lambda x: np.abs(x - 0.1)])
+@pytest.mark.parametrize("covariance", [0.0, 0.5])
+def test_an_undeclared_jump_or_kink_is_reported(function, covariance):
+    with pytest.warns(AccuracyWarning, match="declare its kinks"):
+        Activation(function).dual(1.0, covariance)
+
+
+def test_the_error_estimate_bounds_the_true_error_of_a_smooth_function():
+    found = pair_moments(np.sin, 1.0, 0.5)
+    exact = activations.get("sine").dual(1.0, 0.5)
+    true = max(abs(found.second - exact.second), abs(found.product - exact.product), abs(found.slope - exact.slope))
+    assert found.error < 1e-12
+    assert true < 1e-12
+
+
+def test_normal_grid_integrates_even_moments():
+    z, weights = normal_grid(129)
+    assert [float(weights @ z**k) for k in (0, 2, 4, 6)] == pytest.approx([1, 1, 3, 15], rel=1e-13)
+    assert float(weights @ z**3) == pytest.approx(0.0, abs=1e-14)

@@ -1,0 +1,102 @@
+"""Imports go one way, files stay short: both read from the source."""
+
+import ast
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+import gaussequiv
+
+ROOT = Path(gaussequiv.__file__).parent
+RANKS = {
+    "errors": -1,
+    "_text": -1,
+    "_jax": 0,
+    "numerics": 1,
+    "ingredients": 2,
+    "equivalence": 3,
+    "learners": 4,
+    "algorithms": 4,
+    "problems": 5,
+}
+RANKS |= {"results": 6, "run": 7, "plot": 8, "estimators": 8, "papers": 8, "testing": 8, "cli": 9}
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+# the one step sideways: the Bayes-optimal classifier is fitted by message passing, which is itself defined on a learner's sample
+SIDEWAYS = {("learners", "algorithms"), ("algorithms", "learners")}
+LAZY_ONLY = ("learners", "algorithms")
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("gaussequiv", *(part for part in parts if part != "__init__")))
+
+
+def imports(path: Path) -> list[tuple[str, int, bool, bool]]:
+    """(module, line, whether inside a function, whether for typing only) of every import of the package's own modules."""
+    found: list[tuple[str, int, bool, bool]] = []
+
+    def visit(node: ast.AST, inside: bool, typing: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, node.lineno, inside, typing) for alias in node.names if alias.name.split(".")[0] == "gaussequiv")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
+            if (node.module or "").split(".")[0] == "gaussequiv":
+                deep = node.module != "gaussequiv"
+                names = [node.module] if deep else [f"gaussequiv.{alias.name}" for alias in node.names]
+                found.extend((str(name), node.lineno, inside, typing) for name in names)
+        for child in ast.iter_child_nodes(node):
+            function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            guard = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+            visit(child, inside or function, typing or guard)
+
+    visit(ast.parse(path.read_text()), False, False)
+    return found
+
+
+def test_the_walk_sees_lazy_and_typing_imports():
+    """Without this a broken walk would let everything pass."""
+    seen = imports(ROOT / "learners" / "bayes_optimal.py")
+    assert ("gaussequiv.algorithms.amp", True, False) in [(m, inside, typing) for m, _, inside, typing in seen]
+    assert ("gaussequiv.learners.sample", False, True) in [(m, inside, typing) for m, _, inside, typing in seen]
+    assert len(FILES) > 30
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path).removeprefix("gaussequiv."))
+def test_imports_point_down(path):
+    own = room(name_of(path))
+    assert own in RANKS, f"{own} is a new room: give it a rank"
+    for module, line, inside, _ in imports(path):
+        other = room(module)
+        where = f"{path.name}:{line} imports {module}"
+        if other in ("", "__version__"):  # the package itself only re-exports: the command line and plots may use it
+            assert RANKS[own] >= 8, where
+        elif other == own:
+            continue
+        elif (own, other) in SIDEWAYS:
+            assert inside or (own, other) != LAZY_ONLY, where
+        else:
+            assert RANKS[other] < RANKS[own], where
+
+
+def test_plot_reads_only_results():
+    for module, line, _, typing in imports(ROOT / "plot.py"):
+        allowed = {"results", "errors"} | ({"equivalence"} if typing else set())
+        assert room(module) in allowed, f"plot.py:{line} imports {module}"
+
+
+def test_numerics_and_errors_are_free_of_frameworks():
+    for path in [ROOT / "errors.py", *sorted((ROOT / "numerics").glob("*.py"))]:
+        text = path.read_text()
+        assert not any(f"import {name}" in text for name in ("jax", "xarray", "matplotlib", "sklearn")), path.name
+
+
+def test_files_are_short():
+    sizes = {name_of(path): len(path.read_text().splitlines()) for path in FILES}
+    assert max(sizes.values()) <= 500, max(sizes, key=lambda name: sizes[name])
+    assert median(size for size in sizes.values() if size > 1) <= 150

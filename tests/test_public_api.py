@@ -1,0 +1,61 @@
+"""What importing the package does, and what its names are."""
+
+import subprocess
+import sys
+
+import pytest
+
+import gaussequiv as ge
+
+HEAVY = ("jax", "xarray", "matplotlib", "scipy", "sklearn", "pandas", "netCDF4", "rich", "typer")
+
+
+def fresh(code):
+    """Run code in a new interpreter and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=120
+    ).stdout.strip()
+
+
+def test_importing_the_package_is_light():
+    code = f"import sys, gaussequiv; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert fresh(code) == "[]"
+
+
+def test_solving_a_named_problem_imports_no_jax():
+    code = "import sys, gaussequiv as ge; ge.solve(ge.Problem(), [1.0]); print('jax' in sys.modules, 'matplotlib' in sys.modules)"
+    assert fresh(code) == "False False"
+
+
+@pytest.mark.parametrize("name", ge.__all__)
+def test_every_public_name_resolves_and_is_documented(name):
+    found = getattr(ge, name)
+    if name == "__version__":
+        assert found.count(".") == 2
+    else:
+        assert (found.__doc__ or "").strip()
+        assert len(found.__doc__.strip().splitlines()[0]) > 10
+
+
+def test_names_are_listed_once_and_all_of_them():
+    assert len(set(ge.__all__)) == len(ge.__all__)
+    assert set(dir(ge)) == set(ge.__all__)
+    assert set(ge.__all__) >= {"Problem", "DeepNetwork", "GaussianInputs", "BayesOptimal", "Ridge", "solve", "simulate", "compare", "plot"}
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Probelm'"):
+        ge.Probelm  # noqa: B018
+
+
+def test_errors_can_be_caught_as_value_errors():
+    assert issubclass(ge.ArgumentError, ValueError)
+    assert issubclass(ge.UnreachableError, ValueError)
+    assert issubclass(ge.ConvergenceWarning, UserWarning)
+    assert issubclass(ge.Interrupted, KeyboardInterrupt)
+
+
+def test_the_distribution_has_the_version_of_the_package():
+    from importlib.metadata import version
+
+    assert version("gaussequiv") == ge.__version__
