@@ -36,12 +36,12 @@ def targets(task: str) -> dict[str, list[tuple[ge.DeepNetwork, ge.GaussianInputs
     if task == "classification":  # fewer: message passing costs, and offsets add their own variance over teachers
         return {
             "odd": [(t, iso) for t in (linear, mild, odd[1], odd[2])],
-            "structured": [(odd[1], power)],
-            "offset": [(relu[1], iso), (biased, iso)],
+            "structured": [(t, power) for t in odd],
+            "offset": [(t, iso) for t in (*relu, biased)],
         }
     return {
         "odd": [(t, iso) for t in (linear, mild, *odd)],
-        "structured": [(odd[1], power), (odd[1], levels)],
+        "structured": [*((t, power) for t in odd), (odd[1], levels)],
         "offset": [(relu[0], iso), (relu[2], iso), (biased, iso)],
     }
 

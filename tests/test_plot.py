@@ -66,7 +66,7 @@ def test_layers_add_up_to_the_whole_variance(name):
         heights[round(bar.get_x() + bar.get_width() / 2) - 1] += bar.get_height()
     np.testing.assert_allclose(heights, 1.0, atol=1e-12)
     last = equivalent.layers[-1]
-    signal = [bar.get_height() for bar in axes.patches if round(bar.get_x() + bar.get_width() / 2) == 3][0]
+    signal = next(bar.get_height() for bar in axes.patches if round(bar.get_x() + bar.get_width() / 2) == 3)
     np.testing.assert_allclose(signal, equivalent.signal_variance / last.second, rtol=1e-12)
 
 

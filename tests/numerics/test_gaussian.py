@@ -79,7 +79,7 @@ def test_shifted_kinks_split_the_panels_where_they_are():
 @pytest.mark.parametrize("function", [lambda x: np.where(x > 0.3, 1.0, -1.0), lambda x: np.abs(x - 0.1)])
 @pytest.mark.parametrize("covariance", [0.0, 0.5])
 def test_an_undeclared_jump_or_kink_is_reported(function, covariance):
-    with pytest.warns(AccuracyWarning, match="declare its kinks"):
+    with pytest.warns(AccuracyWarning, match="kinks or jumps, declare them"):
         Activation(function).dual(1.0, covariance)
 
 

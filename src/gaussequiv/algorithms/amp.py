@@ -39,7 +39,7 @@ class GAMP:
 
     `extra` is the effective noise of the network (label noise sits in the channel). An unknown constant c ~ N(0, intercept_variance)
     climbs its posterior by one Newton step an iteration. Scalar variances assume z of independent entries; the fixed point then attains
-    the Bayes error in the limit (Rangan 2011; Barbier et al. 2017). The damping factor halves when the change grows, or when it has
+    the Bayes error in the limit (Rangan 2011; Barbier et al. 2019). The damping factor halves when the change grows, or when it has
     not halved over 25 steps.
     """
 

@@ -33,7 +33,7 @@ PROBLEM, CALL, OUT = "Problem", "Points and sizes", "Output"
 
 
 def _option(kind: Any, *names: str, help: str, panel: str) -> Any:
-    return Annotated[kind, typer.Option(*names, help=help, rich_help_panel=panel, show_default=False)]
+    return Annotated[kind, typer.Option(*names, help=help.replace("[", "\\["), rich_help_panel=panel, show_default=False)]
 
 
 def _text(name: str, help: str, panel: str = PROBLEM) -> Any:
@@ -71,8 +71,8 @@ Alpha = Annotated[
 ]
 Count = Annotated[str | None, typer.Option("--n", help="Numbers of samples, with --d, in place of --alpha.", rich_help_panel=CALL)]
 Dimension = Annotated[int | None, typer.Option("--d", help="Input dimension; data and covariance matrices fix it.", rich_help_panel=CALL)]
-Trials = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_help_panel=CALL)]
-Seed = Annotated[int, typer.Option("--seed", help="Integer seed.", rich_help_panel=CALL)]
+Trials = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_help_panel=CALL, show_default=True)]
+Seed = Annotated[int, typer.Option("--seed", help="Integer seed.", rich_help_panel=CALL, show_default=True)]
 TestSamples = Annotated[int | None, typer.Option("--test-samples", help="Test rows of each trial.", rich_help_panel=CALL)]
 Normalise = Annotated[
     bool, typer.Option("--normalise-teacher", help="Rescale readouts to their expected norm (less variance).", rich_help_panel=CALL)
@@ -89,7 +89,7 @@ Allowance = Annotated[
 ]
 Keep = Annotated[int | None, typer.Option("--keep", help="Also reduce partially, with this many hidden layers left.", rich_help_panel=CALL)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=OUT)]
-Output = Annotated[str | None, typer.Option("--output", help="Also write FILE: .nc, .json, .csv, .png or .svg.", rich_help_panel=OUT)]
+Output = Annotated[str | None, typer.Option("--output", help="Also write FILE: .nc, .json, .csv, .png, .svg or .pdf.", rich_help_panel=OUT)]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if a point did not converge.", rich_help_panel=OUT)]
 
 

@@ -13,7 +13,7 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels import Channel
 from gaussequiv.ingredients.inputs import Inputs
 from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.numerics.orthant import aligned_disagreement
+from gaussequiv.numerics.orthant import aligned_disagreement, standardise
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +105,9 @@ class GaussianEquivalent:
             return self.noise
         b0, mass = self.offset_nodes()
         rho = self.signal_variance + self.noise - self.unexplained
-        if rho == 0:
-            return 0.0
         linear = float(self.weights @ self.signal_modes)
         ratio = np.sqrt(self.noise / linear) if linear > 0 else np.inf
-        return float(aligned_disagreement(b0 / np.sqrt(rho), ratio) @ mass)
+        return float(aligned_disagreement(standardise(b0, rho), ratio) @ mass)
 
     def with_offset(self, offset: float | None) -> GaussianEquivalent:
         """The same equivalent, conditioned on b0 = `offset` (None: averaged over its law)."""

@@ -93,7 +93,7 @@ class Activation:
         if found.error > 1e-9 * max(1.0, found.second):
             warnings.warn(
                 f"The moments of activation {self.name!r} at variance {variance:.6g} have an estimated error of {found.error:.1e}; "
-                "declare its kinks or jumps: Activation(function, kinks=(...)).",
+                "if it has kinks or jumps, declare them: Activation(function, kinks=(...)).",
                 AccuracyWarning,
                 stacklevel=2,
             )

@@ -110,7 +110,7 @@ class Sign:
 
         With t ~ N(mu, w): g^2/(Phi Phi) falls like exp(-t^2/2), so nodes are placed on the product of the two Gaussians,
         of variance w/(1+w) and mean mu/(1+w); noiseless limits (w -> infinity) need no other rule.
-        Source: Barbier, Krzakala, Macris, Miolane, Zdeborova 2017; offset: conditional on it, omega -> omega + offset.
+        Source: Barbier, Krzakala, Macris, Miolane, Zdeborova 2019; offset: conditional on it, omega -> omega + offset.
         """
         total = V + self.noise
         mu, w = offset / np.sqrt(total), q / total

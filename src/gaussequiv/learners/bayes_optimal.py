@@ -11,7 +11,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.fixed_point import solve_monotone
-from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess
+from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, standardise
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -96,12 +96,13 @@ class BayesOptimal:
         clean_tau = e.model_noise
         point = _solve_sign(e, alpha[:, None], b0[None, :])
         left, q, status = point["left"], point["q"], point["status"]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.sqrt((tau + left) / q)
-            clean = aligned_disagreement(b0 / np.sqrt(signal + clean_tau), np.sqrt((clean_tau + left) / q))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = np.where(q > 0, np.sqrt((tau + left) / q), np.inf)
+            clean_ratio = np.where(q > 0, np.sqrt((clean_tau + left) / q), np.inf)
             floor_ratio = np.sqrt(np.float64(tau) / signal) if signal > 0 else np.inf
             difference = left * (signal + tau) / (q * signal) if signal > 0 else np.zeros_like(q)
-        scaled = b0 / np.sqrt(signal + tau)
+        clean = aligned_disagreement(standardise(b0, signal + clean_tau), clean_ratio)
+        scaled = standardise(b0, signal + tau)
         error = aligned_disagreement(scaled, ratio)
         excess = aligned_excess(scaled, ratio, np.full_like(ratio, floor_ratio), difference) if signal > 0 else 0 * q
         overlap = (q @ mass) / signal if signal > 0 else np.zeros_like(alpha)

@@ -9,6 +9,7 @@ from scipy import special
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
+from gaussequiv.numerics.orthant import standardise
 
 
 class LinearLabels(NamedTuple):
@@ -37,9 +38,9 @@ def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
             noise = noise + b0**2
         return LinearLabels(b0, mass, constant, np.ones_like(b0), noise)
     rho = linear + e.noise
-    scaled = b0 / np.sqrt(rho)
+    scaled = standardise(b0, rho)
     mu = special.erf(scaled / np.sqrt(2))
-    slope = 2 * np.exp(-0.5 * scaled**2) / np.sqrt(2 * np.pi * rho)
+    slope = 2 * np.exp(-0.5 * scaled**2) / np.sqrt(2 * np.pi * rho) if rho > 0 else np.zeros_like(b0)
     if not intercept:
         return LinearLabels(b0, mass, np.zeros_like(b0), slope, 1 - slope**2 * linear)
     spread = special.erfc(scaled / np.sqrt(2)) * (1 + mu)  # 1 - mu^2 without cancellation

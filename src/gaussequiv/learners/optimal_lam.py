@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.labels import LinearLabels
+from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 from gaussequiv.numerics.orthant import sign_disagreement
 
 GRID = 160  # points of the search for sign changes over the whole range of kappa
@@ -37,53 +38,61 @@ def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: float) ->
     """Solve d(test error)/d kappa = 0 over all lam >= 0, and keep the best of its minima and the end points."""
     w, weights = e.eigenvalues, e.weights
     positive = w > 0
-    rank = float(weights[positive].sum())
-    top = float(w.max())
-    low = 1e-12 * float(w[positive].min())
-    if alpha < rank:  # lam = 0 sits at kappa > 0
-        low = brentq(
-            lambda k: float(weights[positive] @ (w[positive] / (w[positive] + k))) - alpha, low * 1e-3, top * 1e6 / alpha, xtol=1e-300
-        )
-    high = 1e9 * top * max(1.0, 1 / alpha)
-    grid = np.geomspace(low, high, GRID)
-    slopes = np.array([error_and_slope(e, labels, alpha, k)[1] for k in grid])
-    candidates = [low, high]
+    smallest = solve_effective_ridge(np.array([alpha]), np.zeros(1), w, weights).kappa[0]  # lam = 0
+    low = max(float(smallest), 1e-12 * float(w[positive].min()))
+    high = 1e9 * float(w.max()) * max(1.0, 1 / alpha)
+    logs = np.linspace(np.log(low), np.log(high), GRID)
+    slopes = error_and_slope(e, labels, alpha, np.exp(logs))[1]
+
+    def slope(y: float) -> float:
+        return float(error_and_slope(e, labels, alpha, np.exp(np.array([y])))[1][0])
+
+    candidates = [logs[0], logs[-1]]
     for i in np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0)):
-        root = brentq(
-            lambda y: error_and_slope(e, labels, alpha, np.exp(y))[1], np.log(grid[i]), np.log(grid[i + 1]), xtol=1e-15, rtol=1e-14
-        )
-        candidates.append(float(np.exp(root)))
-    best = min(candidates, key=lambda k: error_and_slope(e, labels, alpha, k)[0])
-    if best == high:
+        flat = slope(logs[i]) >= 0 or slope(logs[i + 1]) <= 0  # a slope of rounding size: the point itself is the minimum
+        candidates.append(logs[i] if flat else brentq(slope, logs[i], logs[i + 1], xtol=1e-15, rtol=1e-14))
+    errors = error_and_slope(e, labels, alpha, np.exp(np.array(candidates)))[0]
+    best = candidates[int(np.argmin(errors))]
+    if best == logs[-1]:
         return np.inf
-    return max(best * (alpha - float(weights[positive] @ (w[positive] / (w[positive] + best)))), 0.0) if best != low else 0.0
+    kappa = np.exp(best)
+    return 0.0 if best == logs[0] else max(kappa * (alpha - float(weights[positive] @ (w[positive] / (w[positive] + kappa)))), 0.0)
 
 
-def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, kappa: float) -> tuple[float, float]:
-    """Test error (regression: squared; labels: misclassified) and its derivative with respect to log kappa, averaged over b0."""
+def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Test error (regression: squared; labels: misclassified) and its derivative in log kappa, averaged over b0, at every kappa."""
     w, weights, v = e.eigenvalues, e.weights, e.signal_modes
-    shrink, missing = w / (w + kappa), kappa / (w + kappa)
-    df2 = weights @ shrink**2
-    ddf2 = -2 * (weights @ (shrink**2 * missing))
+    k = kappa[:, None]
+    shrink, missing = w / (w + k), k / (w + k)
+
+    def mean(values: FloatArray) -> FloatArray:
+        return (values @ weights)[:, None]
+
+    df2, ddf2 = mean(shrink**2), -2 * mean(shrink**2 * missing)
     gap = alpha - df2
-    lost, dlost = weights @ (v * missing**2), 2 * (weights @ (v * missing**2 * shrink))
-    kept, dkept = weights @ (v * shrink), -(weights @ (v * shrink * missing))
-    kept2, dkept2 = weights @ (v * shrink**2), -2 * (weights @ (v * shrink**2 * missing))
+    lost, dlost = mean(v * missing**2), 2 * mean(v * missing**2 * shrink)
+    kept, dkept = mean(v * shrink), -mean(v * shrink * missing)
+    kept2, dkept2 = mean(v * shrink**2), -2 * mean(v * shrink**2 * missing)
     noise, slope2 = labels.noise, labels.slope**2
     total, dtotal = noise + slope2 * lost, slope2 * dlost
-    variance = total * df2 / gap
-    dvariance = (dtotal * df2 + total * ddf2) / gap + total * df2 * ddf2 / gap**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = total * df2 / gap
+        dvariance = (dtotal * df2 + total * ddf2) / gap + total * df2 * ddf2 / gap**2
     if e.channel.task == "regression":
-        return float(labels.mass @ (total + variance)), float(labels.mass @ (dtotal + dvariance))
+        return (total + variance) @ labels.mass, (dtotal + dvariance) @ labels.mass
     m, dm = labels.slope * kept, labels.slope * dkept
     q, dq = slope2 * kept2 + variance, slope2 * dkept2 + dvariance
     rho = e.signal_variance + float(np.sum(e.effective_noise)) + e.channel.noise
-    r = m / np.sqrt(rho * q)
-    dr = r * (dm / m - 0.5 * dq / q)
-    a, b = labels.intercept / np.sqrt(q), labels.offset / np.sqrt(rho)
-    da = -0.5 * a * dq / q
-    root = np.sqrt((1 - r) * (1 + r))
-    density = np.exp(-0.5 * (a * a - 2 * r * a * b + b * b) / root**2) / (2 * np.pi * root)  # d Phi2/d r
-    normal = np.exp(-0.5 * a * a) / np.sqrt(2 * np.pi)
-    slope = normal * (1 - 2 * special.ndtr((b - r * a) / root)) * da - 2 * density * dr
-    return float(labels.mass @ sign_disagreement(a, b, r)), float(labels.mass @ slope)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        known = q > 0  # an offset so large that the labels never change leaves nothing to learn
+        r = np.where(known, m / np.sqrt(rho * q), 0.0)
+        dr = np.where(known, (dm - 0.5 * m * dq / q) / np.sqrt(rho * q), 0.0)
+        a = np.where(labels.intercept == 0, 0.0, np.where(known, labels.intercept / np.sqrt(q), np.inf))
+        da = np.where(known, -0.5 * a * dq / q, 0.0)
+        b = labels.offset / np.sqrt(rho)
+        root = np.sqrt((1 - r) * (1 + r))
+        square = np.where(np.isinf(a), np.inf, a * a - 2 * r * a * b + b * b)
+        density = np.exp(-0.5 * square / root**2) / (2 * np.pi * root)  # d Phi2/d r
+        normal = np.exp(-0.5 * a * a) / np.sqrt(2 * np.pi)
+        moved = np.where(normal > 0, normal * (1 - 2 * special.ndtr((b - r * a) / root)) * da, 0.0)
+    return sign_disagreement(a, b, r) @ labels.mass, (moved - 2 * density * dr) @ labels.mass

@@ -13,7 +13,7 @@ from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.learners.labels import LinearLabels, linearise
 from gaussequiv.learners.optimal_lam import optimal_lam
 from gaussequiv.numerics.effective_ridge import EffectiveRidge, solve_effective_ridge, spectral_mean
-from gaussequiv.numerics.orthant import bivariate_cdf, sign_disagreement
+from gaussequiv.numerics.orthant import bivariate_cdf, sign_disagreement, standardise
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -137,26 +137,26 @@ class Ridge:
         solution: EffectiveRidge,
         moments: Observables,
     ) -> Observables:
-        rho, clean_rho = e.signal_variance + float(np.sum(e.effective_noise)) + e.channel.noise, e.signal_variance
-        clean_rho += float(np.sum(e.effective_noise))
+        clean_rho = e.signal_variance + float(np.sum(e.effective_noise))
+        rho = clean_rho + e.channel.noise
+        linear = float(e.weights @ e.signal_modes)
         m, q, c = moments["m"], moments["q"], labels.intercept
-        with np.errstate(divide="ignore", invalid="ignore"):
+        b, clean_b = standardise(labels.offset, rho), standardise(labels.offset, clean_rho)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             root = np.sqrt(q)
             cosine = np.where(q > 0, m / root, 0.0)
             threshold = np.where(c == 0, 0.0, c / root)
             V = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)[:, None]
-            r = cosine / np.sqrt(rho)
-            b = labels.offset / np.sqrt(rho)
-            wrong_up = bivariate_cdf(np.where(c + V == 0, 0.0, -(c + V) / root), b, -r)
-            wrong_down = bivariate_cdf(np.where(c - V == 0, 0.0, (c - V) / root), -b, -r)
+            r = np.where(cosine > 0, cosine / np.sqrt(rho), 0.0)
+            clean_r = np.where(cosine > 0, cosine / np.sqrt(clean_rho), 0.0)
+            up = np.where(c + V == 0, 0.0, -(c + V) / root)
+            down = np.where(c - V == 0, 0.0, (c - V) / root)
+            # for alpha -> infinity at fixed lam the student is c + c1 S_linear
+            limit_threshold = np.where(c == 0, 0.0, c / (labels.slope * np.sqrt(linear)))
         error = sign_disagreement(threshold, b, r)
-        clean = sign_disagreement(threshold, labels.offset / np.sqrt(clean_rho), cosine / np.sqrt(clean_rho))
-        linear = float(e.weights @ e.signal_modes)
-        # for alpha -> infinity at fixed lam the student is c + c1 S_linear
-        limit_root = labels.slope * np.sqrt(linear)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            limit_threshold = np.where(c == 0, 0.0, c / limit_root)
-        limit = sign_disagreement(limit_threshold, b, np.sqrt(linear / rho)) @ labels.mass
+        clean = sign_disagreement(threshold, clean_b, clean_r)
+        limit = sign_disagreement(limit_threshold, b, np.sqrt(linear / rho) if linear > 0 else 0.0) @ labels.mass
+        wrong_up, wrong_down = bivariate_cdf(up, b, -r), bivariate_cdf(down, -b, -r)
         test = error @ labels.mass
         return {
             "test_error": test,

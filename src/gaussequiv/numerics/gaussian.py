@@ -15,6 +15,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray
 
 RANGE = 13.0  # exp(-RANGE**2 / 2) = 2e-37: room for polynomial growth of degree 10 and beyond
+STEEP = 8.0  # standard deviations over the function's scale beyond which panels around its centre are used
 MAX_INNER = 8193
 MAX_OUTER = 2049
 
@@ -50,29 +51,48 @@ def _panel_grid(means: FloatArray, scale: float, kinks: tuple[float, ...], order
     return z, weights
 
 
+def _breaks(kinks: tuple[float, ...], spread: float, scale: float) -> tuple[float, ...]:
+    """Panel ends for a law of standard deviation `spread` and a function that varies on `scale` around 0 or its kinks.
+
+    None while the trapezoidal rule resolves the scale; beyond, geometric panels around every centre.
+    """
+    if scale > 0 and spread <= STEEP * scale:
+        return kinks
+    smallest = max(scale, 1e-8 * spread)
+    steps = smallest * 2.0 ** np.arange(-1, np.ceil(np.log2(RANGE * spread / smallest)))
+    centres = np.array(kinks or (0.0,))[:, None]
+    return tuple(np.unique(np.concatenate([centres, centres + steps, centres - steps], axis=1)))
+
+
 def conditional_moments(
     function: Callable[[FloatArray], FloatArray],
     means: FloatArray,
     scale: float,
-    kinks: tuple[float, ...],
+    breaks: tuple[float, ...],
     points: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """E_z f(b + s z), E_z z f(b + s z)/s (= E_z f' by Stein) and E_z f^2 for every b in `means`, s = `scale`."""
     value, slope, square = np.empty(means.size), np.empty(means.size), np.empty(means.size)
-    rows = max(1, 2_000_000 // points)
+    nodes = points if not breaks else (len(breaks) + 1) * _order(breaks, points)
+    rows = max(1, 2_000_000 // nodes)
     for start in range(0, means.size, rows):
         part = slice(start, start + rows)
-        if kinks:
-            z, weights = _panel_grid(means[part], scale, kinks, max(8, points // (2 * (len(kinks) + 1))))
+        if breaks:
+            z, weights = _panel_grid(means[part], scale, breaks, _order(breaks, points))
         else:
-            nodes, row = normal_grid(points)
-            z, weights = nodes[None, :], row[None, :]
+            row_nodes, row = normal_grid(points)
+            z, weights = row_nodes[None, :], row[None, :]
         f = function(means[part, None] + scale * z)
         wf = weights * f
         value[part] = wf.sum(axis=1)
         slope[part] = (wf * z).sum(axis=1) / scale
         square[part] = (wf * f).sum(axis=1)
     return value, slope, square
+
+
+def _order(breaks: tuple[float, ...], points: int) -> int:
+    """Nodes in each panel: long panels between a few kinks need more than geometric ones."""
+    return (points - 1) // (2 if len(breaks) <= 3 else 8)
 
 
 def pair_moments(
@@ -86,19 +106,26 @@ def pair_moments(
     """Moments of f at a Gaussian pair (u, v) of equal `variance` and given `covariance` >= 0.
 
     With u = sqrt(K0) b + sqrt(sigma - K0) z,  h(b) = E_z f,  h1(b) = E_z z f / sqrt(sigma - K0):
-    E f(u)f(v) = E_b h^2 and E f'(u)f'(v) = E_b h1^2 (no derivative of f is needed, so kinks and jumps are allowed).
+    E f(u)f(v) = E_b h^2 and E f'(u)f'(v) = E_b h1^2 (no derivative of f is needed, so kinks and jumps are allowed). A smooth f is
+    taken to vary on a scale of order one around 0.
     """
-    gap = variance - covariance
+    inside, outside = float(np.sqrt(variance - covariance)), float(np.sqrt(covariance))
+    inner_breaks = _breaks(kinks, inside, 1.0)
+    smoothed = inside if kinks else max(inside, 1.0)  # the scale of h
+    outer_breaks = _breaks(kinks, outside, smoothed) if outside > STEEP * smoothed else ()
     previous: FloatArray | None = None
     error = np.inf
     inner, outer = 129, 129
     current = np.zeros(5)
     while True:
-        if covariance > 0:
+        if outer_breaks:
+            grid, mass = _panel_grid(np.zeros(1), outside, outer_breaks, _order(outer_breaks, outer))
+            b, weights = grid[0], mass[0]
+        elif covariance > 0:
             b, weights = normal_grid(outer)
         else:
             b, weights = np.zeros(1), np.ones(1)
-        value, slope, square = conditional_moments(function, np.sqrt(covariance) * b, np.sqrt(gap), kinks, inner)
+        value, slope, square = conditional_moments(function, outside * b, inside, inner_breaks, inner)
         current = np.array([weights @ square, weights @ value**2, weights @ slope**2, weights @ value, weights @ slope])
         if previous is not None:
             error = float(np.max(np.abs(current[:3] - previous[:3])))

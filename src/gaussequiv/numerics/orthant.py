@@ -11,6 +11,12 @@ from gaussequiv.errors import FloatArray
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(128)
 
 
+def standardise(b: ArrayLike, variance: float) -> FloatArray:
+    """b/sqrt(variance); infinite at variance 0, where the field is the constant b and its sign is known."""
+    b = np.asarray(b, float)
+    return b / np.sqrt(variance) if variance > 0 else np.full(b.shape, np.inf)
+
+
 def bivariate_cdf(h: ArrayLike, k: ArrayLike, r: ArrayLike) -> FloatArray:
     """P(X < h, Y < k) for standard normals of correlation r (Owen 1956), |r| < 1 or = 1."""
     h, k, r = np.broadcast_arrays(np.asarray(h, float), np.asarray(k, float), np.asarray(r, float))

@@ -1,0 +1,75 @@
+"""Sphinx configuration. The build needs no network."""
+
+from __future__ import annotations
+
+from gaussequiv import __version__
+
+project = "gaussequiv"
+author = "The gaussequiv developers"
+copyright = "The gaussequiv developers"
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+nitpicky = False
+default_role = "code"
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "FloatArray": "FloatArray"}
+autodoc_default_options = {"members": True, "show-inheritance": False}
+napoleon_google_docstring = False
+napoleon_numpy_docstring = True
+napoleon_use_ivar = True  # attributes of a class become a list, so that fields are described once
+
+html_theme = "furo"
+html_title = f"gaussequiv {release}"
+
+
+def _notes(lines: list[str]) -> list[str]:
+    """Paragraphs after a list of parameters or returns, which napoleon would take for entries of it, become notes."""
+    out: list[str] = []
+    section = ""
+    for i, line in enumerate(lines):
+        following = lines[i + 1] if i + 1 < len(lines) else ""
+        header = bool(line) and bool(following) and set(following) == {"-"}
+        if header:
+            section = line.strip()
+        starts = bool(line) and not line.startswith(" ") and i > 0 and not lines[i - 1].strip()
+        if starts and not header and section in ("Parameters", "Attributes", "Returns", "Raises"):
+            section = "Notes"
+            out += ["Notes", "-----"]
+        out.append(line)
+    return out
+
+
+def _prepare(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Plain-text docstrings to reStructuredText: indented equations stay verbatim, bars are not substitutions."""
+    lines[:] = _notes(lines)
+    if what == "property" and lines:  # napoleon would read "tau: the noise" as a type and its description
+        lines[0] = lines[0].replace(": ", " – ")
+    out: list[str] = []
+    prose = True  # before the first numpydoc section
+    verbatim = False
+    for i, line in enumerate(lines):
+        following = lines[i + 1] if i + 1 < len(lines) else ""
+        prose = prose and not (following and set(following) == {"-"})
+        starts = prose and line.startswith("    ") and not (lines[i - 1].strip() if i else "")
+        if starts and not verbatim:
+            out += [".. code-block:: text", ""]
+            verbatim = True
+        elif verbatim and line and not line.startswith(" "):
+            verbatim = False
+        example = line.lstrip().startswith((">>>", "..."))
+        out.append(line if verbatim or example else line.replace("|", "\\|"))
+    lines[:] = out
+
+
+def setup(app: object) -> dict[str, bool]:
+    """Run before napoleon, which listens at the default priority."""
+    app.connect("autodoc-process-docstring", _prepare, priority=100)  # type: ignore[attr-defined]
+    return {"parallel_read_safe": True}
