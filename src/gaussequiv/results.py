@@ -55,16 +55,22 @@ def dataset(
         status = np.asarray(status).astype(np.int8)
         full["status"] = (dims, status)
         full["converged"] = (dims, status == int(Status.converged))
-    out = xr.Dataset(full, coords=dict(coordinates), attrs=dict(attributes) | {"versions": json.dumps(versions())})
-    for name in [*out.data_vars, *out.coords]:
-        stem, kind = str(name), ""
-        for suffix, words in (("_stderr", ", standard error"), ("_mean", ", mean over trials")):
-            if stem.endswith(suffix):
-                stem, kind = stem.removesuffix(suffix), words
-        label, units = OBSERVABLES.get(stem, (stem, "1"))
-        out[name].attrs |= {"long_name": label + kind, "units": units}
-    if "status" in out:
-        out["status"].attrs |= {"flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)}
+    labelled = {name: (dims, values, labels(name)) for name, (dims, values) in full.items()}
+    placed = {name: value if isinstance(value, tuple) else (name, value) for name, value in coordinates.items()}
+    placed = {name: (dims, values, labels(name)) for name, (dims, values) in placed.items()}
+    return xr.Dataset(labelled, coords=placed, attrs=dict(attributes) | {"versions": json.dumps(versions())})
+
+
+def labels(name: str) -> dict[str, Any]:
+    """`long_name` and `units` of a variable; `status` also explains its values."""
+    stem, kind = name, ""
+    for suffix, words in (("_stderr", ", standard error"), ("_mean", ", mean over trials")):
+        if stem.endswith(suffix):
+            stem, kind = stem.removesuffix(suffix), words
+    label, units = OBSERVABLES.get(stem, (stem, "1"))
+    out: dict[str, Any] = {"long_name": label + kind, "units": units}
+    if name == "status":
+        out |= {"flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)}
     return out
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def render(equivalent: GaussianEquivalent) -> str:
     """Per layer: sigma, K0, kappa0, kappa1, kappa_star^2, the signal left and the noise added; then the whole."""
     e = equivalent
-    lines = ["Gaussian equivalent", f"  inputs            {spectrum_summary(e.eigenvalues, e.weights)}"]
+    lines = ["Gaussian equivalent", f"  inputs            {e.inputs}"] if e.inputs else ["Gaussian equivalent"]
+    lines.append(f"  spectrum          {spectrum_summary(e.eigenvalues, e.weights)}")
     if e.layers:
         head = ("layer", "sigma", "K0", "kappa0", "kappa1", "kappa*^2", "signal left", "noise added")
         lines.append("  " + f"{head[0]:<18}" + "".join(f"{h:>13}" for h in head[1:]))

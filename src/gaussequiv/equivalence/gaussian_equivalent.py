@@ -42,6 +42,8 @@ class GaussianEquivalent:
         What each hidden layer does, for the card and `plot.layers`.
     validity : Validity
         Which hypotheses of the theorem hold.
+    inputs : str
+        The input law in words, for the card.
     """
 
     eigenvalues: FloatArray
@@ -55,6 +57,7 @@ class GaussianEquivalent:
     offset: float | None = None
     layers: tuple[Layer, ...] = ()
     validity: Validity | None = None
+    inputs: str = ""
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
 
     @property
@@ -145,5 +148,6 @@ def from_network(inputs: Inputs, network: DeepNetwork, d: int | None = None) -> 
         offset=network.offset,
         layers=reduction.layers,
         validity=assess(inputs, network),
+        inputs=str(inputs),
         _source=(network, variance, inputs.mean_square),
     )

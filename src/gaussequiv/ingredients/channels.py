@@ -69,9 +69,10 @@ class GaussianNoise:
 
 
 # Trapezoidal nodes for `Sign.fisher`: after the rescaling below the integrand is analytic in a strip of half-width above 2.8
-# (the complex zeros of erfc) and decays like a standard normal, so step 0.25 leaves an error below 1e-15.
-_U = np.arange(-10.0, 10.25, 0.25)
-_U_WEIGHT = 0.25 * np.exp(-0.5 * _U**2) / np.sqrt(2 * np.pi)
+# (the complex zeros of erfc) and decays like a standard normal, so step 0.4 up to 8.4 leaves an error below 1e-15.
+_STEP = 0.4
+_U = _STEP * np.arange(-21, 22)
+_U_WEIGHT = _STEP * np.exp(-0.5 * _U**2) / np.sqrt(2 * np.pi)
 
 
 def hazard_product(t: FloatArray) -> FloatArray:

@@ -102,6 +102,11 @@ class GaussianInputs:
     def mean_square(self) -> float:
         return float(np.mean(np.square(self.mean)))
 
+    def __str__(self) -> str:
+        law = f"covariance of shape {self.covariance.shape}" if self.covariance is not None else str(self.spectrum)
+        law = law if len(law) <= 60 else f"{law.count(',') + 1} given eigenvalues"
+        return f"Gaussian, {law}" + (f", |mean|^2/d = {self.mean_square:.6g}" if self.mean_square else "")
+
     @property
     def isotropic(self) -> bool:
         """Whether Sigma is the identity and the mean zero, as the theorem asks."""
@@ -207,6 +212,11 @@ class DataInputs:
     def mean_square(self) -> float:
         return 0.0
 
+    def __str__(self) -> str:
+        rows, columns = self.matrix.shape
+        dropped = f"; {len(self.dropped)} constant columns dropped: {_ranges(self.dropped)}" if self.dropped else ""
+        return f"{self.name}, {rows} rows, {columns} columns kept" + dropped
+
     def modes(self, d: int | None) -> tuple[FloatArray, FloatArray]:
         values: FloatArray = self._values  # type: ignore[attr-defined]
         return values, np.full(values.size, 1 / values.size)
@@ -237,6 +247,10 @@ class _DataRows:
         shift = 0 if purpose == TEST else self.test
         rows: FloatArray = self.matrix[self.order[start + shift : stop + shift]]
         return rows
+
+
+def _ranges(columns: tuple[int, ...]) -> str:
+    return ", ".join(map(str, columns[:8])) + (f", ... ({len(columns)} in all)" if len(columns) > 8 else "")
 
 
 def _eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
