@@ -122,26 +122,38 @@ def load(path: str | Path) -> xr.Dataset:
 
 
 def _load_csv(path: Path) -> xr.Dataset:
-    import pandas as pd
+    import csv
+
     import xarray as xr
 
-    with path.open() as stream:
+    with path.open(newline="") as stream:
         header = json.loads(stream.readline().lstrip("# "))
-        frame = pd.read_csv(stream)
+        names, *rows = csv.reader(stream)
+    frame = {name: _column([row[i] for row in rows]) for i, name in enumerate(names)}
     columns = header["columns"]
     dims = list(dict.fromkeys(dim for column in columns.values() for dim in column["dims"]))
-    dims = [dim for dim in frame.columns if dim in dims]  # the order in which the rows run
-    coordinates = {name: frame[name].drop_duplicates().to_numpy() for name in dims}
+    dims = [dim for dim in frame if dim in dims]  # the order in which the rows run
+    coordinates = {name: np.array(list(dict.fromkeys(frame[name].tolist()))) for name in dims}
     shape = [coordinates[name].size for name in dims]
     out = xr.Dataset(coords=coordinates, attrs=header["attrs"])
     for name, column in columns.items():
         if name not in dims:
-            block = frame[name].to_numpy().reshape(shape)
+            block = frame[name].reshape(shape)
             index = tuple(slice(None) if dim in column["dims"] else 0 for dim in dims)
             order = [dim for dim in dims if dim in column["dims"]]
             out[name] = xr.DataArray(block[index], dims=order).transpose(*column["dims"])
         out[name].attrs = column["attrs"]
     return out.set_coords([name for name in header["coords"] if name not in dims])
+
+
+def _column(texts: list[str]) -> Any:
+    """Integers, numbers (empty: nan) or text; every digit is read back."""
+    for kind in (int, float):
+        try:
+            return np.array([kind(text) if text or kind is int else np.nan for text in texts])
+        except ValueError:
+            continue
+    return np.array([text == "True" for text in texts]) if set(texts) <= {"True", "False"} else np.array(texts)
 
 
 def _typed(result: xr.Dataset) -> xr.Dataset:
