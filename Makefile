@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# two test workers share the cores: one BLAS thread each
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: demo test slow lint bench docs clean
 
@@ -24,10 +26,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -n 2 -m 'not slow'
+	$(ONE_THREAD) $(BIN)/pytest -n 2 -m 'not slow'
 
 slow: $(STAMP)
-	$(BIN)/pytest -n 2 -m slow
+	$(ONE_THREAD) $(BIN)/pytest -n 2 -m slow
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -104,7 +104,7 @@ class BayesOptimal:
         clean = aligned_disagreement(standardise(b0, signal + clean_tau), clean_ratio)
         scaled = standardise(b0, signal + tau)
         error = aligned_disagreement(scaled, ratio)
-        excess = aligned_excess(scaled, ratio, np.full_like(ratio, floor_ratio), difference) if signal > 0 else 0 * q
+        excess = aligned_excess(scaled, ratio, np.full_like(ratio, floor_ratio), difference) if signal > 0 else np.zeros_like(q)
         overlap = (q @ mass) / signal if signal > 0 else np.zeros_like(alpha)
         return {
             "test_error": error @ mass,

@@ -12,6 +12,7 @@ from gaussequiv.errors import FloatArray
 
 SECANT_STEPS = 30
 TOLERANCE = 1e-14
+LAST_STEP = 1e-9  # a secant step from here lands within rounding: it needs no further evaluation
 
 
 def solve_monotone(gap: Callable[[FloatArray, NDArray[np.intp]], FloatArray], start: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -35,13 +36,13 @@ def solve_monotone(gap: Callable[[FloatArray, NDArray[np.intp]], FloatArray], st
         slope = (g - g_old[i]) / np.where(y[i] == y_old[i], np.nan, y[i] - y_old[i])
         step = np.where(slope < -1e-3, -g / slope, np.nan)
         y_old[i], g_old[i] = y[i], g
-        done = np.abs(g) <= TOLERANCE * np.maximum(1.0, np.abs(y[i]))
-        stuck = ~np.isfinite(step) & ~done
-        y[i] = np.where(done | stuck, y[i], y[i] + step)
+        exact = np.abs(g) <= TOLERANCE * np.maximum(1.0, np.abs(y[i]))
+        done = np.abs(g) <= LAST_STEP
+        stuck = ~np.isfinite(step) & ~exact
+        y[i] = np.where(exact | stuck, y[i], y[i] + step)
         steps[i] += 1
-        active[i[done | stuck]] = False
+        active[i[exact | done | stuck]] = False
         if stuck.any():
-            active[i[stuck]] = False
             _bracket(gap, y, steps, i[stuck], start)
     i = np.flatnonzero(active)
     if i.size:

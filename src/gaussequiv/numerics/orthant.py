@@ -57,6 +57,10 @@ def aligned_excess(b: ArrayLike, ratio: FloatArray, floor: FloatArray, differenc
     cancellation. The interval ends where the integrand has fallen by exp(-40).
     """
     b, ratio, floor, difference = np.broadcast_arrays(np.asarray(b, float), ratio, floor, difference)
+    if not np.any(b):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            tangent = difference / (ratio + floor) / (1 + ratio * floor)
+        return np.where(np.isinf(ratio), np.pi / 2 - np.arctan(floor), np.arctan(tangent)) / np.pi
     start = np.arcsinh(floor)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         quotient = difference / (ratio * np.hypot(1, floor) + floor * np.hypot(1, ratio))
