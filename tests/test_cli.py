@@ -56,6 +56,8 @@ def test_per_layer_lists_spectrum_and_sweep():
     assert out["attrs"]["problem"]["target"]["bias_variance"] == [0.1, 0.2]
     swept = object_of(*CURVE, "--learner", "ridge", "--lam", "1", "--alpha", "1,2", "--over", "lam=0.01:10:5:log", "--over", "noise=0,0.1")
     assert np.shape(swept["test_error"]) == (5, 2, 2)
+    mixed = object_of(*CURVE, "--learner", "ridge", "--alpha", "1", "--over", "lam=optimal,0.1", "--over", "intercept=true,false")
+    assert np.shape(mixed["test_error"]) == (2, 2, 1)
     depths = object_of("theory", "--activation", "tanh", "--alpha", "1", "--over", "depth=0,1,3")
     assert np.shape(depths["test_error"]) == (3, 1)
 
@@ -158,6 +160,12 @@ INVALID = [
     (["simulate", "--alpha", "1", "--d", "10", "--seed", "-1"], "seed"),
     (["simulate", "--alpha", "1,1.001", "--d", "10"], "alpha"),
     (["equivalent", "--depth", "2", "--keep", "5"], "keep"),
+    (["simulate", "--alpha", "1", "--d", "10", "--output", "run.xyz"], "output"),
+    (["theory", "--alpha", "1", "--output", "no/such/folder/run.nc"], "output"),
+    (["theory", "--target-error", "0.3", "--alpha", "1"], "alpha"),
+    (["theory", "--alpha", "1", "--n", "5", "--over", "depth=1,2"], "n"),
+    (["theory", "--alpha", "1", "--learner", "bayes", "--intercept"], "intercept"),
+    (["theory", "--alpha", "1", "--covariance", "c.npy", "--spectrum", "identity"], "covariance"),
     (["plot", "missing.nc", "--output", "x.png"], "path"),
     (["cite", "cui2032"], "Did you mean 'cui2023'?"),
 ]

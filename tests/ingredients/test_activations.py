@@ -83,7 +83,7 @@ def test_zero_variance_freezes_the_value_at_zero(name):
     phi = activations.get(name)
     expected = float(phi(np.zeros(1))[0]) ** 2
     if name != "sign":  # the sign of a vanishing field is not zero: its second moment is 1 at any variance
-        assert phi.dual(0.0, 0.0)[::2] == pytest.approx((expected, expected), abs=1e-15)
+        assert phi.dual(0.0, 0.0)[:3:2] == pytest.approx((expected, expected), abs=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_texts_are_forgiving_about_case_and_underscores():
     assert spectra.get("2, 1,0.5").values.tolist() == [2.0, 1.0, 0.5]
 
 
-@pytest.mark.parametrize("text", ["power-law", "power-law:x", "two-level:1:2", "identity:1:2", "marchenko-pastur:1:2"])
+@pytest.mark.parametrize("text", ["power-law", "power-law:x", "two-level:1:2", "identity:1:2", "marchenko-pastur:1:2:3"])
 def test_wrong_forms_name_the_right_one(text):
     with pytest.raises(ArgumentError, match="of the form " + text.split(":")[0]):
         spectra.get(text)

@@ -53,7 +53,7 @@ def test_cubic_moments_follow_wick(variance, covariance):
 @pytest.mark.parametrize("degree", [1, 2, 3, 5, 8])
 def test_hermite_polynomials_are_orthonormal_powers_of_the_correlation(degree):
     covariance = 0.6
-    found = activations.get(f"hermite:{degree}").dual(1.0, covariance)
+    found = activations.get(f"hermite:{degree}").dual(1.0, covariance)[:3]
     # E He_k(u) He_k(v)/k! = r^k and its derivative with respect to r
     expected = (covariance**degree, degree * covariance ** (degree - 1), 1.0)
     assert np.all(relative(found, expected) < 1e-10)

@@ -73,7 +73,7 @@ def random_description(rng):
     if rng.random() < 0.1:
         root = rng.normal(size=(6, int(rng.integers(1, 9))))
         covariance = root @ root.T
-    spectrum = random_spectrum(rng)
+    spectrum = random_spectrum(rng) if covariance is None else None
     return options, {"spectrum": spectrum, "covariance": covariance, "mean": mean}, random_learner(rng)
 
 

@@ -14,6 +14,7 @@ from gaussequiv.ingredients.channels import Channel
 from gaussequiv.learners.sample import LinearPredictor, TrainingSample
 from gaussequiv.numerics.status import Status
 
+LEAST_DAMPING = 0.02
 CHECK = 25  # steps after which the change should have halved
 
 
@@ -82,7 +83,7 @@ class GAMP:
         steps, mark, damping = state.steps + 1, state.mark, keep
         stalled = steps % CHECK == 0 and change > 0.5 * mark
         if (state.steps > 2 and change > 1.05 * state.change) or stalled:
-            damping = max(0.5 * keep, 0.02)
+            damping = max(0.5 * keep, LEAST_DAMPING)
         if steps % CHECK == 0:
             mark = change
         return State(a, V, g, intercept, change, damping, steps, mark)
@@ -91,14 +92,15 @@ class GAMP:
         """Scalars of one step."""
         return {"V": state.V, "q": float(np.sum(state.a**2)) / self.dimension, "intercept": state.intercept, "change": state.change}
 
-    def run(self, tolerance: float = 1e-7, max_steps: int = 500) -> tuple[State, Status]:
+    def run(self, tolerance: float = 1e-5, max_steps: int = 500) -> tuple[State, Status]:
         """Iterate until the relative change of the posterior mean falls below `tolerance`."""
         state = self.init()
         while state.steps < max_steps:
             state = self.step(state)
             if not np.isfinite(state.change):
                 return state, Status.nonfinite
-            if state.change < tolerance * state.damping:
+            # at the smallest factor what is left is a cycle of the size of `change` (noiseless labels of a linear target)
+            if state.change < tolerance * (state.damping if state.damping > LEAST_DAMPING else 1.0):
                 return state, Status.converged
         return state, Status.max_steps
 

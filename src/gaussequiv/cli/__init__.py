@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 
 FAILURE, USAGE, UNCONVERGED, INTERRUPTED = 1, 2, 3, 130
+ENDINGS = (".nc", ".json", ".csv", ".png", ".svg", ".pdf")
 PROBLEM, CALL, OUT = "Problem", "Points and sizes", "Output"
 
 
@@ -130,11 +131,13 @@ def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
+            if arguments.get("output"):
+                _check_output(arguments["output"])
             function(**arguments)
         except ArgumentError as error:
             _say(f"error: {error}")
             raise typer.Exit(USAGE) from None
-        except GaussequivError as error:
+        except (GaussequivError, OSError) as error:
             _say(f"error: {error}")
             raise typer.Exit(FAILURE) from None
         except KeyboardInterrupt:
@@ -143,6 +146,17 @@ def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
         finally:
             for text in dict.fromkeys(str(warning.message) for warning in caught):
                 _say(f"warning: {text}")
+
+
+def _check_output(output: str) -> None:
+    """Before any work: a result must have somewhere to go."""
+    from gaussequiv.errors import fail
+
+    path = Path(output)
+    if path.suffix.lower() not in ENDINGS:
+        raise fail("output", f"a file name ending in {', '.join(ENDINGS)}", output)
+    if not path.parent.is_dir():
+        raise fail("output", "in an existing folder", output)
 
 
 def _build(options: dict[str, Any]) -> Problem:
@@ -156,12 +170,12 @@ def _deliver(result: xr.Dataset, as_json: bool, output: str | None, strict: bool
     from gaussequiv.cli.outputs import table, write
     from gaussequiv.results import to_json
 
-    if output:
-        _say(f"wrote {write(result, output)}")
     if as_json:
         print(json.dumps(to_json(result)))
     else:
         table(result)
+    if output:
+        _say(f"wrote {write(result, output)}")
     if strict and not bool(result["converged"].all()):
         raise typer.Exit(UNCONVERGED)
 
@@ -211,11 +225,13 @@ def theory(
     strict: Strict = False,
 ) -> None:
     """Exact learning curves, or with --target-error how many samples reach an error."""
-    from gaussequiv.cli.inputs import parse_grid, parse_over, required
+    from gaussequiv.cli.inputs import parse_grid, parse_over, refuse_together, required
     from gaussequiv.run.solve import samples_for, solve
     from gaussequiv.run.sweep import sweep
 
     problem = _build(options)
+    refuse_together({"target_error": target_error}, {"alpha": alpha, "n": n, "over": over, "output": output})
+    refuse_together({"over": over}, {"n": n})
     if target_error is not None:
         size = samples_for(problem, target_error, d=d)
         print(json.dumps(size._asdict()) if as_json else f"alpha = {size.alpha:.10g}" + ("" if size.n is None else f", n = {size.n}"))

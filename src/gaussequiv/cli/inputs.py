@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -25,6 +26,14 @@ def required(name: str, value: str | None) -> str:
     if value is None:
         raise ArgumentError(f"Argument `{name}` must be given: --{name.replace('_', '-')} {GRID_FORM}.")
     return value
+
+
+def refuse_together(given: dict[str, Any], others: dict[str, Any]) -> None:
+    """Options that exclude each other."""
+    for name, value in given.items():
+        for other, also in others.items():
+            if value not in (None, []) and also not in (None, []):
+                raise fail(other, f"left out when {name} is given", also)
 
 
 def parse_number(name: str, text: str) -> float:
@@ -54,19 +63,23 @@ def parse_grid(name: str, text: str) -> FloatArray:
 
 
 def parse_over(items: list[str]) -> dict[str, list[Any]]:
-    """NAME=GRID items; values that are not numbers stay text, whole numbers become integers."""
+    """NAME=GRID items: a grid of numbers, or a comma list of numbers, true, false and names; whole numbers become integers for depth."""
     over: dict[str, list[Any]] = {}
     for item in items:
         name, separator, text = item.partition("=")
         if not separator or not name or not text:
             raise fail("over", "of the form NAME=GRID", item)
         name = _ALIASES.get(name.replace("-", "_"), name.replace("-", "_"))
-        if name in ("activations", "task", "spectrum") or (":" not in text and not _numeric(text)):
-            over[name] = text.split(",")
-        else:
-            values = parse_grid(name, text).tolist()
-            over[name] = [int(v) if name in ("depth", "widths") and float(v).is_integer() else v for v in values]
+        grid = re.fullmatch(r"[^:,]+:[^:,]+:[^:,]+(:log)?", text) and name not in ("activations", "spectrum")
+        values = parse_grid(name, text).tolist() if grid else [_word(part) for part in text.split(",")]
+        over[name] = [int(v) if name in ("depth", "widths") and isinstance(v, float) and v.is_integer() else v for v in values]
     return over
+
+
+def _word(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return float(text) if _numeric(text) else text
 
 
 def _numeric(text: str) -> bool:
@@ -148,6 +161,8 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     if options["normalise"] is not None:
         raise fail("normalise", "given together with --data", options["normalise"])
     if options["covariance"] is not None:
+        if options["spectrum"] is not None:
+            raise fail("covariance", "given without --spectrum", options["covariance"])
         mean = parse_number("mean", options["mean"]) if options["mean"] is not None else 0.0
         return GaussianInputs(covariance=read_matrix("covariance", options["covariance"]), mean=mean)
     if options["spectrum"] is not None:
@@ -155,6 +170,8 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     if options["mean"] is not None:
         section["mean"] = parse_number("mean", options["mean"])
     if section.get("kind") == "data" and "file" in section:
+        for key in section.keys() - {"kind", "file", "normalise"}:
+            raise fail("inputs", "a section with kind, file and normalise only, for data", key)
         return data_inputs(str(section["file"]), bool(section.get("normalise", False)))
     return section
 
@@ -197,6 +214,7 @@ def _learners(options: dict[str, Any]) -> Any:
         for lam in (options["lam"] or "optimal").split(","):
             value = lam if lam == "optimal" else parse_number("lam", lam)
             learners.append({"name": "ridge", "lam": value, "intercept": options["intercept"]})
-    if options["lam"] is not None and not any(one["name"] == "ridge" for one in learners):
-        raise fail("lam", "given together with --learner ridge", options["lam"])
+    for option in ("lam", "intercept"):
+        if options[option] is not None and not any(one["name"] == "ridge" for one in learners):
+            raise fail(option, "given together with --learner ridge", options[option])
     return learners[0] if len(learners) == 1 else learners

@@ -21,7 +21,8 @@ import numpy as np
 from gaussequiv.errors import fail, integer
 from gaussequiv.ingredients.networks import DeepNetwork
 
-NO_SIGNAL = 1e-12  # a slope^2 below this fraction of the second moment is a zero found by quadrature
+NO_SIGNAL = 1e-12  # a linear part below this fraction of the spread is a zero found by quadrature
+ROUNDING = 1e-28  # a residue below this fraction of the spread is that of a linear function
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,16 @@ class PartialReduction:
 
 def reduce_depth(network: DeepNetwork, variance: float, mean_square: float = 0.0) -> DepthReduction:
     """Run the recursion from inputs with tr(Sigma)/d = `variance` and |mean|^2/d = `mean_square`."""
-    second, shared, slope2 = variance + mean_square, mean_square, 1.0
+    spread, shared, slope2 = variance, mean_square, 1.0  # spread = C - C0, carried apart: it may be a tiny part of C
+    second = variance + mean_square
     layers: list[Layer] = []
     for phi, w, beta in zip(network.layers, network.weight_variance, network.bias_variance, strict=True):
-        sigma, covariance = w * second + beta, w * shared + beta
-        dual = phi.dual(sigma, covariance)
-        chi = dual.slope if dual.slope * (sigma - covariance) > NO_SIGNAL * dual.second else 0.0
-        created = max(dual.second - dual.product - chi * (sigma - covariance), 0.0)
-        if created < 1e-15 * dual.second:
-            created = 0.0
+        gap, covariance = w * spread, w * shared + beta
+        sigma = covariance + gap
+        dual = phi.dual(sigma, covariance, gap)
+        chi = dual.slope if dual.slope * gap > NO_SIGNAL * dual.spread else 0.0
+        created = dual.residue if chi > 0 else dual.spread
+        created = created if created > ROUNDING * dual.spread else 0.0
         kappa = phi.coefficients(sigma)
         gain = w * chi
         slope2 *= gain
@@ -93,7 +95,7 @@ def reduce_depth(network: DeepNetwork, variance: float, mean_square: float = 0.0
                 second=dual.second,
             )
         )
-        second, shared = dual.second, dual.product
+        second, shared, spread = dual.second, dual.product, dual.spread
     readout = network.readout_variance
     above = [float(np.prod([later.gain for later in layers[i + 1 :]])) for i in range(len(layers))]
     noise = tuple(readout * layer.created * factor for layer, factor in zip(layers, above, strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction, reduce_depth, reduce_partially
 from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.equivalence.validity import Validity, assess
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels import Channel
 from gaussequiv.ingredients.inputs import Inputs
 from gaussequiv.ingredients.networks import DeepNetwork
@@ -44,6 +44,8 @@ class GaussianEquivalent:
         Which hypotheses of the theorem hold.
     inputs : str
         The input law in words, for the card.
+    input_mean_square : float
+        |mean|^2/d of the student's inputs. When it is not zero that direction serves as an intercept at no cost.
     """
 
     eigenvalues: FloatArray
@@ -58,6 +60,7 @@ class GaussianEquivalent:
     layers: tuple[Layer, ...] = ()
     validity: Validity | None = None
     inputs: str = ""
+    input_mean_square: float = 0.0
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
 
     @property
@@ -81,6 +84,11 @@ class GaussianEquivalent:
     def noise(self) -> float:
         """tau: effective noise of all layers plus label noise."""
         return self.model_noise + self.channel.noise
+
+    @property
+    def rho(self) -> float:
+        """Variance of the target's field about its constant part, label noise inside."""
+        return float(self.weights @ self.signal_modes) + self.noise
 
     @property
     def slope2(self) -> float:
@@ -107,10 +115,9 @@ class GaussianEquivalent:
         if self.channel.task == "regression":
             return self.noise
         b0, mass = self.offset_nodes()
-        rho = self.signal_variance + self.noise - self.unexplained
         linear = float(self.weights @ self.signal_modes)
         ratio = np.sqrt(self.noise / linear) if linear > 0 else np.inf
-        return float(aligned_disagreement(standardise(b0, rho), ratio) @ mass)
+        return float(aligned_disagreement(standardise(b0, self.rho), ratio) @ mass)
 
     def with_offset(self, offset: float | None) -> GaussianEquivalent:
         """The same equivalent, conditioned on b0 = `offset` (None: averaged over its law)."""
@@ -136,6 +143,8 @@ def from_network(inputs: Inputs, network: DeepNetwork, d: int | None = None) -> 
     """Reduce a deep network on given inputs to its Gaussian equivalent, at size d or in the limit."""
     eigenvalues, weights = inputs.modes(d)
     variance = float(weights @ eigenvalues)
+    if variance <= 0:
+        raise fail("d", "large enough for the spectrum to have a positive eigenvalue", d)
     reduction: DepthReduction = reduce_depth(network, variance, inputs.mean_square)
     return GaussianEquivalent(
         eigenvalues=eigenvalues,
@@ -149,5 +158,6 @@ def from_network(inputs: Inputs, network: DeepNetwork, d: int | None = None) -> 
         layers=reduction.layers,
         validity=assess(inputs, network),
         inputs=str(inputs),
+        input_mean_square=inputs.mean_square,
         _source=(network, variance, inputs.mean_square),
     )

@@ -18,11 +18,17 @@ from gaussequiv.numerics.gaussian import PairMoments, pair_moments
 
 
 class Dual(NamedTuple):
-    """Moments of phi at a Gaussian pair (u, v) of equal variance: E phi(u)phi(v), E phi'(u)phi'(v), E phi(u)^2."""
+    """Moments of phi at a Gaussian pair (u, v) of equal variance: E phi(u)phi(v), E phi'(u)phi'(v), E phi(u)^2.
+
+    spread = second - product and residue = spread - slope (sigma - K0), the noise that a layer creates, are given apart because the
+    differences lose their digits where u and v are almost equal (deep networks with biases).
+    """
 
     product: float
     slope: float
     second: float
+    spread: float
+    residue: float
 
 
 class Coefficients(NamedTuple):
@@ -80,16 +86,23 @@ class Activation:
         return self._call(x)
 
     @lru_cache(maxsize=1024)  # noqa: B019 (activations are few and live long; sweeps ask for the same moments again)
-    def moments(self, variance: float, covariance: float) -> PairMoments:
-        """Moments at a Gaussian pair by refined quadrature; an `AccuracyWarning` tells if the tolerance was not reached."""
-        gap = variance - covariance
-        if gap <= 1e-14 * variance:  # u = v: a constant layer below leaves nothing but the bias
-            at_zero = self._call(np.zeros(1))
-            square = float(at_zero[0]) ** 2
+    def _moments(self, variance: float, covariance: float, gap: float) -> PairMoments:
+        if gap <= 0:  # u = v: a constant layer below leaves nothing but the bias
+            square = float(self._call(np.zeros(1))[0]) ** 2
             if variance > 0:
                 square = pair_moments(self._call, variance, 0.0, kinks=self.kinks).second
-            return PairMoments(square, square, 0.0, float(at_zero[0]), 0.0, 0.0)
-        found = pair_moments(self._call, variance, covariance, kinks=self.kinks)
+            return PairMoments(square, square, 0.0, float(self._call(np.zeros(1))[0]), 0.0, 0.0, 0.0, 0.0)
+        found = pair_moments(self._call, variance, covariance, gap=gap, kinks=self.kinks)
+        if covariance == 0 and self.parity == "odd":
+            return found._replace(product=0.0, mean=0.0)
+        if covariance == 0 and self.parity == "even":
+            return found._replace(slope=0.0, mean_slope=0.0, residue=found.spread)
+        return found
+
+    def moments(self, variance: float, covariance: float, gap: float | None = None) -> PairMoments:
+        """Moments at a Gaussian pair by refined quadrature; an `AccuracyWarning` tells if the tolerance was not reached."""
+        gap = variance - covariance if gap is None else gap
+        found = self._moments(float(variance), float(covariance), float(gap))
         if found.error > 1e-9 * max(1.0, found.second):
             warnings.warn(
                 f"The moments of activation {self.name!r} at variance {variance:.6g} have an estimated error of {found.error:.1e}; "
@@ -97,25 +110,27 @@ class Activation:
                 AccuracyWarning,
                 stacklevel=2,
             )
-        if covariance == 0 and self.parity == "odd":
-            return found._replace(product=0.0, mean=0.0)
-        if covariance == 0 and self.parity == "even":
-            return found._replace(slope=0.0, mean_slope=0.0)
         return found
 
-    def dual(self, variance: float, covariance: float) -> Dual:
+    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
         r"""E phi(u)phi(v), E phi'(u)phi'(v) and E phi(u)^2 for (u, v) ~ N(0, [[variance, covariance], [covariance, variance]]).
 
         The derivative never appears: E phi'(u)phi'(v) = E_b (E_z z phi(sqrt(K0) b + sqrt(sigma-K0) z))^2 / (sigma-K0) by Stein.
+        `gap` is variance - covariance, where the caller knows it to more digits than the difference.
         """
-        found = self.moments(float(variance), float(covariance))
-        return Dual(found.product, found.slope, found.second)
+        found = self.moments(variance, covariance, gap)
+        return Dual(found.product, found.slope, found.second, found.spread, found.residue)
 
     def coefficients(self, variance: float) -> Coefficients:
         r"""kappa0 = E phi(u), kappa1 = E phi'(u) = E[u phi(u)]/sigma, kappa_star, for u ~ N(0, sigma = `variance`)."""
         found = self.moments(float(variance), 0.0)
         rest = found.second - found.mean**2 - variance * found.mean_slope**2
         return Coefficients(found.mean, found.mean_slope, float(np.sqrt(max(rest, 0.0))))
+
+
+def _angle(variance: float, covariance: float, gap: float) -> float:
+    """arccos(covariance/variance), exact for a small gap."""
+    return float(np.arctan2(np.sqrt(gap * (variance + covariance)), covariance))
 
 
 class _PiecewiseLinear(Activation):
@@ -126,14 +141,24 @@ class _PiecewiseLinear(Activation):
         object.__setattr__(self, "_q", q)
         super().__init__(lambda x: p * x + q * np.abs(x), name=name, kinks=(0.0,) if q else (), smooth=q == 0)
 
-    def dual(self, variance: float, covariance: float) -> Dual:
+    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
         p2, q2 = self._p**2, self._q**2  # type: ignore[attr-defined]
+        gap = variance - covariance if gap is None else gap
         if variance == 0:
-            return Dual(0.0, p2 if q2 == 0 else p2 + q2, 0.0)
-        c = min(covariance / variance, 1.0)
-        angle = np.arcsin(c)
-        absolute = (2 / np.pi) * variance * (np.sqrt((1 - c) * (1 + c)) + c * angle)
-        return Dual(float(p2 * covariance + q2 * absolute), float(p2 + q2 * (2 / np.pi) * angle), float((p2 + q2) * variance))
+            return Dual(0.0, p2 + q2, 0.0, 0.0, 0.0)
+        angle = _angle(variance, covariance, gap)
+        if angle < 0.1:  # series of sin a - a cos a and of a - sin a
+            a2 = angle * angle
+            lost = angle**3 / 3 * (1 - a2 / 10 * (1 - a2 / 28 * (1 - a2 / 54)))
+            bent = angle**3 / 6 * (1 - a2 / 20 * (1 - a2 / 42 * (1 - a2 / 72)))
+        else:
+            lost, bent = float(np.sin(angle) - angle * np.cos(angle)), float(angle - np.sin(angle))
+        scale = 2 * variance / np.pi
+        spread = p2 * gap + q2 * (gap - scale * lost)
+        product = p2 * covariance + q2 * (covariance + scale * lost)
+        return Dual(
+            float(product), float(p2 + q2 * (1 - 2 * angle / np.pi)), float((p2 + q2) * variance), float(spread), float(q2 * scale * bent)
+        )
 
 
 class _Erf(Activation):
@@ -142,12 +167,22 @@ class _Erf(Activation):
     def __init__(self) -> None:
         super().__init__(special.erf, name="erf", smooth=True)
 
-    def dual(self, variance: float, covariance: float) -> Dual:
+    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
+        gap = variance - covariance if gap is None else gap
         one = 1 + 2 * variance
-        gap = 2 * (variance - covariance)
-        slope = (4 / np.pi) / np.sqrt((1 + gap) * (one + 2 * covariance))
+        root, flat = np.sqrt((1 + 2 * gap) * (one + 2 * covariance)), np.sqrt(1 + 4 * variance)  # of 1 - sin^2, times one
+        slope = (4 / np.pi) / root
         product = (2 / np.pi) * np.arcsin(2 * covariance / one)
-        return Dual(float(product), float(slope), float((2 / np.pi) * np.arcsin(2 * variance / one)))
+        x, y = 2 * variance / one, 2 * covariance / one
+        spread = (2 / np.pi) * np.arcsin((2 * gap / one) * (x + y) / ((x * root + y * flat) / one)) if gap > 0 else 0.0
+        if gap < 0.05:  # residue = int (slope(t) - slope(K0)) dt over covariances t from K0 to sigma
+            t = 0.5 * gap * (1 + _X)
+            at = np.sqrt((1 + 2 * (gap - t)) * (one + 2 * (covariance + t)))
+            residue = 0.5 * gap * float(_W @ ((4 / np.pi) * 4 * t * (2 * covariance + t) / (root * at * (root + at))))
+        else:
+            residue = float(spread - slope * gap)
+        second = (2 / np.pi) * np.arcsin(x)
+        return Dual(float(product), float(slope), float(second), float(spread), residue)
 
 
 class _Sign(Activation):
@@ -156,12 +191,14 @@ class _Sign(Activation):
     def __init__(self) -> None:
         super().__init__(np.sign, name="sign", kinks=(0.0,))
 
-    def dual(self, variance: float, covariance: float) -> Dual:
-        gap = variance - covariance
-        if gap <= 1e-14 * variance:
-            return Dual(1.0, 0.0, 1.0)
+    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
+        gap = variance - covariance if gap is None else gap
+        if gap <= 0:
+            return Dual(1.0, 0.0, 1.0, 0.0, 0.0)
+        angle = _angle(variance, covariance, gap)
         slope = (2 / np.pi) / np.sqrt(gap * (variance + covariance))
-        return Dual(float((2 / np.pi) * np.arcsin(covariance / variance)), float(slope), 1.0)
+        spread = 2 * angle / np.pi
+        return Dual(float(1 - spread), float(slope), 1.0, spread, float(2 / np.pi * (angle - np.tan(0.5 * angle))))
 
 
 class _Sine(Activation):
@@ -170,16 +207,30 @@ class _Sine(Activation):
     def __init__(self) -> None:
         super().__init__(np.sin, name="sine", smooth=True)
 
-    def dual(self, variance: float, covariance: float) -> Dual:
-        near, far = np.exp(-(variance - covariance)), np.exp(-(variance + covariance))
+    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
+        gap = variance - covariance if gap is None else gap
+        near, far = np.exp(-gap), np.exp(-(variance + covariance))
         product = -0.5 * near * np.expm1(-2 * covariance)
-        return Dual(float(product), float(0.5 * (near + far)), float(-0.5 * np.expm1(-2 * variance)))
+        spread = -0.5 * np.expm1(-gap) * (1 + far)
+        if gap < 0.05:  # series of 1 - exp(-g)(1 + g) and of g - 1 + exp(-g)
+            bent = gap**2 * (1 / 2 - gap * (1 / 3 - gap * (1 / 8 - gap * (1 / 30 - gap * (1 / 144 - gap / 840)))))
+            lost = gap**2 * (1 / 2 - gap * (1 / 6 - gap * (1 / 24 - gap * (1 / 120 - gap * (1 / 720 - gap / 5040)))))
+        else:
+            bent, lost = 1 - near * (1 + gap), gap - 1 + near
+        return Dual(
+            float(product),
+            float(0.5 * (near + far)),
+            float(-0.5 * np.expm1(-2 * variance)),
+            float(spread),
+            float(0.5 * (bent - far * lost)),
+        )
 
 
 def _softplus_free_swish(x: FloatArray) -> FloatArray:
     return x * special.expit(x)
 
 
+_X, _W = np.polynomial.legendre.leggauss(24)
 _BUILDERS: dict[str, Callable[[], Activation]] = {
     "linear": lambda: _PiecewiseLinear(1.0, 0.0, "linear"),
     "erf": _Erf,
@@ -211,6 +262,8 @@ def leaky_relu(slope: float) -> Activation:
 def hermite(degree: int) -> Activation:
     """The normalised probabilists' Hermite polynomial He_k(x)/sqrt(k!), of unit variance under a standard normal input."""
     k = integer("degree", degree, minimum=0)
+    if k > 20:  # beyond, the polynomial's mass leaves the range of the quadrature
+        raise fail("degree", "at most 20", degree)
     polynomial = np.polynomial.hermite_e.HermiteE.basis(k) / np.sqrt(special.factorial(k))
     return Activation(polynomial, name=f"hermite:{k}", smooth=k <= 1)
 

@@ -62,9 +62,9 @@ class GaussianInputs:
     Parameters
     ----------
     spectrum : str, array or Spectrum
-        Eigenvalues of Sigma: "identity", "power-law:0.8", "two-level:4:0.2:0.1667", "marchenko-pastur:0.5", or an array.
+        Eigenvalues of Sigma: "identity" (the default), "power-law:0.8", "two-level:4:0.2:0.1667", "marchenko-pastur:0.5", or an array.
     covariance : array of shape (d, d), optional
-        Sigma itself, symmetric positive semi-definite; it fixes d and replaces `spectrum`.
+        Sigma itself, symmetric positive semi-definite, in place of `spectrum`; it fixes d.
     mean : float or array of shape (d,)
         The mean of every coordinate. Only |mean|^2/d enters the theory.
 
@@ -74,19 +74,28 @@ class GaussianInputs:
     [4.0, 0.2]
     """
 
-    spectrum: Any = "identity"
+    spectrum: Any = None
     covariance: Any = None
     mean: Any = 0.0
     gaussian: bool = field(default=True, init=False)
+    digest: str = field(default="", init=False)
+    _law: Any = field(default=None, init=False, repr=False)
+    _vectors: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spectrum", spectra.get(self.spectrum))
-        if self.covariance is not None:
+        if self.covariance is None:
+            law = spectra.get("identity" if self.spectrum is None else self.spectrum)
+            object.__setattr__(self, "spectrum", law)
+        else:
+            if self.spectrum is not None:
+                raise fail("spectrum", "left out when covariance is given", self.spectrum)
             matrix = array("covariance", self.covariance, ndim=2)
             values, vectors = _eigen(matrix)
             object.__setattr__(self, "covariance", matrix)
-            object.__setattr__(self, "spectrum", spectra.Eigenvalues(values))
+            law = spectra.Eigenvalues(values)
             object.__setattr__(self, "_vectors", vectors)
+            object.__setattr__(self, "digest", _digest(matrix))
+        object.__setattr__(self, "_law", law)
         mean = array("mean", self.mean)
         if mean.ndim > 1 or (mean.ndim == 1 and self.covariance is not None and mean.size != len(self.covariance)):
             raise fail("mean", "a number or a vector with one entry for each input coordinate", mean)
@@ -103,28 +112,28 @@ class GaussianInputs:
         return float(np.mean(np.square(self.mean)))
 
     def __str__(self) -> str:
-        law = f"covariance of shape {self.covariance.shape}" if self.covariance is not None else str(self.spectrum)
+        law = f"covariance of shape {self.covariance.shape}" if self.covariance is not None else str(self._law)
         law = law if len(law) <= 60 else f"{law.count(',') + 1} given eigenvalues"
         return f"Gaussian, {law}" + (f", |mean|^2/d = {self.mean_square:.6g}" if self.mean_square else "")
 
     @property
     def isotropic(self) -> bool:
         """Whether Sigma is the identity and the mean zero, as the theorem asks."""
-        return self.covariance is None and self.spectrum == spectra.Identity() and self.mean_square == 0
+        return self.covariance is None and self._law == spectra.Identity() and self.mean_square == 0
 
     def modes(self, d: int | None) -> tuple[FloatArray, FloatArray]:
         if d is None or self.covariance is not None:
-            values, mass = self.spectrum.limit()
+            values, mass = self._law.limit()
         else:
-            values, counts = np.unique(self.spectrum.at(d), return_counts=True)
+            values, counts = np.unique(self._law.at(d), return_counts=True)
             mass = counts / d
         return values, mass
 
     def rows(self, key: tuple[int, ...], d: int, train: int, test: int) -> Rows:
         if self.covariance is not None:
-            root = (self._vectors * np.sqrt(self.spectrum.values)) @ self._vectors.T  # type: ignore[attr-defined]
+            root = (self._vectors * np.sqrt(self._law.values)) @ self._vectors.T
         else:
-            root = np.sqrt(self.spectrum.at(d))
+            root = np.sqrt(self._law.at(d))
         return _GaussianRows(key, d, root, self.mean)
 
     def centre(self, d: int) -> FloatArray:
@@ -132,8 +141,8 @@ class GaussianInputs:
 
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         if self.covariance is not None:
-            return self._vectors, self.spectrum.values  # type: ignore[attr-defined]
-        return None, self.spectrum.at(d)
+            return self._vectors, self._law.values
+        return None, self._law.at(d)
 
 
 @dataclass(frozen=True)
@@ -183,6 +192,8 @@ class DataInputs:
     dropped: tuple[int, ...] = field(init=False, default=())
     scale: float = field(init=False, default=1.0)
     digest: str = field(init=False, default="")
+    _values: Any = field(init=False, default=None, repr=False)
+    _vectors: Any = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         raw = array("matrix", self.matrix, ndim=2, meaning="It holds one sample in each row.")
@@ -195,7 +206,7 @@ class DataInputs:
         centred = np.ascontiguousarray((raw - means)[:, keep])
         scale = float(np.sqrt(np.mean(centred**2))) if self.normalise else 1.0
         centred /= scale
-        object.__setattr__(self, "digest", hashlib.sha256(np.ascontiguousarray(raw).tobytes()).hexdigest()[:16])
+        object.__setattr__(self, "digest", _digest(raw))
         object.__setattr__(self, "means", means)
         object.__setattr__(self, "dropped", tuple(int(i) for i in np.flatnonzero(~keep)))
         object.__setattr__(self, "scale", scale)
@@ -218,7 +229,7 @@ class DataInputs:
         return f"{self.name}, {rows} rows, {columns} columns kept" + dropped
 
     def modes(self, d: int | None) -> tuple[FloatArray, FloatArray]:
-        values: FloatArray = self._values  # type: ignore[attr-defined]
+        values: FloatArray = self._values
         return values, np.full(values.size, 1 / values.size)
 
     def rows(self, key: tuple[int, ...], d: int, train: int, test: int) -> Rows:
@@ -234,7 +245,7 @@ class DataInputs:
         return np.zeros(d)
 
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
-        return self._vectors, self._values  # type: ignore[attr-defined]
+        return self._vectors, self._values
 
 
 @dataclass(frozen=True)
@@ -247,6 +258,10 @@ class _DataRows:
         shift = 0 if purpose == TEST else self.test
         rows: FloatArray = self.matrix[self.order[start + shift : stop + shift]]
         return rows
+
+
+def _digest(matrix: FloatArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(matrix).tobytes()).hexdigest()[:16]
 
 
 def _ranges(columns: tuple[int, ...]) -> str:

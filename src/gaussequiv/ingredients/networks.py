@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -69,7 +69,7 @@ class DeepNetwork:
             depth = integer("depth", 1 if self.depth is None else self.depth, minimum=0)
             layers = (acts.get(self.activations),) * depth
         else:
-            layers = tuple(acts.get(a) for a in self.activations)
+            layers = _distinct_names(tuple(acts.get(a) for a in self.activations))
             if len(layers) == 1 and self.depth is not None:
                 layers = layers * integer("depth", self.depth, minimum=0)
             depth = len(layers)
@@ -121,6 +121,20 @@ class DeepNetwork:
             readout *= np.sqrt(self.readout_variance) / np.linalg.norm(readout)
         bias = float(np.sqrt(self.readout_bias_variance) * rng.standard_normal())
         return SampledNetwork(self.layers, tuple(weights), tuple(biases), readout, bias)
+
+
+def _distinct_names(layers: tuple[acts.Activation, ...]) -> tuple[acts.Activation, ...]:
+    """Different functions of one name (lambdas) get a number, so that a saved result can tell them apart."""
+    known: dict[str, list[Any]] = {}
+    out = []
+    for layer in layers:
+        functions = known.setdefault(layer.name, [])
+        if layer.function not in functions:
+            functions.append(layer.function)
+        position = functions.index(layer.function)
+        renamed = replace(layer, name=f"{layer.name}#{position + 1}") if position and type(layer) is acts.Activation else layer
+        out.append(renamed)
+    return tuple(out)
 
 
 @dataclass(frozen=True)

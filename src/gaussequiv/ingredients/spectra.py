@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv._text import exact
-from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fail, number
+from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fail, integer, number
 
 LARGEST_LIMIT_EXPONENT = 0.9
 
@@ -119,6 +119,7 @@ class MarchenkoPastur:
 
     def __post_init__(self) -> None:
         number("ratio", self.ratio, positive=True)
+        object.__setattr__(self, "cells", integer("cells", self.cells, minimum=2))
 
     def limit(self) -> tuple[FloatArray, FloatArray]:
         theta = np.pi * (np.arange(self.cells) + 0.5) / self.cells
@@ -141,7 +142,7 @@ class MarchenkoPastur:
         return out / out.mean()
 
     def __str__(self) -> str:
-        return f"marchenko-pastur:{exact(self.ratio)}"
+        return f"marchenko-pastur:{exact(self.ratio)}" + (f":{self.cells}" if self.cells != 2000 else "")
 
 
 class Eigenvalues:
@@ -171,7 +172,7 @@ _FORMS = {
     "identity": (Identity, "identity[:SCALE]", (0, 1)),
     "power-law": (PowerLaw, "power-law:EXPONENT", (1,)),
     "two-level": (TwoLevel, "two-level:HIGH:LOW:FRACTION", (3,)),
-    "marchenko-pastur": (MarchenkoPastur, "marchenko-pastur:RATIO", (1,)),
+    "marchenko-pastur": (MarchenkoPastur, "marchenko-pastur:RATIO[:CELLS]", (1, 2)),
 }
 
 

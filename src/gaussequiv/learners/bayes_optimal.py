@@ -85,7 +85,7 @@ class BayesOptimal:
             "overlap": q / signal if signal > 0 else np.zeros_like(alpha),
             "qhat": qhat if signal > 0 else np.zeros_like(alpha),
             "q": q,
-            "status": np.full(alpha.shape, float(Status.converged)),
+            "status": np.where(solution.residual < 1e-8, float(Status.converged), float(Status.max_steps)),
             "steps": solution.steps,
             "residual": solution.residual,
         }

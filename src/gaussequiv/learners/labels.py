@@ -37,7 +37,7 @@ def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
         if not intercept:
             noise = noise + b0**2
         return LinearLabels(b0, mass, constant, np.ones_like(b0), noise)
-    rho = linear + e.noise
+    rho = e.rho
     scaled = standardise(b0, rho)
     mu = special.erf(scaled / np.sqrt(2))
     slope = 2 * np.exp(-0.5 * scaled**2) / np.sqrt(2 * np.pi * rho) if rho > 0 else np.zeros_like(b0)

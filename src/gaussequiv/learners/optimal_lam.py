@@ -82,7 +82,7 @@ def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, k
         return (total + variance) @ labels.mass, (dtotal + dvariance) @ labels.mass
     m, dm = labels.slope * kept, labels.slope * dkept
     q, dq = slope2 * kept2 + variance, slope2 * dkept2 + dvariance
-    rho = e.signal_variance + float(np.sum(e.effective_noise)) + e.channel.noise
+    rho = e.rho
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         known = q > 0  # an offset so large that the labels never change leaves nothing to learn
         r = np.where(known, m / np.sqrt(rho * q), 0.0)

@@ -13,7 +13,7 @@ from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.learners.labels import LinearLabels, linearise
 from gaussequiv.learners.optimal_lam import optimal_lam
 from gaussequiv.numerics.effective_ridge import EffectiveRidge, solve_effective_ridge, spectral_mean
-from gaussequiv.numerics.orthant import bivariate_cdf, sign_disagreement, standardise
+from gaussequiv.numerics.orthant import aligned_excess, bivariate_cdf, sign_disagreement, standardise
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Ridge:
         0 is the minimum-norm solution. "optimal" minimises the test error by solving for its stationary point: tau/s in
         regression on raw inputs, (1-c)/c on sign labels of isotropic inputs with c = (2/pi) s/rho.
     intercept : bool or None
-        Whether an unpenalised constant is fitted. None: when the target has a constant part.
+        Whether an unpenalised constant is fitted. None: when the target has a constant part. Where the inputs have a mean, the curve is
+        the same without one: the mean's direction does it at no cost.
 
     Observables: test_error, clean_error, train_error, floor, excess_over_floor, lam, degrees_of_freedom (mean[w/(w+kappa)], per
     input dimension), m, q, V; in regression also bias and variance, whose sum is the excess.
@@ -86,10 +87,14 @@ class Ridge:
         """Whether this student fits a constant on this target."""
         return e.has_offset if self.intercept is None else self.intercept
 
+    def _learns_constant(self, e: GaussianEquivalent) -> bool:
+        """With an intercept, or without one on inputs whose mean serves as such."""
+        return self.fits_intercept(e) or e.input_mean_square > 0
+
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         """Exact observables at every alpha, each an array of alpha's length."""
         e = equivalent
-        labels = linearise(e, self.fits_intercept(e))
+        labels = linearise(e, self._learns_constant(e))
         lam = optimal_lam(e, labels, alpha) if self.lam == "optimal" else np.full_like(alpha, self.lam)
         solution = solve_effective_ridge(alpha, lam, e.eigenvalues, e.weights)
         moments = student_moments(e, labels, alpha, solution)
@@ -98,7 +103,11 @@ class Ridge:
         else:
             result = self._classification(e, labels, alpha, lam, solution, moments)
         infinite = ~np.isfinite(result["test_error"]) | ~np.isfinite(result["q"])
-        status = np.where(infinite, float(Status.diverged), float(Status.converged))
+        solved = np.where(solution.residual < 1e-8, float(Status.converged), float(Status.max_steps))
+        status = np.where(infinite, float(Status.diverged), solved)
+        constant = np.isinf(lam)  # the constant predictor stays where it is at every alpha
+        result["floor"] = np.where(constant, result["test_error"], result["floor"])
+        result["excess_over_floor"] = np.where(constant, 0.0, result["excess_over_floor"])
         with np.errstate(divide="ignore", invalid="ignore"):
             result["V"] = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)
         result |= {"lam": lam, "degrees_of_freedom": alpha - solution.slack, "status": status}
@@ -137,8 +146,7 @@ class Ridge:
         solution: EffectiveRidge,
         moments: Observables,
     ) -> Observables:
-        clean_rho = e.signal_variance + float(np.sum(e.effective_noise))
-        rho = clean_rho + e.channel.noise
+        rho, clean_rho = e.rho, e.rho - e.channel.noise
         linear = float(e.weights @ e.signal_modes)
         m, q, c = moments["m"], moments["q"], labels.intercept
         b, clean_b = standardise(labels.offset, rho), standardise(labels.offset, clean_rho)
@@ -155,24 +163,36 @@ class Ridge:
             limit_threshold = np.where(c == 0, 0.0, c / (labels.slope * np.sqrt(linear)))
         error = sign_disagreement(threshold, b, r)
         clean = sign_disagreement(threshold, clean_b, clean_r)
-        limit = sign_disagreement(limit_threshold, b, np.sqrt(linear / rho) if linear > 0 else 0.0) @ labels.mass
+        limit = sign_disagreement(limit_threshold, b, np.sqrt(linear / rho) if linear > 0 else 0.0)
         wrong_up, wrong_down = bivariate_cdf(up, b, -r), bivariate_cdf(down, -b, -r)
         test = error @ labels.mass
         return {
             "test_error": test,
             "clean_error": clean @ labels.mass,
             "train_error": (wrong_up + wrong_down) @ labels.mass,
-            "floor": np.full_like(alpha, limit),
-            "excess_over_floor": test - limit,
+            "floor": np.full_like(alpha, limit @ labels.mass),
+            "excess_over_floor": self._excess(e, labels, moments, error - limit) @ labels.mass,
             "m": m @ labels.mass,
             "q": q @ labels.mass,
         }
+
+    def _excess(self, e: GaussianEquivalent, labels: LinearLabels, moments: Observables, plain: FloatArray) -> FloatArray:
+        """error - limit; without an offset from 1/r^2 - 1/r_limit^2, which the moments give without cancellation."""
+        linear = float(e.weights @ e.signal_modes)
+        m, q = moments["m"], moments["q"]
+        if np.any(labels.offset) or linear == 0:
+            return plain
+        with np.errstate(divide="ignore", invalid="ignore"):
+            difference = e.rho * moments["misfit"] / (m**2 * linear)
+            ratio = np.sqrt(np.maximum(e.rho * q / m**2 - 1, 0.0))
+        floor = np.full_like(ratio, np.sqrt(e.noise / linear))
+        return np.where(m > 0, aligned_excess(labels.offset, ratio, floor, difference), plain)
 
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
         """Fit one training sample exactly; "optimal" takes the theory's penalty at the sample's alpha."""
         lam = self.lam
         if lam == "optimal":
-            labels = linearise(equivalent, self.fits_intercept(equivalent))
+            labels = linearise(equivalent, self._learns_constant(equivalent))
             lam = float(optimal_lam(equivalent, labels, np.array([sample.alpha]))[0])
         return sample.ridge(lam, self.fits_intercept(equivalent))
 
@@ -198,4 +218,15 @@ def student_moments(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArr
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = (labels.noise + bias) * df2[:, None]
         variance = np.where(spread > 0, spread / denominator, 0.0)
-    return {"bias": bias, "m": labels.slope * kept, "q": labels.slope**2 * kept2 + variance, "df2": df2, "gap": gap}
+    linear = float(weights @ v)
+    misfit = np.zeros_like(variance)
+    if linear > 0:
+        misfit = labels.slope**2 * linear * spectral_mean(weights, v * (shrink - kept / linear) ** 2)[:, None] + variance * linear
+    return {
+        "bias": bias,
+        "m": labels.slope * kept,
+        "q": labels.slope**2 * kept2 + variance,
+        "misfit": misfit,  # q linear - m^2
+        "df2": df2,
+        "gap": gap,
+    }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gaussequiv.errors import FloatArray
 
 MAX_STEPS = 200
+SAME = 1e-13  # relative distance of alpha from the rank below which they are equal
 
 
 class EffectiveRidge(NamedTuple):
@@ -37,6 +38,7 @@ def solve_effective_ridge(alpha: FloatArray, lam: FloatArray, w: FloatArray, wei
     w, weights = w[keep], weights[keep]
     rank = float(weights.sum())
     rank = 1.0 if abs(rank - 1.0) < 1e-14 else rank
+    alpha = np.where(np.abs(alpha - rank) < SAME * rank, rank, alpha)  # masses are rounded sums
     kappa = np.zeros_like(alpha)
     steps = np.zeros(alpha.shape)
     residual = np.zeros(alpha.shape)

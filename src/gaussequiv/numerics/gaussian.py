@@ -21,13 +21,19 @@ MAX_OUTER = 2049
 
 
 class PairMoments(NamedTuple):
-    """E f(u)^2, E f(u) f(v), E f'(u) f'(v), E f(u), E f'(u), and the estimated absolute error of the first three."""
+    """E f(u)^2, E f(u)f(v), E f'(u)f'(v), E f(u), E f'(u), the spread and residue below, and an error estimate.
+
+    spread = E f(u)^2 - E f(u)f(v) and residue = spread - (sigma - K0) E f'(u)f'(v) are averages of squares, not differences. The error
+    is absolute, for the first three.
+    """
 
     second: float
     product: float
     slope: float
     mean: float
     mean_slope: float
+    spread: float
+    residue: float
     error: float
 
 
@@ -70,9 +76,9 @@ def conditional_moments(
     scale: float,
     breaks: tuple[float, ...],
     points: int,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """E_z f(b + s z), E_z z f(b + s z)/s (= E_z f' by Stein) and E_z f^2 for every b in `means`, s = `scale`."""
-    value, slope, square = np.empty(means.size), np.empty(means.size), np.empty(means.size)
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """h = E_z f(b + s z), h1 = E_z z f(b + s z)/s (= E_z f' by Stein), E_z (f - h)^2, E_z (f - h - h1 s z)^2 for every b; s = `scale`."""
+    value, slope, spread, residue = (np.empty(means.size) for _ in range(4))
     nodes = points if not breaks else (len(breaks) + 1) * _order(breaks, points)
     rows = max(1, 2_000_000 // nodes)
     for start in range(0, means.size, rows):
@@ -83,11 +89,13 @@ def conditional_moments(
             row_nodes, row = normal_grid(points)
             z, weights = row_nodes[None, :], row[None, :]
         f = function(means[part, None] + scale * z)
-        wf = weights * f
-        value[part] = wf.sum(axis=1)
-        slope[part] = (wf * z).sum(axis=1) / scale
-        square[part] = (wf * f).sum(axis=1)
-    return value, slope, square
+        value[part] = (weights * f).sum(axis=1)
+        centred = f - value[part, None]
+        first = (weights * centred * z).sum(axis=1)
+        slope[part] = first / scale
+        spread[part] = (weights * centred**2).sum(axis=1)
+        residue[part] = (weights * (centred - first[:, None] * z) ** 2).sum(axis=1)
+    return value, slope, spread, residue
 
 
 def _order(breaks: tuple[float, ...], points: int) -> int:
@@ -100,23 +108,24 @@ def pair_moments(
     variance: float,
     covariance: float,
     *,
+    gap: float | None = None,
     kinks: tuple[float, ...] = (),
     tolerance: float = 1e-12,
 ) -> PairMoments:
-    """Moments of f at a Gaussian pair (u, v) of equal `variance` and given `covariance` >= 0.
+    """Moments of f at a Gaussian pair (u, v) of equal `variance` and given `covariance` >= 0; `gap` is their difference, if known better.
 
     With u = sqrt(K0) b + sqrt(sigma - K0) z,  h(b) = E_z f,  h1(b) = E_z z f / sqrt(sigma - K0):
     E f(u)f(v) = E_b h^2 and E f'(u)f'(v) = E_b h1^2 (no derivative of f is needed, so kinks and jumps are allowed). A smooth f is
     taken to vary on a scale of order one around 0.
     """
-    inside, outside = float(np.sqrt(variance - covariance)), float(np.sqrt(covariance))
+    inside, outside = float(np.sqrt(variance - covariance if gap is None else gap)), float(np.sqrt(covariance))
     inner_breaks = _breaks(kinks, inside, 1.0)
     smoothed = inside if kinks else max(inside, 1.0)  # the scale of h
     outer_breaks = _breaks(kinks, outside, smoothed) if outside > STEEP * smoothed else ()
     previous: FloatArray | None = None
     error = np.inf
     inner, outer = 129, 129
-    current = np.zeros(5)
+    current = np.zeros(7)
     while True:
         if outer_breaks:
             grid, mass = _panel_grid(np.zeros(1), outside, outer_breaks, _order(outer_breaks, outer))
@@ -125,8 +134,10 @@ def pair_moments(
             b, weights = normal_grid(outer)
         else:
             b, weights = np.zeros(1), np.ones(1)
-        value, slope, square = conditional_moments(function, outside * b, inside, inner_breaks, inner)
-        current = np.array([weights @ square, weights @ value**2, weights @ slope**2, weights @ value, weights @ slope])
+        value, slope, spread, residue = conditional_moments(function, outside * b, inside, inner_breaks, inner)
+        product, inner_spread = weights @ value**2, weights @ spread
+        firsts = [product + inner_spread, product, weights @ slope**2, weights @ value, weights @ slope]
+        current = np.array([*firsts, inner_spread, weights @ residue])
         if previous is not None:
             error = float(np.max(np.abs(current[:3] - previous[:3])))
             if error <= tolerance * max(1.0, float(np.max(np.abs(current[:3])))):

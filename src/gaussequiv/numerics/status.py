@@ -9,7 +9,7 @@ STATUS_MESSAGES = {
     "max_steps": "the iteration reached its maximal number of steps",
     "diverged": "the value is infinite (interpolation threshold without regularisation) or the iteration diverged",
     "nonfinite": "a non-finite number appeared",
-    "outside_domain": "the quantity is not defined at this point",
+    "interrupted": "the run was interrupted before this point",
 }
 
 
@@ -20,7 +20,7 @@ class Status(IntEnum):
     max_steps = 1
     diverged = 2
     nonfinite = 3
-    outside_domain = 4
+    interrupted = 4
 
     @property
     def message(self) -> str:

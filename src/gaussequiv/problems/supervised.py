@@ -83,6 +83,8 @@ class Problem:
             names = [f.name for f in fields(part) if f.init]
             known += names
             if name in names:
+                if isinstance(part, DataInputs) or (name == "spectrum" and part.covariance is not None):
+                    raise fail("over", "a field other than those of a data or covariance matrix (build the inputs anew)", name)
                 changes = {name: value}
                 if owner == "target" and name in ("activations", "depth"):
                     changes = _reshaped(part, name, value)
@@ -147,7 +149,7 @@ def _inputs_dict(inputs: Any) -> dict[str, Any]:
         return {"kind": "custom", "name": type(inputs).__qualname__}
     mean = inputs.mean if np.isscalar(inputs.mean) else np.asarray(inputs.mean).tolist()
     if inputs.covariance is not None:
-        return {"kind": "gaussian", "covariance": list(inputs.covariance.shape), "mean": mean}
+        return {"kind": "gaussian", "covariance": list(inputs.covariance.shape), "digest": inputs.digest, "mean": mean}
     return {"kind": "gaussian", "spectrum": str(inputs.spectrum), "mean": mean}
 
 
@@ -163,16 +165,26 @@ def from_dict(
     for key in description:
         if key not in known:
             raise ArgumentError(f"Argument `problem` must have the sections {', '.join(known)}, but has {key!r}.{did_you_mean(key, known)}")
-    target = dict(description.get("target", {}))
+    target = dict(_table("target", description.get("target", {})))
     names = target.get("activations", ("tanh",))
-    if not isinstance(names, str):
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        target["activations"] = (functions or {}).get(names, names) if isinstance(names, str) else names
+    else:
         target["activations"] = tuple((functions or {}).get(name, name) for name in names)
     built = _build(DeepNetwork, "target", target)
-    given = inputs if inputs is not None else _inputs_from(dict(description.get("inputs", {})))
+    given = inputs if inputs is not None else _inputs_from(dict(_table("inputs", description.get("inputs", {}))))
     learner = description.get("learner", {"name": "bayes"})
     if isinstance(learner, Mapping) or isinstance(learner, str):
         return Problem(built, given, _learner_from(learner))
+    if not isinstance(learner, Sequence):
+        raise fail("learner", "a section with a name, or a list of them", learner)
     return Problem(built, given, tuple(_learner_from(one) for one in learner))
+
+
+def _table(name: str, section: Any) -> Mapping[str, Any]:
+    if not isinstance(section, Mapping):
+        raise fail(name, "a section (a table of fields)", section)
+    return section
 
 
 def _inputs_from(section: dict[str, Any]) -> Any:
@@ -185,9 +197,9 @@ def _inputs_from(section: dict[str, Any]) -> Any:
 
 
 def _learner_from(section: Mapping[str, Any] | str) -> Any:
-    options = {"name": section} if isinstance(section, str) else dict(section)
+    options = {"name": section} if isinstance(section, str) else dict(_table("learner", section))
     name = options.pop("name", "bayes")
-    if name not in LEARNERS:
+    if not isinstance(name, str) or name not in LEARNERS:
         raise ArgumentError(
             f"Argument `learner` must be one of {', '.join(LEARNERS)}, but learner={name!r}.{did_you_mean(name, tuple(LEARNERS))}"
         )

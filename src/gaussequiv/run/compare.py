@@ -60,8 +60,8 @@ def compare(
     ([learner,] alpha); the other observables of both sources; attrs `verdict` and `reason`.
 
     The verdict is `agree` if every |mean - theory| is within allowance + 4 standard errors, `disagree` if one is not,
-    `inconclusive` with fewer than 16 trials, without an allowance, with error bars above 5% or unconverged points. A
-    deviation beyond 4 standard errors plus the largest possible allowance is `disagree` in any case.
+    `inconclusive` with fewer than 16 trials, unconverged points, no allowance, or error bars above 5%. Where no allowance is
+    known, a deviation beyond 4 standard errors plus the largest possible allowance is still `disagree`.
 
     Examples
     --------

@@ -61,6 +61,8 @@ def fit_finite_size(
         count = max(16, trials * min(sizes) // d)  # the variance over teachers falls like 1/d
         run = simulate(problem, alpha, d=d, trials=count, seed=seed, normalise_teacher=True, progress=progress)
         theory = solve(problem, n=run["n"].values, d=d)["test_error"].values
+        if np.any(theory <= 0):
+            raise fail("problem", "one with a positive test error at every alpha", float(theory.min()))
         deviations.append(run["test_error_mean"].values / theory - 1)
         errors.append(run["test_error_stderr"].values / theory)
     y, s = np.stack(deviations), np.stack(errors)
@@ -74,6 +76,8 @@ def family(problem: Problem, learner: Any) -> str | None:
     target, inputs = problem.target, problem.inputs
     if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
         return None
+    if target.offset is not None or getattr(learner, "intercept", None) is not None:
+        return None  # neither given offsets nor forced intercepts were fitted
     odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
     shape = "isotropic" if getattr(inputs, "isotropic", False) else "structured"
     return f"{target.task}/{learner.name}/{'odd' if odd else 'offset'}/{shape}"

@@ -54,7 +54,7 @@ def simulate(
     problem : Problem
         Several learners share the same draws: their differences are paired. One decomposition serves all ridge penalties.
     alpha : array of shape (points,), positive
-        The sample sizes are n = round(alpha d) (at least 2); the result's alpha is n/d. The sets are nested along alpha.
+        The sample sizes are n = round(alpha d) (at least 2), in increasing order; the result's alpha is n/d. The sets are nested.
     d : int
         Input dimension; data and covariance matrices fix it.
     trials : int
@@ -121,7 +121,7 @@ def _plan(problem: Problem, alpha: ArrayLike, d: int | None, trials: int, seed: 
     if test_samples is not None:
         test = integer("test_samples", test_samples, minimum=2)
     else:
-        test = len(problem.inputs.matrix) // 4 if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
+        test = max(2, len(problem.inputs.matrix) // 4) if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
     problem.inputs.rows((seed, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
     return _Plan(problem, problem.equivalent(d), n, d, trials, seed, test, bool(normalise))
 

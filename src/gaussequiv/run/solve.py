@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from gaussequiv.errors import ConvergenceWarning, FloatArray, UnreachableError, fail, grid, integer, number
 from gaussequiv.numerics.status import Status
@@ -139,6 +140,9 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
     largest_alpha : float
         Where the search ends.
 
+    A target that the constant predictor meets needs no sample: alpha = 0. Curves that are not monotone (no or little
+    regularisation) are searched for their first dip below the target.
+
     Raises
     ------
     UnreachableError : the curve stays above `target_error` up to `largest_alpha`.
@@ -163,14 +167,28 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
         return float(learner.solve(equivalent, np.array([np.exp(log_alpha)]))["test_error"][0]) - goal
 
     points = np.linspace(np.log(1e-6), np.log(last), 241)
-    values = learner.solve(equivalent, np.exp(points))
-    below = np.flatnonzero(values["test_error"] <= goal)
-    if below.size == 0:
+    curve = learner.solve(equivalent, np.exp(points))
+    values = curve["test_error"] - goal
+    if values[0] <= 0:
+        return SampleSize(0.0, None if d is None else 0)
+    first = _first_below(points, values, excess)
+    if first is None:
         raise UnreachableError(
             f"Argument `target_error` must be above what {learner.label} reaches, but target_error={goal:g}: its test error at "
-            f"alpha={last:g} is {float(values['test_error'][-1]):.6g}, its floor for alpha -> infinity {float(values['floor'][-1]):.6g}."
+            f"alpha={last:g} is {float(curve['test_error'][-1]):.6g}, its floor for alpha -> infinity {float(curve['floor'][-1]):.6g}."
         )
-    first = int(below[0])
-    found = points[0] if first == 0 else brentq(excess, points[first - 1], points[first], xtol=1e-14)
+    found = brentq(excess, *first, xtol=1e-14)
     alpha = float(np.exp(found))
     return SampleSize(alpha, None if d is None else int(np.ceil(alpha * d - 1e-9)))
+
+
+def _first_below(points: FloatArray, values: FloatArray, excess: Callable[[float], float]) -> tuple[float, float] | None:
+    """The first bracket in which the curve falls below the goal; dips between grid points are searched too."""
+    for i in range(1, points.size):
+        if values[i] <= 0:
+            return float(points[i - 1]), float(points[i])
+        if i + 1 < points.size and values[i] <= values[i - 1] and values[i] <= values[i + 1]:
+            dip = minimize_scalar(excess, bounds=(points[i - 1], points[i + 1]), method="bounded", options={"xatol": 1e-9})
+            if dip.fun <= 0:
+                return float(points[i - 1]), float(dip.x)
+    return None

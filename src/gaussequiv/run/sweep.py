@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, fail
+from gaussequiv.ingredients import activations
+from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem, from_dict
 from gaussequiv.run.compare import compare
-from gaussequiv.run.simulate import simulate
+from gaussequiv.run.simulate import Interrupted, simulate
 from gaussequiv.run.solve import solve
 
 if TYPE_CHECKING:
@@ -36,29 +38,51 @@ def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, ve
     >>> ge.sweep(ge.Problem(), [1.0, 2.0], {"depth": [1, 2, 3]}).test_error.dims
     ('depth', 'alpha')
     """
-    import xarray as xr
-
     if verb not in VERBS:
         raise fail("verb", f"one of {', '.join(VERBS)}", verb)
     names = list(over)
     if not names or any(len(list(over[name])) == 0 for name in names):
         raise fail("over", "a mapping of parameter names to non-empty sequences", dict(over))
     problems = [_at(problem, dict(zip(names, values, strict=True))) for values in product(*over.values())]
-    parts = [VERBS[verb](one, alpha, **options) for one in problems]
-    if verb == "compare":
-        parts = [part.assign(verdict=part.attrs["verdict"], reason=part.attrs["reason"]) for part in parts]
+    parts: list[xr.Dataset] = []
+    try:
+        for one in problems:
+            parts.append(VERBS[verb](one, alpha, **options))
+    except Interrupted as stop:
+        if stop.partial is not None and verb == "simulate":
+            parts.append(stop.partial)
+        raise Interrupted(_gather(problem, over, _padded(parts, len(problems))) if parts else None) from None
+    return _gather(problem, over, parts)
+
+
+def _padded(parts: list[xr.Dataset], count: int) -> list[xr.Dataset]:
+    """Mark the points that an interruption left out."""
+    missing: dict[Hashable, Any] = {"status": int(Status.interrupted), "converged": False}
+    full = parts[0]
+    filled = [part.reindex(trial=full["trial"], fill_value=missing | {"widths": 0}) if "trial" in full.dims else part for part in parts]
+    empty = full.copy(deep=True)
+    for name, variable in empty.data_vars.items():
+        variable.values[...] = missing.get(name, np.nan if variable.dtype.kind == "f" else 0)
+    return filled + [empty] * (count - len(parts))
+
+
+def _gather(problem: Problem, over: Mapping[str, Sequence[Any]], parts: list[xr.Dataset]) -> xr.Dataset:
+    """Stack the results of all combinations along the parameters."""
+    import xarray as xr
+
+    names = list(over)
+    if "verdict" in parts[0].attrs:
+        parts = [part.assign(verdict=part.attrs.get("verdict"), reason=part.attrs.get("reason")) for part in parts]
     index = {name: [_coordinate(v) for v in over[name]] for name in names}
     shape = [len(values) for values in index.values()]
     clash = [name for name in names if name in parts[0].variables]
     renamed = [part.drop_vars(clash) for part in parts]
     stacked = xr.concat(renamed, dim="_point", join="outer", combine_attrs="override", coords="minimal", compat="override")
     out = _unfold(stacked, names, shape, index)
-    out.attrs = parts[0].attrs | {
-        "problem": json.dumps(problem.to_dict()),
-        "call": json.dumps(json.loads(parts[0].attrs["call"]) | {"over": {name: [_stored(v) for v in over[name]] for name in names}}),
-    }
-    out.attrs.pop("verdict", None)
-    out.attrs.pop("reason", None)
+    call = json.loads(parts[0].attrs["call"]) | {"over": {name: [_stored(v) for v in over[name]] for name in names}}
+    out.attrs = parts[0].attrs | {"problem": json.dumps(problem.to_dict()), "call": json.dumps(call)}
+    for key in ("verdict", "reason", *(["task"] if "task" in names else [])):
+        out.attrs.pop(key, None)
     return out
 
 
@@ -88,7 +112,13 @@ def _stored(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (int, float, str)):
         return value
-    return value.name if hasattr(value, "name") else str(value)
+    if callable(value):
+        return activations.get(value).name
+    raise fail("over", "numbers, names, functions or layers of them, which a saved result can keep", value)
+
+
+def _named(value: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
+    return [_named(item, functions) for item in value] if isinstance(value, list) else functions.get(value, value)
 
 
 def _coordinate(value: Any) -> Any:
@@ -112,13 +142,14 @@ def rerun(result: xr.Dataset, *, inputs: Any = None, functions: Mapping[str, Cal
     except KeyError as missing:
         raise ArgumentError(f"Argument `result` must carry its problem and call, but has no attribute {missing}.") from None
     problem = from_dict(description, inputs=inputs, functions=functions)
-    if description["inputs"].get("kind") == "data":
-        given = problem.to_dict()["inputs"]
-        for key in ("digest", "shape", "normalise"):
-            if given.get(key) != description["inputs"][key]:
-                raise fail("inputs", f"the data of {key} {description['inputs'][key]}", given.get(key))
+    kept, given = description["inputs"], problem.to_dict()["inputs"]
+    for key in ("kind", "digest", "shape", "covariance", "normalise", "spectrum", "mean"):
+        if given.get(key) != kept.get(key):
+            raise fail("inputs", f"those of the result, of {key} {kept.get(key)}", given.get(key))
     verb, over = call.pop("verb"), call.pop("over", None)
     if over is not None:
+        if "activations" in over:
+            over["activations"] = [_named(value, functions or {}) for value in over["activations"]]
         return sweep(problem, result["alpha"].values, over, verb=verb, **call)
     if verb == "solve" and "n" in result.coords:
         return solve(problem, n=result["n"].values, d=call.get("d"))
