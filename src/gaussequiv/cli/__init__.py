@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -137,6 +138,8 @@ def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
         except ArgumentError as error:
             _say(f"error: {error}")
             raise typer.Exit(USAGE) from None
+        except BrokenPipeError:  # the reader of a pipe (head) has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (GaussequivError, OSError) as error:
             _say(f"error: {error}")
             raise typer.Exit(FAILURE) from None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FIGURES = (".png", ".svg", ".pdf")
 COLUMNS = (
+    "theory",
+    "simulation",
     "test_error",
     "test_error_mean",
     "test_error_stderr",
@@ -38,7 +40,11 @@ def table(result: xr.Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    names = [name for name in COLUMNS if name in result and "trial" not in result[name].dims]
+    if "source" in result.dims:  # side by side
+        sides = {side: result["test_error"].sel(source=side, drop=True) for side in ("theory", "simulation")}
+        error = result["test_error_stderr"].sel(source="simulation", drop=True)
+        result = result.drop_dims("source").assign(sides | {"test_error_stderr": error})
+    names = [name for name in COLUMNS if name in result.data_vars and "trial" not in result[name].dims]
     frame = result[[*names, "converged"]]
     if "trial" in frame.dims:
         frame = frame.assign(converged=frame["converged"].all("trial")).drop_dims("trial", errors="ignore")

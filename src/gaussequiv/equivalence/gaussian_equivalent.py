@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -63,34 +64,34 @@ class GaussianEquivalent:
     input_mean_square: float = 0.0
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def signal_modes(self) -> FloatArray:
         """Variance that each mode of the inputs carries in the target's field: alignment/eigenvalue, shape (modes,)."""
         positive = self.eigenvalues > 0
         return np.divide(self.alignment, self.eigenvalues, out=np.zeros_like(self.alignment), where=positive)
 
-    @property
+    @cached_property
     def unexplained(self) -> float:
         """Part of the signal that no linear student can reach (0 for raw inputs)."""
         rest = self.signal_variance - float(self.weights @ self.signal_modes)
         return rest if rest > 1e-12 * self.signal_variance else 0.0
 
-    @property
+    @cached_property
     def model_noise(self) -> float:
         """Variance of the target's field that acts as noise for a linear student, label noise apart."""
         return float(np.sum(self.effective_noise)) + self.unexplained
 
-    @property
+    @cached_property
     def noise(self) -> float:
         """tau: effective noise of all layers plus label noise."""
         return self.model_noise + self.channel.noise
 
-    @property
+    @cached_property
     def rho(self) -> float:
         """Variance of the target's field about its constant part, label noise inside."""
         return float(self.weights @ self.signal_modes) + self.noise
 
-    @property
+    @cached_property
     def slope2(self) -> float:
         """s = signal_variance / mean(eigenvalues)."""
         return self.signal_variance / float(self.weights @ self.eigenvalues)
@@ -109,7 +110,7 @@ class GaussianEquivalent:
         """Values of b0 >= 0 and their weights: the law of the offset, or the given one."""
         return offset_nodes(self.offset_variance, self.offset)
 
-    @property
+    @cached_property
     def floor(self) -> float:
         """The error for alpha -> infinity that no student beats at n ~ d, in the units of `test_error`."""
         if self.channel.task == "regression":
