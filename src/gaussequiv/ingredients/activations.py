@@ -226,10 +226,6 @@ class _Sine(Activation):
         )
 
 
-def _softplus_free_swish(x: FloatArray) -> FloatArray:
-    return x * special.expit(x)
-
-
 _X, _W = np.polynomial.legendre.leggauss(24)
 _BUILDERS: dict[str, Callable[[], Activation]] = {
     "linear": lambda: _PiecewiseLinear(1.0, 0.0, "linear"),
@@ -239,7 +235,7 @@ _BUILDERS: dict[str, Callable[[], Activation]] = {
     "leaky_relu": lambda: leaky_relu(0.01),
     "abs": lambda: _PiecewiseLinear(0.0, 1.0, "abs"),
     "gelu": lambda: Activation(lambda x: x * special.ndtr(x), name="gelu"),
-    "swish": lambda: Activation(_softplus_free_swish, name="swish"),
+    "swish": lambda: Activation(lambda x: x * special.expit(x), name="swish"),
     "sigmoid": lambda: Activation(special.expit, name="sigmoid"),
     "softplus": lambda: Activation(lambda x: np.logaddexp(0.0, x), name="softplus"),
     "sign": _Sign,

@@ -101,15 +101,14 @@ class Ridge:
         if e.channel.task == "regression":
             result = self._regression(e, labels, alpha, solution, moments)
         else:
-            result = self._classification(e, labels, alpha, lam, solution, moments)
+            result = self._classification(e, labels, alpha, solution, moments)
         infinite = ~np.isfinite(result["test_error"]) | ~np.isfinite(result["q"])
         solved = np.where(solution.residual < 1e-8, float(Status.converged), float(Status.max_steps))
         status = np.where(infinite, float(Status.diverged), solved)
         constant = np.isinf(lam)  # the constant predictor stays where it is at every alpha
         result["floor"] = np.where(constant, result["test_error"], result["floor"])
         result["excess_over_floor"] = np.where(constant, 0.0, result["excess_over_floor"])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            result["V"] = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)
+        result["V"] = susceptibility(alpha, solution)
         result |= {"lam": lam, "degrees_of_freedom": alpha - solution.slack, "status": status}
         return result | {"steps": solution.steps, "residual": solution.residual}
 
@@ -142,7 +141,6 @@ class Ridge:
         e: GaussianEquivalent,
         labels: LinearLabels,
         alpha: FloatArray,
-        lam: FloatArray,
         solution: EffectiveRidge,
         moments: Observables,
     ) -> Observables:
@@ -154,7 +152,7 @@ class Ridge:
             root = np.sqrt(q)
             cosine = np.where(q > 0, m / root, 0.0)
             threshold = np.where(c == 0, 0.0, c / root)
-            V = np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)[:, None]
+            V = susceptibility(alpha, solution)[:, None]
             r = np.where(cosine > 0, cosine / np.sqrt(rho), 0.0)
             clean_r = np.where(cosine > 0, cosine / np.sqrt(clean_rho), 0.0)
             up = np.where(c + V == 0, 0.0, -(c + V) / root)
@@ -195,6 +193,12 @@ class Ridge:
             labels = linearise(equivalent, self._learns_constant(equivalent))
             lam = float(optimal_lam(equivalent, labels, np.array([sample.alpha]))[0])
         return sample.ridge(lam, self.fits_intercept(equivalent))
+
+
+def susceptibility(alpha: FloatArray, solution: EffectiveRidge) -> FloatArray:
+    """V = alpha kappa/lam - 1, infinite where the training set is interpolated."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)
 
 
 def student_moments(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, solution: EffectiveRidge) -> Observables:

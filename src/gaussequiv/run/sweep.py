@@ -59,7 +59,7 @@ def _padded(parts: list[xr.Dataset], count: int) -> list[xr.Dataset]:
     """Mark the points that an interruption left out."""
     missing: dict[Hashable, Any] = {"status": int(Status.interrupted), "converged": False}
     full = parts[0]
-    filled = [part.reindex(trial=full["trial"], fill_value=missing | {"widths": 0}) if "trial" in full.dims else part for part in parts]
+    filled = [part.reindex(trial=full["trial"], fill_value=missing) if "trial" in full.dims else part for part in parts]
     empty = full.copy(deep=True)
     for name, variable in empty.data_vars.items():
         variable.values[...] = missing.get(name, np.nan if variable.dtype.kind == "f" else 0)
