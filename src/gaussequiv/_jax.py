@@ -28,8 +28,8 @@ def float64_scope() -> Iterator[None]:
         yield
 
 
-def elementwise(function: Callable[[Any], Any], name: str) -> Callable[[FloatArray], FloatArray]:
-    """Turn a user's function into one that maps a float64 array elementwise.
+def elementwise(function: Callable[[Any], Any], name: str, what: str = "activation") -> Callable[[FloatArray], FloatArray]:
+    """Turn a user's function, the `what` called `name`, into one that maps a float64 array elementwise.
 
     Accepted are functions of an array (NumPy or JAX) and JAX functions of a scalar, which are mapped with
     `jax.vmap`. Which one it is is decided once, here, on a probe; anything else is an `ArgumentError`.
@@ -52,23 +52,54 @@ def elementwise(function: Callable[[Any], Any], name: str) -> Callable[[FloatArr
         try:
             whole, candidate = mapped(probe), mapped
         except Exception as second:
-            raise _refused(name, f"{_first_line(error)}; mapped over scalars, {_first_line(second)}") from None
+            raise _refused(what, name, f"{_first_line(error)}; mapped over scalars, {_first_line(second)}") from None
     if whole.shape != probe.shape:
-        raise _refused(name, f"it maps shape {probe.shape} to shape {whole.shape}")
+        raise _refused(what, name, f"it maps shape {probe.shape} to shape {whole.shape}")
     parts = np.array([candidate(probe[i : i + 1]).ravel()[0] for i in range(probe.size)])
     if not np.allclose(whole, parts, rtol=1e-12, atol=1e-12, equal_nan=True):
-        raise _refused(name, "its value at a point depends on the other points")
+        raise _refused(what, name, "its value at a point depends on the other points")
     if not np.all(np.isfinite(whole)):
         bad = ~np.isfinite(whole)
         raise ArgumentError(
-            f"Argument `function` must be finite on the real line, but activation {name!r} gave {whole[bad][0]} at {probe[bad][0]}."
+            f"Argument `function` must be finite on the real line, but {what} {name!r} gave {whole[bad][0]} at {probe[bad][0]}."
         )
     return candidate
+
+
+def derivative(function: Callable[[Any], Any], name: str, order: int) -> Callable[[FloatArray], FloatArray]:
+    """The derivative of a JAX function of one variable by automatic differentiation, elementwise on float64 arrays.
+
+    Compiled once for each power of two of the number of points, to which the points are padded.
+    """
+    import jax
+
+    compiled: list[Any] = []
+
+    def call(x: FloatArray) -> FloatArray:
+        with float64_scope():
+            if not compiled:
+                inner = function
+                for _ in range(order):
+                    inner = jax.grad(inner)
+                compiled.append(jax.jit(jax.vmap(inner)))
+            flat = np.asarray(x, dtype=np.float64).ravel()
+            size = max(64, 1 << max(flat.size - 1, 0).bit_length())
+            padded = np.concatenate([flat, np.full(size - flat.size, flat[-1] if flat.size else 0.0)])
+            return np.array(compiled[0](padded), dtype=np.float64)[: flat.size].reshape(np.shape(x))
+
+    try:
+        call(np.array([0.4, -1.7]))
+    except Exception as error:  # typically a NumPy function, which cannot be traced; its own message follows
+        raise ArgumentError(
+            f"Argument `function` must be differentiable by JAX, but {name!r} is not: {_first_line(error)}. Write it with jax.numpy, or "
+            "give its derivatives: slope=..., curvature=...."
+        ) from None
+    return call
 
 
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
 
 
-def _refused(name: str, reason: str) -> ArgumentError:
-    return ArgumentError(f"Argument `function` must be an elementwise function of real numbers, but activation {name!r} is not: {reason}.")
+def _refused(what: str, name: str, reason: str) -> ArgumentError:
+    return ArgumentError(f"Argument `function` must be an elementwise function of real numbers, but {what} {name!r} is not: {reason}.")

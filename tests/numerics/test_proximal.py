@@ -1,0 +1,47 @@
+"""The generic proximal map against functions whose map is known."""
+
+import numpy as np
+import pytest
+
+from gaussequiv.numerics.proximal import moreau_gradient
+
+V = np.logspace(-12, 14, 27)
+
+
+@pytest.mark.parametrize("omega", [-1e6, -3.0, -0.2, 0.0, 1e-9, 0.7, 40.0, 1e6])
+def test_square(omega):
+    g, dg = moreau_gradient(lambda x: x, np.ones_like, np.full_like(V, omega), V)
+    np.testing.assert_allclose(g, -omega / (1 + V), rtol=1e-14)
+    np.testing.assert_allclose(dg, -1 / (1 + V), rtol=1e-14)
+
+
+@pytest.mark.parametrize("omega", [-1e6, -3.0, -0.2, 1e-9, 0.7, 40.0, 1e6])
+def test_quartic_root_by_its_own_residual(omega):
+    """f = x^4/4: x + V x^3 = omega, checked in extended precision."""
+    g, _ = moreau_gradient(lambda x: x**3, lambda x: 3 * x**2, np.full_like(V, omega), V)
+    x = -np.sign(g) * np.cbrt(np.abs(g)).astype(np.longdouble)
+    x -= (x**3 + g) / (3 * x**2)
+    np.testing.assert_allclose((x + V.astype(np.longdouble) * x**3 - omega).astype(float), 0.0, atol=3e-14 * abs(omega))
+
+
+def test_kinks_hold_the_minimiser_exactly():
+    """f = |x| + |x - 2|: slopes -2, 0, 2."""
+    slope = lambda x: np.sign(x) + np.sign(x - 2)  # noqa: E731
+    kinks = [(0.0, -2.0, 0.0), (2.0, 0.0, 2.0)]
+    omega = np.array([-10.0, -3.0, -1.0, 1.5, 4.0, 7.0])
+    v = np.full(6, 2.0)
+    g, dg = moreau_gradient(slope, np.zeros_like, omega, v, kinks)
+    np.testing.assert_allclose(omega + v * g, [-6.0, 0.0, 0.0, 1.5, 2.0, 3.0], atol=1e-14)
+    np.testing.assert_allclose(dg, [0.0, -0.5, -0.5, 0.0, -0.5, 0.0], atol=1e-14)
+
+
+def test_an_exponential_that_overflows_at_the_start_is_bracketed():
+    omega, v = np.array([-5000.0, -1e6]), np.array([1.0, 1e-12])
+    with np.errstate(over="ignore"):
+        g, _ = moreau_gradient(lambda x: -np.exp(-x), lambda x: np.exp(-x), omega, v)
+    np.testing.assert_allclose(-np.log(g), omega + v * g, rtol=1e-13)
+
+
+def test_a_function_without_root_gives_nan():
+    g, dg = moreau_gradient(lambda x: np.full_like(x, np.nan), np.zeros_like, np.array([1.0]), np.array([1.0]))
+    assert np.isnan(g[0]) and np.isnan(dg[0])
