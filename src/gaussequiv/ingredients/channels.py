@@ -9,6 +9,8 @@ import numpy as np
 from scipy import special
 
 from gaussequiv.errors import FloatArray, number
+from gaussequiv.ingredients.binary import Binary
+from gaussequiv.numerics.orthant import aligned_disagreement, standardise
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -42,6 +44,10 @@ class Channel(Protocol):
         """E_omega Sum_y Z0 g^2 with omega ~ N(offset, q)."""
         ...
 
+    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        """Least error given the linear part (variance `linear`) of a field whose other part has variance `rest`."""
+        ...
+
 
 @dataclass(frozen=True)
 class GaussianNoise:
@@ -67,6 +73,9 @@ class GaussianNoise:
     def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
         return 1.0 / (V + self.noise)
 
+    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        return np.full(np.shape(b0), rest + self.noise)
+
 
 # Trapezoidal nodes for `Sign.fisher`: after the rescaling below the integrand is analytic in a strip of half-width above 2.8
 # (the complex zeros of erfc) and decays like a standard normal, so step 0.4 up to 8.4 leaves an error below 1e-15.
@@ -84,15 +93,11 @@ def hazard_product(t: FloatArray) -> FloatArray:
     return 1 / (2 * np.pi * h * (1 - h * np.exp(-0.5 * t * t)))
 
 
-@dataclass(frozen=True)
-class Sign:
-    """y = sign(field + sqrt(noise) z), labels -1 and +1: classification with all noise inside the sign."""
+class Sign(Binary):
+    """y = sign(field + sqrt(noise) z), labels -1 and +1: classification with all noise inside the sign; closed forms of `Binary`."""
 
-    noise: float = 0.0
-    task: str = "classification"
-
-    def __post_init__(self) -> None:
-        number("noise", self.noise, nonnegative=True, meaning="It is the variance of the noise inside the sign.")
+    def __init__(self, noise: float = 0.0) -> None:
+        super().__init__("sign", noise)
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
         return np.where(field + np.sqrt(self.noise) * rng.standard_normal(field.shape) >= 0, 1.0, -1.0)
@@ -119,3 +124,9 @@ class Sign:
         width = np.sqrt(w) * shrink
         t = centre[..., None] + width[..., None] * _U
         return shrink * np.exp(-0.5 * mu**2 / (1 + w)) * (hazard_product(t) @ _U_WEIGHT) / total
+
+    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        """Owen's form of `Binary.bayes_error`: 2 T(b0/sqrt(rho), sqrt(noise/linear))."""
+        total = rest + self.noise
+        ratio = np.sqrt(total / linear) if linear > 0 else np.inf
+        return aligned_disagreement(standardise(b0, linear + total), ratio)

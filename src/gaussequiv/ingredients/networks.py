@@ -11,6 +11,7 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray, choice, fail, integer, number, per_layer
 from gaussequiv.ingredients import activations as acts
+from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import Channel, GaussianNoise, Sign
 
 
@@ -33,6 +34,11 @@ class DeepNetwork:
         y = S + sqrt(noise) z, or y = sign(S + sqrt(noise) z) with all the noise inside the sign.
     noise : float
         Variance of the label noise.
+    labels : str, function, Link or channel, optional
+        Binary labels of another law: "sign" (with noise: probit), "logit[:SCALE]", "random[:PROBABILITY]", a function z -> P(y = +1 | z), or a
+        whole channel such as `Binary`. It implies task="classification" (a channel: its own task).
+    flips : float or (float, float)
+        Probability that a binary label is flipped after it was drawn: one for both, or of +1 and of -1 labels.
     widths : sequence of int, optional
         Widths of the hidden layers, used by the simulation only: they do not enter the limit.
     width_ratios : float or sequence of float
@@ -58,10 +64,13 @@ class DeepNetwork:
     readout_bias_variance: float = 0.0
     task: str = "regression"
     noise: float = 0.0
+    labels: Any = None
+    flips: Any = 0.0
     widths: Sequence[int] | None = None
     width_ratios: Any = 1.4
     offset: float | None = None
     layers: tuple[acts.Activation, ...] = field(init=False, default=())
+    _channel: Any = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         single = isinstance(self.activations, str) or not isinstance(self.activations, Sequence)
@@ -88,6 +97,9 @@ class DeepNetwork:
         put("readout_bias_variance", number("readout_bias_variance", self.readout_bias_variance, nonnegative=True))
         choice("task", self.task, ("regression", "classification"))
         put("noise", number("noise", self.noise, nonnegative=True, meaning="It is the variance of the label noise."))
+        put("_channel", self._build_channel())
+        put("task", str(self._channel.task))
+        put("flips", tuple(self.flips) if np.ndim(self.flips) else float(self.flips))
         put("width_ratios", per_layer("width_ratios", self.width_ratios, depth, positive=True))
         if self.widths is not None:
             widths = (self.widths,) * depth if np.ndim(self.widths) == 0 else tuple(self.widths)
@@ -97,10 +109,24 @@ class DeepNetwork:
         if self.offset is not None:
             put("offset", number("offset", self.offset, meaning="It is the constant part of the target."))
 
+    def _build_channel(self) -> Channel:
+        flipped = np.any(np.asarray(self.flips, dtype=float) != 0)
+        if hasattr(self.labels, "task") and hasattr(self.labels, "sample"):
+            if flipped or self.noise:
+                raise fail("labels", "given without noise and flips when it is a channel: they belong to it", self.labels)
+            return self.labels
+        if self.labels is None and self.task == "regression":
+            if flipped:
+                raise fail("flips", "0 for regression: only binary labels can be flipped", self.flips)
+            return GaussianNoise(self.noise)
+        if self.labels in (None, "sign", "probit") and not flipped:
+            return Sign(self.noise)
+        return Binary("sign" if self.labels is None else self.labels, self.noise, self.flips)
+
     @property
-    def channel(self) -> Channel:
-        """P(y given local field), with the label noise."""
-        return GaussianNoise(self.noise) if self.task == "regression" else Sign(self.noise)
+    def channel(self) -> Any:
+        """P(y given local field), with the label noise: a `Channel`, more exactly `GaussianNoise`, `Sign`, `Binary` or `Output`."""
+        return self._channel
 
     def widths_at(self, d: int) -> tuple[int, ...]:
         """Widths of the hidden layers in a simulation with d inputs."""
