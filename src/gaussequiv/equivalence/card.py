@@ -14,6 +14,9 @@ def render(equivalent: GaussianEquivalent) -> str:
     """Per layer: sigma, K0, kappa0, kappa1, kappa_star^2, the signal left and the noise added; then the whole."""
     e = equivalent
     lines = ["Gaussian equivalent", f"  inputs            {e.inputs}"] if e.inputs else ["Gaussian equivalent"]
+    if e.student:
+        lines.append(f"  student           {e.student}")
+        lines.append(f"  p/d               {e.aspect:.6g}" + (f"  (kernel; nugget {e.nugget:.6g})" if e.nugget else ""))
     lines.append(f"  spectrum          {spectrum_summary(e.eigenvalues, e.weights)}")
     if e.layers:
         head = ("layer", "sigma", "K0", "kappa0", "kappa1", "kappa*^2", "signal left", "noise added")
@@ -28,7 +31,7 @@ def render(equivalent: GaussianEquivalent) -> str:
         f"  signal variance   {e.signal_variance:.10g}",
         f"  label noise       {e.channel.noise:.10g}",
         f"  offset variance   {e.offset_variance:.10g}" + (f"  (given offset {e.offset:g})" if e.offset is not None else ""),
-        f"  lambda* = tau/s   {e.lam_optimal:.10g}" + _lam_note(e),
+        _lam_line(e),
         f"  irreducible error {e.floor:.10g}  ({_floor_words(e)})",
     ]
     if e.validity is not None:
@@ -41,9 +44,18 @@ def _zero(value: float) -> float:
     return 0.0 if abs(value) < 1e-13 else value
 
 
+def _lam_line(e: GaussianEquivalent) -> str:
+    if not e.matched:
+        return f"  unreachable       {e.unexplained:.10g}  (signal that these features cannot express; the best lambda depends on n/d)"
+    name = "lambda* = tau/s - nugget " if e.nugget else "lambda* = tau/s   "
+    return f"  {name}{e.lam_optimal:.10g}" + _lam_note(e)
+
+
 def _lam_note(e: GaussianEquivalent) -> str:
     if e.slope2 == 0:
         return "  (no linear part: the best predictor is the constant)"
+    if e.lam_optimal < 0:
+        return "  (negative: Ridge('optimal', constrain=True) gives the best lambda >= 0)"
     return "" if e.channel.task == "regression" else "  (square loss on the field; labels have their own optimum)"
 
 

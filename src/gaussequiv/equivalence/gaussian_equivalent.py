@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +12,17 @@ from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction
 from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.channels import Channel
 from gaussequiv.ingredients.inputs import Inputs
 from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.numerics.orthant import aligned_disagreement, standardise
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianEquivalent:
-    r"""Local field = b0 + sqrt(signal) theta.x/sqrt(d) + Gaussian noise, seen by a student through inputs of covariance Omega.
+    r"""Local field = b0 + sqrt(signal) theta.x/sqrt(d) + Gaussian noise, seen by a student through inputs or features of covariance Omega.
+
+    The student's field is z = w.v/sqrt(p) + c, v its p inputs or features, and its equations hold in n/p = alpha/aspect. A kernel is a
+    student of aspect 1 with an independent feature of variance `nugget` for every sample: lam counts as lam + nugget in ridge, and V
+    gains nugget/lam.
 
     Attributes
     ----------
@@ -36,7 +39,9 @@ class GaussianEquivalent:
     channel : Channel
         P(y given field); it carries the label noise, once.
     aspect : float
-        Student dimension over input dimension.
+        Student dimension over input dimension, p/d.
+    nugget : float
+        What a kernel's diagonal has beyond its linear part; 0 for inputs and explicit features.
     offset : float or None
         A given b0, or None for the average over its Gaussian law.
     layers : tuple of Layer
@@ -46,7 +51,11 @@ class GaussianEquivalent:
     inputs : str
         The input law in words, for the card.
     input_mean_square : float
-        |mean|^2/d of the student's inputs. When it is not zero that direction serves as an intercept at no cost.
+        |mean|^2/p of the student's inputs or features. When it is not zero that direction serves as an intercept at no cost.
+    student : str
+        The student's features in words, for the card; empty for raw inputs.
+    form : str
+        Digest of a quadratic penalty that was absorbed into the student's coordinates, v = Gamma^(-1/2) x: there it is |w|^2.
     """
 
     eigenvalues: FloatArray
@@ -55,13 +64,16 @@ class GaussianEquivalent:
     signal_variance: float
     effective_noise: FloatArray
     offset_variance: float
-    channel: Channel
+    channel: Any  # a Channel; labels -1 and +1: `Binary`; other functions of the field: `Output`
     aspect: float = 1.0
     offset: float | None = None
     layers: tuple[Layer, ...] = ()
     validity: Validity | None = None
     inputs: str = ""
     input_mean_square: float = 0.0
+    nugget: float = 0.0
+    form: str = ""
+    student: str = ""
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
 
     @cached_property
@@ -72,7 +84,7 @@ class GaussianEquivalent:
 
     @cached_property
     def unexplained(self) -> float:
-        """Part of the signal that no linear student can reach (0 for raw inputs)."""
+        """Part of the signal that no linear student can reach (0 for raw inputs and kernels)."""
         rest = self.signal_variance - float(self.weights @ self.signal_modes)
         return rest if rest > 1e-12 * self.signal_variance else 0.0
 
@@ -96,10 +108,21 @@ class GaussianEquivalent:
         """s = signal_variance / mean(eigenvalues)."""
         return self.signal_variance / float(self.weights @ self.eigenvalues)
 
+    @cached_property
+    def matched(self) -> bool:
+        """Whether every mode carries signal in proportion to its eigenvalue: raw inputs and kernels, not features."""
+        linear = float(self.weights @ self.signal_modes)
+        return bool(np.allclose(self.signal_modes, linear / float(self.weights @ self.eigenvalues) * self.eigenvalues, rtol=1e-12, atol=0))
+
     @property
     def lam_optimal(self) -> float:
-        """tau/s, the ridge penalty of the posterior mean (raw inputs, regression); infinite when there is no signal."""
-        return self.noise / self.slope2 if self.slope2 > 0 else np.inf
+        """tau/s - nugget, the ridge penalty of the posterior mean in regression; infinite when there is no signal.
+
+        Negative for a kernel whose nugget exceeds tau/s. nan for features, whose best penalty depends on alpha.
+        """
+        if not self.matched:
+            return float("nan")
+        return self.noise / self.slope2 - self.nugget if self.slope2 > 0 else np.inf
 
     @property
     def has_offset(self) -> bool:
@@ -113,12 +136,9 @@ class GaussianEquivalent:
     @cached_property
     def floor(self) -> float:
         """The error for alpha -> infinity that no student beats at n ~ d, in the units of `test_error`."""
-        if self.channel.task == "regression":
-            return self.noise
         b0, mass = self.offset_nodes()
         linear = float(self.weights @ self.signal_modes)
-        ratio = np.sqrt(self.noise / linear) if linear > 0 else np.inf
-        return float(aligned_disagreement(standardise(b0, self.rho), ratio) @ mass)
+        return float(self.channel.bayes_error(linear, self.model_noise, b0) @ mass)
 
     def with_offset(self, offset: float | None) -> GaussianEquivalent:
         """The same equivalent, conditioned on b0 = `offset` (None: averaged over its law)."""

@@ -63,6 +63,26 @@ def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
     return Validity("extension verified numerically", "recursion for any activation and bias; no proof", hypotheses)
 
 
+def assess_features(inputs: Validity, centred: bool, gaussian: bool) -> Validity:
+    """The status of an equivalent whose student sees features or a kernel: never a theorem about the deep target here.
+
+    Features that are centred, on centred Gaussian inputs: replica result (Loureiro et al. 2021; Schroeder, Cui, Dmitriev, Loureiro 2023;
+    kernels: Cui, Krzakala, Zdeborova 2023). A mean that acts as an intercept: extension verified numerically.
+    """
+    hypotheses = (*inputs.hypotheses, ("centred features or kernel", centred))
+    if not gaussian:
+        return Validity(
+            "extension verified numerically", "real inputs and features replaced by Gaussian ones of equal covariance", hypotheses
+        )
+    if not centred:
+        return Validity(
+            "extension verified numerically", "features or kernel with a mean, which acts as an intercept; no proof", hypotheses
+        )
+    if inputs.status == "extension verified numerically":
+        return Validity(inputs.status, inputs.reason, hypotheses)
+    return Validity("replica result", "features: Loureiro et al. 2021; Schroeder, Cui, Dmitriev, Loureiro 2023", hypotheses)
+
+
 def spectrum_summary(eigenvalues: np.ndarray, weights: np.ndarray) -> str:
     """One line on a spectrum."""
     if eigenvalues.size == 1:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
-from gaussequiv.numerics.orthant import standardise
 
 
 class LinearLabels(NamedTuple):
@@ -23,7 +21,8 @@ class LinearLabels(NamedTuple):
 
 
 def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
-    r"""Regression: slope 1, noise tau (plus b0^2 without an intercept).
+    r"""Regression: slope 1, noise tau (plus b0^2 without an intercept). Any other label y: mean mu = E y, slope c1 = d E y/d b0 (= E f' for
+    y = f(field) + noise), noise Var y - c1^2 mean(v) with an intercept, which the square loss sets to mu, E y^2 - c1^2 mean(v) without.
 
     Sign labels, B = b0/sqrt(rho): mean mu = 2 Phi(B) - 1, slope c1 = 2 g(B)/sqrt(rho), noise 1 - mu^2 - c1^2 mean(v) with an
     intercept (which the square loss sets to mu), 1 - c1^2 mean(v) without. At b0 = 0, c1 = sqrt(2/(pi rho)): Loureiro et al. 2021,
@@ -31,17 +30,23 @@ def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
     """
     linear = float(e.weights @ e.signal_modes)
     b0, mass = e.offset_nodes()
-    if e.channel.task == "regression":
+    if e.channel.task == "regression" and not hasattr(e.channel, "moments"):
         noise = np.full_like(b0, e.noise)
         constant = b0 if intercept else np.zeros_like(b0)
         if not intercept:
             noise = noise + b0**2
         return LinearLabels(b0, mass, constant, np.ones_like(b0), noise)
-    rho = e.rho
-    scaled = standardise(b0, rho)
-    mu = special.erf(scaled / np.sqrt(2))
-    slope = 2 * np.exp(-0.5 * scaled**2) / np.sqrt(2 * np.pi * rho) if rho > 0 else np.zeros_like(b0)
+    field = linear + e.model_noise
+    if e.channel.task == "regression":  # y = f(field) + noise
+        mu, slope, second = e.channel.moments(b0, field)
+        spread, square = second - mu**2 + e.channel.noise, second + e.channel.noise
+    elif field + e.channel.noise == 0:
+        mu, slope = np.sign(b0), np.zeros_like(b0)
+        spread, square = 1 - mu**2, np.ones_like(b0)
+    else:
+        up, down = (e.channel.probability(label, b0, field) for label in (1.0, -1.0))
+        mu, slope = up.value - down.value, 2 * up.first
+        spread, square = 4 * up.value * down.value, np.ones_like(b0)  # 1 - mu^2 without cancellation
     if not intercept:
-        return LinearLabels(b0, mass, np.zeros_like(b0), slope, 1 - slope**2 * linear)
-    spread = special.erfc(scaled / np.sqrt(2)) * (1 + mu)  # 1 - mu^2 without cancellation
+        return LinearLabels(b0, mass, np.zeros_like(b0), slope, square - slope**2 * linear)
     return LinearLabels(b0, mass, mu, slope, spread - slope**2 * linear)

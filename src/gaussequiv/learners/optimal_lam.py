@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels import GaussianNoise, Sign
 from gaussequiv.learners.labels import LinearLabels
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 from gaussequiv.numerics.orthant import sign_disagreement
@@ -15,30 +16,38 @@ from gaussequiv.numerics.orthant import sign_disagreement
 GRID = 160  # points of the search for sign changes over the whole range of kappa
 
 
-def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray) -> FloatArray:
-    """Optimal lam >= 0 at every alpha.
+def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, constrain: bool = False) -> FloatArray:
+    """Optimal lam at every alpha = n/d: lam >= -nugget (0 where there is none), or lam >= 0 with `constrain`.
 
-    Closed form where every mode carries signal in proportion to its eigenvalue and there is one noise level: noise/(slope^2 s), the
-    posterior mean of the linearised problem, which minimises both the squared error and, for a threshold at 0, the
-    misclassification. Otherwise kappa is the unknown: lam = kappa (alpha - df1(kappa)) and the error are explicit in it.
+    Closed form where every mode carries signal in proportion to its eigenvalue and there is one noise level: noise/(slope^2 s) - nugget,
+    the posterior mean of the linearised problem, which minimises both the squared error and, for a threshold at 0, the
+    misclassification (both rise on either side of it). Otherwise kappa is the unknown: lam + nugget = kappa (n/p - df1(kappa)) and the
+    error are explicit in it.
     """
     v, w = e.signal_modes, e.eigenvalues
     slope2 = float(e.weights @ v) / float(e.weights @ w)
-    if slope2 == 0:
+    if slope2 == 0 or not np.any(labels.slope):
         return np.full_like(alpha, np.inf)
     matched = np.allclose(v, slope2 * w, rtol=1e-12, atol=0)
-    constant_noise = e.channel.task == "regression"
-    if matched and (constant_noise or (labels.offset.size == 1 and labels.offset[0] == 0)):
+    constant_noise = isinstance(e.channel, GaussianNoise)
+    if matched and (constant_noise or (labels.offset.size == 1 and labels.offset[0] == 0 and labels.intercept[0] == 0)):
         noise = float(labels.mass @ labels.noise)
-        return np.full_like(alpha, noise / (float(labels.slope[0]) ** 2 * slope2))
-    return np.array([stationary_lam(e, labels, float(a)) for a in alpha])
+        best = noise / (float(labels.slope[0]) ** 2 * slope2) - e.nugget
+        return np.full_like(alpha, max(best, 0.0) if constrain else best)
+    if e.channel.task == "classification" and not isinstance(e.channel, Sign):  # no closed form of the error's derivative
+        from gaussequiv.learners import erm, erm_optimum
+
+        return erm_optimum.optimal_lam(erm.ERM("square", intercept=bool(np.any(labels.intercept))), e, alpha)
+    least = e.nugget if constrain else 0.0
+    total = np.array([stationary_lam(e, labels, float(a) / e.aspect, least) for a in alpha])
+    return np.maximum(total - e.nugget, 0.0) if constrain else total - e.nugget
 
 
-def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: float) -> float:
-    """Solve d(test error)/d kappa = 0 over all lam >= 0, and keep the best of its minima and the end points."""
+def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: float, least: float = 0.0) -> float:
+    """Solve d(test error)/d kappa = 0 over all lam + nugget >= `least` at alpha = n/p; keep the best of its minima and the end points."""
     w, weights = e.eigenvalues, e.weights
     positive = w > 0
-    smallest = solve_effective_ridge(np.array([alpha]), np.zeros(1), w, weights).kappa[0]  # lam = 0
+    smallest = solve_effective_ridge(np.array([alpha]), np.array([least]), w, weights).kappa[0]
     low = max(float(smallest), 1e-12 * float(w[positive].min()))
     high = 1e9 * float(w.max()) * max(1.0, 1 / alpha)
     logs = np.linspace(np.log(low), np.log(high), GRID)
@@ -56,7 +65,7 @@ def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: float) ->
     if best == logs[-1]:
         return np.inf
     kappa = np.exp(best)
-    return 0.0 if best == logs[0] else max(kappa * (alpha - float(weights[positive] @ (w[positive] / (w[positive] + kappa)))), 0.0)
+    return least if best == logs[0] else max(kappa * (alpha - float(weights[positive] @ (w[positive] / (w[positive] + kappa)))), 0.0)
 
 
 def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""Ridge regression on raw inputs: exact test and train error, any spectrum, any penalty including none and the optimal one."""
+"""Ridge regression on inputs, features or a kernel: exact test and train error, any spectrum, any penalty, none, or the optimal one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ import numpy as np
 from gaussequiv._text import exact
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, number
+from gaussequiv.ingredients.binary import sign_error
+from gaussequiv.ingredients.channels import Sign
+from gaussequiv.ingredients.losses import Square
+from gaussequiv.learners.averages import Fields
 from gaussequiv.learners.labels import LinearLabels, linearise
 from gaussequiv.learners.optimal_lam import optimal_lam
+from gaussequiv.learners.scores import training_scores
 from gaussequiv.numerics.effective_ridge import EffectiveRidge, solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.orthant import aligned_excess, bivariate_cdf, sign_disagreement, standardise
 from gaussequiv.numerics.status import Status
@@ -24,30 +29,36 @@ Observables = dict[str, FloatArray]
 
 @dataclass(frozen=True)
 class Ridge:
-    r"""min_w sum_mu (y_mu - c - w.x_mu/sqrt(d))^2/2 + (lam/2) |w|^2, in regression or on +-1 labels.
+    r"""min_w sum_mu (y_mu - c - w.v_mu/sqrt(p))^2/2 + (lam/2) |w|^2, in regression or on +-1 labels; v the student's p inputs or features.
 
-    With kappa the root of lam/kappa + mean[w/(w+kappa)] = alpha, df2 = mean[w^2/(w+kappa)^2] and signal modes v:
+    With a = n/p (alpha for raw inputs), kappa the root of (lam + nugget)/kappa + mean[w/(w+kappa)] = a (nugget: kernels only),
+    df2 = mean[w^2/(w+kappa)^2] and signal modes v:
 
-        bias = kappa^2 mean[v/(w+kappa)^2],   excess = (alpha bias + tau df2)/(alpha - df2),   test_error = tau + excess,
-        train_error = test_error (lam/(alpha kappa))^2     (mean squared residual),   V = alpha kappa/lam - 1,
+        bias = kappa^2 mean[v/(w+kappa)^2],   excess = (a bias + tau df2)/(a - df2),   test_error = tau + excess,
+        train_error = test_error (lam/(a kappa))^2     (mean squared residual),   V = a kappa/lam - 1,
 
-    and alpha - df2 = lam/kappa + kappa mean[w/(w+kappa)^2] exactly, so nothing cancels at the interpolation peak.
+    and a - df2 = (lam + nugget)/kappa + kappa mean[w/(w+kappa)^2] exactly, so nothing cancels at the interpolation peak.
 
     Parameters
     ----------
     lam : float >= 0, infinity, or "optimal"
-        Penalty of the student field w.x/sqrt(d): scikit-learn's ``Ridge(alpha=lam)`` on X/sqrt(d), or alpha = d lam on raw X.
-        0 is the minimum-norm solution. "optimal" minimises the test error by solving for its stationary point: tau/s in
-        regression on raw inputs, (1-c)/c on sign labels of isotropic inputs with c = (2/pi) s/rho.
+        Penalty of the student field w.v/sqrt(p): scikit-learn's ``Ridge(alpha=lam)`` on V/sqrt(p), or alpha = p lam on raw V; for a kernel
+        ``KernelRidge(alpha=lam)``. 0 is the minimum-norm solution. "optimal" minimises the test error by solving for its stationary point:
+        tau/s in regression on raw inputs, (1-c)/c on sign labels of isotropic inputs with c = (2/pi) s/rho.
+        With a kernel of linear part C1 it is C1 tau/s - nugget, which is NEGATIVE (down to -nugget) when the kernel brings more noise of
+        its own than the target has; for the matched kernel it is the label noise, and the error that of `BayesOptimal`.
+        Close to -nugget finite sizes converge slowly, because the kernel's diagonal fluctuates by 1/sqrt(d).
     intercept : bool or None
         Whether an unpenalised constant is fitted. None: when the target has a constant part. Where the inputs have a mean, the curve is
         the same without one: the mean's direction does it at no cost.
+    constrain : bool
+        With lam = "optimal": the best lam >= 0. It differs for kernels only; elsewhere the search never leaves lam >= 0.
 
     Observables: test_error, clean_error, train_error, floor, excess_over_floor, lam, degrees_of_freedom (mean[w/(w+kappa)], per
     input dimension), m, q, V; in regression also bias and variance, whose sum is the excess.
 
-    Validity: exact for Gaussian data of any spectrum (Cui, Krzakala, Zdeborova 2023, eq. 19-20; Loureiro et al. 2021); for deep
-    targets through the equivalent.
+    Validity: exact for Gaussian data of any spectrum (Cui, Krzakala, Zdeborova 2023, eq. 19-20, kernels eq. 24; Loureiro et al. 2021); for
+    deep targets, features and kernels through the equivalent.
 
     Examples
     --------
@@ -60,6 +71,7 @@ class Ridge:
 
     lam: Any = "optimal"
     intercept: bool | None = None
+    constrain: bool = False
 
     name = "ridge"
 
@@ -72,16 +84,22 @@ class Ridge:
             object.__setattr__(self, "lam", number("lam", self.lam, nonnegative=True, allow_infinite=True, meaning=meaning))
         if self.intercept not in (None, True, False):
             raise fail("intercept", "True, False or None", self.intercept)
+        if self.constrain not in (True, False):
+            raise fail("constrain", "True or False", self.constrain)
 
     @property
     def label(self) -> str:
         """How results name this learner."""
         text = self.lam if isinstance(self.lam, str) else exact(self.lam)
-        return f"ridge(lam={text})" + ("" if self.intercept is None else f", intercept={self.intercept}")
+        return (
+            f"ridge(lam={text})"
+            + ("" if self.intercept is None else f", intercept={self.intercept}")
+            + (", lam>=0" if self.constrain else "")
+        )
 
     def to_dict(self) -> dict[str, object]:
         """The description that saved results carry."""
-        return {"name": self.name, "lam": self.lam, "intercept": self.intercept}
+        return {"name": self.name, "lam": self.lam, "intercept": self.intercept, "constrain": self.constrain}
 
     def fits_intercept(self, e: GaussianEquivalent) -> bool:
         """Whether this student fits a constant on this target."""
@@ -95,25 +113,32 @@ class Ridge:
         """Exact observables at every alpha, each an array of alpha's length."""
         e = equivalent
         labels = linearise(e, self._learns_constant(e))
-        lam = optimal_lam(e, labels, alpha) if self.lam == "optimal" else np.full_like(alpha, self.lam)
-        solution = solve_effective_ridge(alpha, lam, e.eigenvalues, e.weights)
-        moments = student_moments(e, labels, alpha, solution)
+        lam = optimal_lam(e, labels, alpha, self.constrain) if self.lam == "optimal" else np.full_like(alpha, self.lam)
+        ratio = alpha / e.aspect
+        solution = solve_effective_ridge(ratio, lam + e.nugget, e.eigenvalues, e.weights)
+        moments = student_moments(e, labels, solution)
+        response = solution.slack / ratio  # 1/(1 + V) = lam/(a kappa)
+        if e.nugget:  # only lam itself counts, not the kernel's own part of the penalty
+            with np.errstate(divide="ignore", invalid="ignore"):
+                response = np.where(np.isinf(lam), 1.0, lam / (ratio * solution.kappa))
         if e.channel.task == "regression":
-            result = self._regression(e, labels, alpha, solution, moments)
+            result = self._regression(e, labels, response, solution, moments)
+        elif not isinstance(e.channel, Sign):
+            result = self._any_labels(e, labels, response, moments)
         else:
-            result = self._classification(e, labels, alpha, solution, moments)
+            result = self._classification(e, labels, response, moments)
         infinite = ~np.isfinite(result["test_error"]) | ~np.isfinite(result["q"])
         solved = np.where(solution.residual < 1e-8, float(Status.converged), float(Status.max_steps))
         status = np.where(infinite, float(Status.diverged), solved)
         constant = np.isinf(lam)  # the constant predictor stays where it is at every alpha
         result["floor"] = np.where(constant, result["test_error"], result["floor"])
         result["excess_over_floor"] = np.where(constant, 0.0, result["excess_over_floor"])
-        result["V"] = susceptibility(alpha, solution)
-        result |= {"lam": lam, "degrees_of_freedom": alpha - solution.slack, "status": status}
+        result["V"] = susceptibility(response)
+        result |= {"lam": lam, "degrees_of_freedom": e.aspect * (ratio - solution.slack), "status": status}
         return result | {"steps": solution.steps, "residual": solution.residual}
 
     def _regression(
-        self, e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, solution: EffectiveRidge, moments: Observables
+        self, e: GaussianEquivalent, labels: LinearLabels, response: FloatArray, solution: EffectiveRidge, moments: Observables
     ) -> Observables:
         noise = float(labels.mass @ labels.noise)  # without an intercept the offset is noise; the error is linear in it
         bias = moments["bias"] @ labels.mass
@@ -123,12 +148,12 @@ class Ridge:
         excess = bias + variance
         test = noise + excess
         with np.errstate(invalid="ignore"):
-            train = np.where(solution.slack > 0, test * (solution.slack / alpha) ** 2, 0.0)
+            train = np.where(response != 0, test * response**2, 0.0)
         return {
             "test_error": test,
             "clean_error": excess + (noise - e.noise) + e.model_noise,
             "train_error": train,
-            "floor": np.full_like(alpha, noise),
+            "floor": np.full_like(response, noise),
             "excess_over_floor": excess,
             "bias": bias,
             "variance": variance,
@@ -136,14 +161,7 @@ class Ridge:
             "q": moments["q"] @ labels.mass,
         }
 
-    def _classification(
-        self,
-        e: GaussianEquivalent,
-        labels: LinearLabels,
-        alpha: FloatArray,
-        solution: EffectiveRidge,
-        moments: Observables,
-    ) -> Observables:
+    def _classification(self, e: GaussianEquivalent, labels: LinearLabels, response: FloatArray, moments: Observables) -> Observables:
         rho, clean_rho = e.rho, e.rho - e.channel.noise
         linear = float(e.weights @ e.signal_modes)
         m, q, c = moments["m"], moments["q"], labels.intercept
@@ -152,7 +170,7 @@ class Ridge:
             root = np.sqrt(q)
             cosine = np.where(q > 0, m / root, 0.0)
             threshold = np.where(c == 0, 0.0, c / root)
-            V = susceptibility(alpha, solution)[:, None]
+            V = susceptibility(response)[:, None]
             r = np.where(cosine > 0, cosine / np.sqrt(rho), 0.0)
             clean_r = np.where(cosine > 0, cosine / np.sqrt(clean_rho), 0.0)
             up = np.where(c + V == 0, 0.0, -(c + V) / root)
@@ -164,12 +182,38 @@ class Ridge:
         limit = sign_disagreement(limit_threshold, b, np.sqrt(linear / rho) if linear > 0 else 0.0)
         wrong_up, wrong_down = bivariate_cdf(up, b, -r), bivariate_cdf(down, -b, -r)
         test = error @ labels.mass
+        wrong = (wrong_up + wrong_down) @ labels.mass
         return {
             "test_error": test,
             "clean_error": clean @ labels.mass,
-            "train_error": (wrong_up + wrong_down) @ labels.mass,
-            "floor": np.full_like(alpha, limit @ labels.mass),
+            "train_error": np.where(response < 0, 1 - wrong, wrong),  # a negative lam turns the fitted labels round
+            "floor": np.full_like(response, limit @ labels.mass),
             "excess_over_floor": self._excess(e, labels, moments, error - limit) @ labels.mass,
+            "m": m @ labels.mass,
+            "q": q @ labels.mass,
+        }
+
+    def _any_labels(self, e: GaussianEquivalent, labels: LinearLabels, response: FloatArray, moments: Observables) -> Observables:
+        """Binary labels of another law: the same student, its errors by quadrature."""
+        linear = float(e.weights @ e.signal_modes)
+        rho = linear + e.model_noise
+        m, q = moments["m"], moments["q"]
+        c, b0, V = np.broadcast_arrays(labels.intercept, labels.offset, np.minimum(susceptibility(response), 1e12)[:, None] + 0 * m)[:3]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest = np.maximum(rho - np.where(q > 0, m**2 / q, 0.0), e.model_noise)
+        at = Fields(*(np.ravel(part).astype(float) for part in (V, np.maximum(q, 1e-300), m, c, b0, rest, rho + q - 2 * m)))
+        _, wrong = training_scores(Square(), e.channel, ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)), at)
+        test = e.channel.disagreement(c, q, m, b0, np.full_like(q, rho)) @ labels.mass
+        limit = e.channel.disagreement(
+            labels.intercept, labels.slope**2 * linear, labels.slope * linear, labels.offset, np.full_like(labels.offset, rho)
+        )
+        floor = np.full_like(response, float(limit @ labels.mass))
+        return {
+            "test_error": test,
+            "clean_error": sign_error(c, q, m, b0, np.full_like(q, rho)) @ labels.mass,
+            "train_error": np.where(response == 0, 0.0, wrong.reshape(q.shape) @ labels.mass),
+            "floor": floor,
+            "excess_over_floor": test - floor,
             "m": m @ labels.mass,
             "q": q @ labels.mass,
         }
@@ -191,17 +235,17 @@ class Ridge:
         lam = self.lam
         if lam == "optimal":
             labels = linearise(equivalent, self._learns_constant(equivalent))
-            lam = float(optimal_lam(equivalent, labels, np.array([sample.alpha]))[0])
+            lam = float(optimal_lam(equivalent, labels, np.array([sample.alpha]), self.constrain)[0])
         return sample.ridge(lam, self.fits_intercept(equivalent))
 
 
-def susceptibility(alpha: FloatArray, solution: EffectiveRidge) -> FloatArray:
-    """V = alpha kappa/lam - 1, infinite where the training set is interpolated."""
+def susceptibility(response: FloatArray) -> FloatArray:
+    """V = a kappa/lam - 1 from response = lam/(a kappa), infinite where the training set is interpolated."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(solution.slack > 0, (alpha - solution.slack) / solution.slack, np.inf)
+        return np.where(np.isinf(response), -1.0, np.where(response != 0, (1 - response) / response, np.inf))
 
 
-def student_moments(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, solution: EffectiveRidge) -> Observables:
+def student_moments(e: GaussianEquivalent, labels: LinearLabels, solution: EffectiveRidge) -> Observables:
     """Per (alpha, offset): bias, m = Cov(student, target field), q = Var(student); per alpha: df2 and gap = kappa mean[w/(w+kappa)^2].
 
     The label's linear part has modes slope^2 v; its covariance with the target's field is slope times v.

@@ -16,7 +16,7 @@ RANK_TOLERANCE = 1e-12  # eigenvalues of the Gram matrix below this fraction of 
 
 @dataclass(frozen=True)
 class LinearPredictor:
-    """f(x) = x.coefficients + intercept."""
+    """f(x) = x.coefficients + intercept, x the student's row: inputs, features, or kernel values at the training rows."""
 
     coefficients: FloatArray
     intercept: float
@@ -25,15 +25,21 @@ class LinearPredictor:
     steps: int = 0
     residual: float = 0.0
 
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """Predictions for a block of the student's rows."""
+        return rows @ self.coefficients + self.intercept
+
 
 @dataclass
 class TrainingSample:
-    """n rows of raw inputs with labels.
+    """n rows of a student's inputs or features with labels.
 
     Parameters
     ----------
-    x : array of shape (n, d)
+    x : array of shape (n, p)
     y : array of shape (n,)
+    dimension : int, optional
+        The input dimension d, by default p.
     rotation, variances, centre
         `Inputs.whiten` and `Inputs.centre`: (x - centre) @ rotation / sqrt(variances) has identity covariance (rotation None: the
         identity). Only message passing uses them.
@@ -44,17 +50,23 @@ class TrainingSample:
     rotation: FloatArray | None = None
     variances: FloatArray | None = None
     centre: FloatArray | None = None
+    dimension: int | None = None
     _decompositions: dict[bool, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     @property
+    def p(self) -> int:
+        """The student's dimension."""
+        return int(self.x.shape[1])
+
+    @property
     def alpha(self) -> float:
-        """n/d."""
-        return float(self.x.shape[0] / self.x.shape[1])
+        """n/d, d the input dimension."""
+        return float(self.x.shape[0] / (self.dimension or self.p))
 
     def ridge(self, lam: float, intercept: bool) -> LinearPredictor:
-        """Minimise |y - c - X b|^2 + lam d |b|^2 (student field w.x/sqrt(d), b = w/sqrt(d)).
+        """Minimise |y - c - X b|^2 + lam p |b|^2 (student field w.x/sqrt(p), b = w/sqrt(p)).
 
-        One eigendecomposition of the smaller Gram matrix, divided by d, serves every lam. lam = 0 is the minimum-norm solution.
+        One eigendecomposition of the smaller Gram matrix, divided by p, serves every lam. lam = 0 is the minimum-norm solution.
         """
         n, d = self.x.shape
         if intercept not in self._decompositions:

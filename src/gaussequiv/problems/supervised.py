@@ -1,4 +1,4 @@
-"""`Problem`: inputs x target x learner, the description that every verb takes."""
+"""`Problem`: inputs x target x features x learner, the description that every verb takes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from gaussequiv.equivalence.feature_equivalent import from_features
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent, from_network
 from gaussequiv.errors import ArgumentError, did_you_mean, fail
+from gaussequiv.ingredients.features import FeatureMatrix, GivenFeatures, RandomFeatures
 from gaussequiv.ingredients.inputs import DataInputs, GaussianInputs
+from gaussequiv.ingredients.kernels import NNGP, NTK, DotProductKernel
 from gaussequiv.ingredients.networks import DeepNetwork
 from gaussequiv.learners.bayes_optimal import BayesOptimal
+from gaussequiv.learners.erm import ERM
 from gaussequiv.learners.ridge import Ridge
 
-LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge}
+LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM}
+FEATURES: dict[str, type] = {"random": RandomFeatures, "nngp": NNGP, "ntk": NTK}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +36,8 @@ class Problem:
     learner : learner, or a sequence of learners
         With a sequence, results have a `learner` dimension and simulations share the same draws, so that differences
         between learners are paired.
+    features : RandomFeatures, GivenFeatures, FeatureMatrix, or a kernel (NNGP, NTK, DotProductKernel), optional
+        What the learners see in place of the raw inputs. `BayesOptimal`, which knows the target's law, always sees the inputs.
 
     Examples
     --------
@@ -42,12 +49,20 @@ class Problem:
     target: Any = field(default_factory=DeepNetwork)
     inputs: Any = field(default_factory=GaussianInputs)
     learner: Any = field(default_factory=BayesOptimal)
+    features: Any = None
+    _equivalents: dict[Any, GaussianEquivalent] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if not hasattr(self.target, "channel"):
             raise fail("target", "a DeepNetwork", self.target)
         if not hasattr(self.inputs, "modes"):
             raise fail("inputs", "GaussianInputs or DataInputs", self.inputs)
+        if self.features is not None and (not hasattr(self.features, "modes") or isinstance(self.features, type)):
+            raise fail("features", "features such as RandomFeatures('erf', ratio=2), a kernel such as NNGP('erf'), or None", self.features)
+        if isinstance(self.features, FeatureMatrix):
+            self.features.check(self.inputs)
+        if isinstance(self.features, GivenFeatures) and self.inputs.dimension not in (None, self.features.dimension):
+            raise fail("weights[0]", f"of {self.inputs.dimension} rows, the dimension of the inputs", self.features.weights[0])
         if isinstance(self.learner, Sequence):
             object.__setattr__(self, "learner", tuple(self.learner))
         if not self.learners:
@@ -69,26 +84,70 @@ class Problem:
         """Regression or classification."""
         return str(self.target.channel.task)
 
+    def sees_features(self, learner: Any) -> bool:
+        """Whether a learner is trained on the problem's features (True) or on the raw inputs."""
+        return self.features is not None and not getattr(learner, "sees_inputs", False)
+
     def equivalent(self, d: int | None = None) -> GaussianEquivalent:
-        """The Gaussian equivalent, in the limit or with the eigenvalues that a simulation of size d uses."""
-        return from_network(self.inputs, self.target, d)
+        """The Gaussian equivalent, in the limit or with the eigenvalues that a simulation of size d uses.
+
+        With features it is the students' one if all learners see them; `equivalent_of` gives that of one learner.
+        """
+        return self._equivalent(all(self.sees_features(learner) for learner in self.learners), d)
+
+    def equivalent_of(self, learner: Any, d: int | None = None) -> GaussianEquivalent:
+        """The equivalent that one learner sees."""
+        penalty = getattr(learner, "penalty", None)
+        if getattr(penalty, "name", "") == "quadratic":
+            return self._under_form(penalty, d)
+        return self._equivalent(self.sees_features(learner), d)
+
+    def _under_form(self, penalty: Any, d: int | None) -> GaussianEquivalent:
+        """The equivalent in the coordinates v = Gamma^(-1/2) x, in which the penalty w' Gamma w is the plain |w|^2."""
+        if self.features is not None:
+            raise fail("penalty", "l2 for features and kernels", penalty.name)
+        root = penalty.root
+        size = root.shape[0]
+        if d not in (None, size) or self.inputs.dimension not in (None, size):
+            raise fail("penalty", f"a quadratic form of dimension {d or self.inputs.dimension}, that of the inputs", root)
+        back = np.diag(1 / root) if root.ndim == 1 else np.linalg.inv(root).T
+        key = (penalty.to_dict()["digest"], size)
+        if key not in self._equivalents:
+            found = from_features(self.inputs, self.target, GivenFeatures([back], activations="linear"), size)
+            self._equivalents[key] = replace(found, form=key[0])
+        return self._equivalents[key]
+
+    def _equivalent(self, features: bool, d: int | None) -> GaussianEquivalent:
+        d = d if d is not None else getattr(self.features, "dimension", None)
+        if not features:
+            return from_network(self.inputs, self.target, d)
+        if d not in self._equivalents:  # sampled features cost an eigendecomposition
+            self._equivalents[d] = from_features(self.inputs, self.target, self.features, d)
+        return self._equivalents[d]
 
     def with_parameter(self, name: str, value: Any) -> Problem:
-        """The same problem with one field of its target, inputs or (single) learner replaced; used by sweeps."""
-        owners = {"target": self.target, "inputs": self.inputs}
+        """The same problem with one field of its target, inputs, features or (single) learner replaced; used by sweeps.
+
+        The first owner of the name has it; "features.depth" names the owner, too.
+        """
+        owners = {"target": self.target, "inputs": self.inputs} | ({} if self.features is None else {"features": self.features})
         if not isinstance(self.learner, tuple):
             owners["learner"] = self.learner
         known: list[str] = []
+        prefix, _, field_name = name.rpartition(".")
         for owner, part in owners.items():
             names = [f.name for f in fields(part) if f.init]
             known += names
-            if name in names:
+            if field_name in names and prefix in ("", owner):
+                name = field_name
                 if isinstance(part, DataInputs) or (name == "spectrum" and part.covariance is not None):
                     raise fail("over", "a field other than those of a data or covariance matrix (build the inputs anew)", name)
                 changes = {name: value}
-                if owner == "target" and name in ("activations", "depth"):
+                if isinstance(part, (GivenFeatures, FeatureMatrix)):
+                    raise fail("over", "a field other than those of given features (build them anew)", name)
+                if hasattr(part, "layers") and name in ("activations", "depth"):
                     changes = _reshaped(part, name, value)
-                elif owner == "target":
+                elif hasattr(part, "layers"):
                     changes["activations"] = part.layers
                 return replace(self, **{owner: replace(part, **changes)})
         raise ArgumentError(f"Argument `over` must name a field of the problem, but got {name!r}.{did_you_mean(name, known)}")
@@ -96,40 +155,44 @@ class Problem:
     def to_dict(self) -> dict[str, Any]:
         """A description that JSON, TOML and saved results carry. Functions are kept by name, matrices by shape and digest."""
         learners = [learner.to_dict() for learner in self.learners]
+        features = {} if self.features is None else {"features": self.features.to_dict()}
         return {
             "target": _target_dict(self.target),
             "inputs": _inputs_dict(self.inputs),
+            **features,
             "learner": learners if isinstance(self.learner, tuple) else learners[0],
         }
 
 
-def _reshaped(target: DeepNetwork, name: str, value: Any) -> dict[str, Any]:
+def _reshaped(part: Any, name: str, value: Any) -> dict[str, Any]:
     """Another activation keeps what layers have; another depth keeps it only where all layers share it."""
     if name == "activations":
         single = isinstance(value, str) or not isinstance(value, Sequence)
-        if single or len(value) == target.depth:
-            return {"activations": value, "depth": target.depth}
-    if target.widths is not None:
-        raise fail("widths", f"None when {name} varies (width_ratios follow it)", target.widths)
+        if single or len(value) == part.depth:
+            return {"activations": value, "depth": part.depth}
+    if getattr(part, "widths", None) is not None:
+        raise fail("widths", f"None when {name} varies (width_ratios follow it)", part.widths)
     changes: dict[str, Any] = {"activations": value, "depth": None}
     if name == "depth":
-        if len(set(target.activations)) > 1:
-            raise fail("activations", "the same for all layers when depth varies", target.activations)
-        changes = {"activations": target.layers[0] if target.layers else "tanh", "depth": value}
-    for key in ("weight_variance", "bias_variance", "width_ratios"):
-        values = set(getattr(target, key))
+        if len(set(part.activations)) > 1:
+            raise fail("activations", "the same for all layers when depth varies", part.activations)
+        changes = {"activations": part.layers[0] if part.layers else "tanh", "depth": value}
+    for key in (key for key in _DEFAULTS if hasattr(part, key)):
+        values = set(getattr(part, key))
         if len(values) > 1:
-            raise fail(key, f"the same for all layers when {name} varies", getattr(target, key))
+            raise fail(key, f"the same for all layers when {name} varies", getattr(part, key))
         changes[key] = values.pop() if values else _DEFAULTS[key]
     return changes
 
 
-_DEFAULTS = {"weight_variance": 1.0, "bias_variance": 0.0, "width_ratios": 1.4}
+_DEFAULTS = {"weight_variance": 1.0, "bias_variance": 0.0, "width_ratios": 1.4, "ratio": 1.0}
 
 
 def _target_dict(target: DeepNetwork) -> dict[str, Any]:
     keys = [f.name for f in fields(target) if f.init]
     plain = {key: getattr(target, key) for key in keys}
+    if target.labels is not None and not isinstance(target.labels, str):
+        plain["labels"] = str(target.channel if hasattr(target.labels, "sample") else target.channel.link)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
@@ -154,31 +217,57 @@ def _inputs_dict(inputs: Any) -> dict[str, Any]:
 
 
 def from_dict(
-    description: Mapping[str, Any], *, inputs: Any = None, functions: Mapping[str, Callable[[Any], Any]] | None = None
+    description: Mapping[str, Any],
+    *,
+    inputs: Any = None,
+    features: Any = None,
+    functions: Mapping[str, Callable[[Any], Any]] | None = None,
 ) -> Problem:
     """Build a problem from `Problem.to_dict`, a TOML file or the command line.
 
-    `inputs` replaces the description's inputs, which a data or covariance matrix needs; `functions` gives user activations by
-    their saved names.
+    `inputs` replaces the description's inputs, which a data or covariance matrix needs, `features` its features, which given weights and
+    feature matrices need; `functions` gives user activations and kernel functions by their saved names.
     """
-    known = ("target", "inputs", "learner")
+    known = ("target", "inputs", "features", "learner")
     for key in description:
         if key not in known:
             raise ArgumentError(f"Argument `problem` must have the sections {', '.join(known)}, but has {key!r}.{did_you_mean(key, known)}")
     target = dict(_table("target", description.get("target", {})))
-    names = target.get("activations", ("tanh",))
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        target["activations"] = (functions or {}).get(names, names) if isinstance(names, str) else names
-    else:
-        target["activations"] = tuple((functions or {}).get(name, name) for name in names)
+    target["activations"] = _named_activations(target.get("activations", ("tanh",)), functions or {})
+    if isinstance(target.get("labels"), str):
+        target["labels"] = (functions or {}).get(target["labels"], target["labels"])
     built = _build(DeepNetwork, "target", target)
     given = inputs if inputs is not None else _inputs_from(dict(_table("inputs", description.get("inputs", {}))))
+    if features is None and description.get("features") is not None:
+        features = _features_from(dict(_table("features", description["features"])), functions or {})
     learner = description.get("learner", {"name": "bayes"})
     if isinstance(learner, Mapping) or isinstance(learner, str):
-        return Problem(built, given, _learner_from(learner))
+        return Problem(built, given, _learner_from(learner), features)
     if not isinstance(learner, Sequence):
         raise fail("learner", "a section with a name, or a list of them", learner)
-    return Problem(built, given, tuple(_learner_from(one) for one in learner))
+    return Problem(built, given, tuple(_learner_from(one) for one in learner), features)
+
+
+def _named_activations(names: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
+    """Functions in place of the names under which a saved description keeps them."""
+    if isinstance(names, str):
+        return functions.get(names, names)
+    return tuple(functions.get(name, name) for name in names) if isinstance(names, Sequence) else names
+
+
+def _features_from(section: dict[str, Any], functions: Mapping[str, Callable[[Any], Any]]) -> Any:
+    name = section.pop("name", "random")
+    if name == DotProductKernel.name and section.get("function") in functions:
+        return DotProductKernel(functions[section["function"]])
+    if name in (DotProductKernel.name, GivenFeatures.name, FeatureMatrix.name):
+        raise ArgumentError(f"Argument `features` must be given again: the description keeps {name!r} features by shape or name only.")
+    if not isinstance(name, str) or name not in FEATURES:
+        raise ArgumentError(
+            f"Argument `features` must be one of {', '.join(FEATURES)}, but features={name!r}.{did_you_mean(name, tuple(FEATURES))}"
+        )
+    if "activations" in section:
+        section["activations"] = _named_activations(section["activations"], functions)
+    return _build(FEATURES[name], "features", section)
 
 
 def _table(name: str, section: Any) -> Mapping[str, Any]:

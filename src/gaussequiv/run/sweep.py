@@ -29,7 +29,8 @@ def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, ve
     Parameters
     ----------
     over : mapping of field name to values
-        Any field of the problem's target, inputs or learner: ``{"lam": [0.01, 0.1], "depth": [1, 2, 3]}``.
+        Any field of the problem's target, inputs, features or learner: ``{"lam": [0.01, 0.1], "depth": [1, 2, 3]}``; where two parts have a
+        field of the same name, the target's, or that of the part named: ``{"features.depth": [1, 2]}``.
     verb : "solve", "simulate" or "compare"
 
     Examples
@@ -126,8 +127,10 @@ def _coordinate(value: Any) -> Any:
     return stored if isinstance(stored, (int, float, str)) else str(stored)
 
 
-def rerun(result: xr.Dataset, *, inputs: Any = None, functions: Mapping[str, Callable[[Any], Any]] | None = None) -> xr.Dataset:
-    """Run a saved result again from what it carries. Data matrices and user functions have to be passed again.
+def rerun(
+    result: xr.Dataset, *, inputs: Any = None, features: Any = None, functions: Mapping[str, Callable[[Any], Any]] | None = None
+) -> xr.Dataset:
+    """Run a saved result again from what it carries. Data matrices, given features and user functions have to be passed again.
 
     Examples
     --------
@@ -141,15 +144,18 @@ def rerun(result: xr.Dataset, *, inputs: Any = None, functions: Mapping[str, Cal
         description = json.loads(result.attrs["problem"])
     except KeyError as missing:
         raise ArgumentError(f"Argument `result` must carry its problem and call, but has no attribute {missing}.") from None
-    problem = from_dict(description, inputs=inputs, functions=functions)
+    problem = from_dict(description, inputs=inputs, features=features, functions=functions)
+    if problem.to_dict().get("features") != description.get("features"):
+        raise fail("features", f"those of the result, {description.get('features')}", problem.to_dict().get("features"))
     kept, given = description["inputs"], problem.to_dict()["inputs"]
     for key in ("kind", "digest", "shape", "covariance", "normalise", "spectrum", "mean"):
         if given.get(key) != kept.get(key):
             raise fail("inputs", f"those of the result, of {key} {kept.get(key)}", given.get(key))
     verb, over = call.pop("verb"), call.pop("over", None)
     if over is not None:
-        if "activations" in over:
-            over["activations"] = [_named(value, functions or {}) for value in over["activations"]]
+        for name in over:
+            if name.rpartition(".")[2] == "activations":
+                over[name] = [_named(value, functions or {}) for value in over[name]]
         return sweep(problem, result["alpha"].values, over, verb=verb, **call)
     if verb == "solve" and "n" in result.coords:
         return solve(problem, n=result["n"].values, d=call.get("d"))
