@@ -15,12 +15,29 @@ _NAMES = {
     "DeepNetwork": "ingredients.networks",
     "GaussianInputs": "ingredients.inputs",
     "DataInputs": "ingredients.inputs",
+    "RandomFeatures": "ingredients.features",
+    "GivenFeatures": "ingredients.features",
+    "FeatureMatrix": "ingredients.features",
+    "NNGP": "ingredients.kernels",
+    "NTK": "ingredients.kernels",
+    "DotProductKernel": "ingredients.kernels",
     "PowerLaw": "ingredients.spectra",
     "TwoLevel": "ingredients.spectra",
     "MarchenkoPastur": "ingredients.spectra",
     "GaussianEquivalent": "equivalence.gaussian_equivalent",
     "BayesOptimal": "learners.bayes_optimal",
     "Ridge": "learners.ridge",
+    "ERM": "learners.erm",
+    "Logistic": "learners.named",
+    "SVM": "learners.named",
+    "Huber": "learners.named",
+    "Lasso": "learners.named",
+    "ElasticNetRegression": "learners.named",
+    "CustomLoss": "ingredients.custom_loss",
+    "Binary": "ingredients.binary",
+    "Output": "ingredients.outputs",
+    "Quadratic": "ingredients.penalties",
+    "separability_threshold": "learners.separability",
     "Problem": "problems.supervised",
     "solve": "run.solve",
     "samples_for": "run.solve",
@@ -48,14 +65,31 @@ if TYPE_CHECKING:
     from gaussequiv.errors import ConvergenceWarning as ConvergenceWarning
     from gaussequiv.errors import UnreachableError as UnreachableError
     from gaussequiv.ingredients.activations import Activation as Activation
+    from gaussequiv.ingredients.binary import Binary as Binary
+    from gaussequiv.ingredients.custom_loss import CustomLoss as CustomLoss
+    from gaussequiv.ingredients.outputs import Output as Output
+    from gaussequiv.ingredients.penalties import Quadratic as Quadratic
+    from gaussequiv.ingredients.features import FeatureMatrix as FeatureMatrix
+    from gaussequiv.ingredients.features import GivenFeatures as GivenFeatures
+    from gaussequiv.ingredients.features import RandomFeatures as RandomFeatures
     from gaussequiv.ingredients.inputs import DataInputs as DataInputs
     from gaussequiv.ingredients.inputs import GaussianInputs as GaussianInputs
+    from gaussequiv.ingredients.kernels import NNGP as NNGP
+    from gaussequiv.ingredients.kernels import NTK as NTK
+    from gaussequiv.ingredients.kernels import DotProductKernel as DotProductKernel
     from gaussequiv.ingredients.networks import DeepNetwork as DeepNetwork
     from gaussequiv.ingredients.spectra import MarchenkoPastur as MarchenkoPastur
     from gaussequiv.ingredients.spectra import PowerLaw as PowerLaw
     from gaussequiv.ingredients.spectra import TwoLevel as TwoLevel
     from gaussequiv.learners.bayes_optimal import BayesOptimal as BayesOptimal
+    from gaussequiv.learners.erm import ERM as ERM
+    from gaussequiv.learners.named import SVM as SVM
+    from gaussequiv.learners.named import ElasticNetRegression as ElasticNetRegression
+    from gaussequiv.learners.named import Huber as Huber
+    from gaussequiv.learners.named import Lasso as Lasso
+    from gaussequiv.learners.named import Logistic as Logistic
     from gaussequiv.learners.ridge import Ridge as Ridge
+    from gaussequiv.learners.separability import separability_threshold as separability_threshold
     from gaussequiv.problems.supervised import Problem as Problem
     from gaussequiv.results import load as load
     from gaussequiv.results import save as save

@@ -119,5 +119,6 @@ def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: b
     else:
         state, status = machine.run()
     coefficients = (state.a if back is None else back @ state.a) / np.sqrt(d)
-    intercept_x = state.intercept - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
+    threshold = float(equivalent.channel.threshold(np.array(state.V + equivalent.model_noise)))
+    intercept_x = state.intercept - threshold - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
     return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change)

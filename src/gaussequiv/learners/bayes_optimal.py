@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussequiv._text import exact
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import ArgumentError, FloatArray, fail
+from gaussequiv.ingredients.binary import sign_error
+from gaussequiv.ingredients.channels import Sign
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.fixed_point import solve_monotone
 from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, standardise
@@ -34,6 +37,13 @@ class BayesOptimal:
 
     averaged over the Gaussian law of b0 (each b0 with its own q) unless the target's offset is given.
 
+    Parameters
+    ----------
+    assumes : DeepNetwork, optional
+        A learner that misjudges the target: it believes the labels come from this network (its noise, depth, activations, label law), and
+        computes the posterior mean of that model. Regression: ridge at the assumed tau'/s'. Labels: state evolution of message passing
+        tuned to the wrong model (`mismatch`), and observables m, q, V.
+
     Validity: n ~ d. Theorem for odd smooth activations, isotropic inputs and real labels (Camilli, Tieplova, Bergamin, Barbier 2025,
     Theorem 4); replica result for sign labels and structured inputs (Cui, Krzakala, Zdeborova 2023, eq. 12 to 15); extension
     verified numerically for offsets.
@@ -47,22 +57,50 @@ class BayesOptimal:
     '0.24752256'
     """
 
+    assumes: Any = None
+
     name = "bayes"
+    sees_inputs = True  # also in a problem whose students see features: it knows the target's law
+
+    def __post_init__(self) -> None:
+        if self.assumes is not None and not hasattr(self.assumes, "layers"):
+            raise fail("assumes", "a DeepNetwork, or None for the true target", self.assumes)
 
     @property
     def label(self) -> str:
         """How results name this learner."""
-        return "bayes"
+        if self.assumes is None:
+            return "bayes"
+        a = self.assumes
+        own = [f"{'/'.join(a.activations) or 'linear'}", f"noise={exact(a.noise)}"]
+        return f"bayes(assumes {', '.join(own)})"
 
     def to_dict(self) -> dict[str, object]:
-        """The description that saved results carry."""
-        return {"name": self.name}
+        """The description that saved results carry; an assumed target has to be passed again."""
+        return {"name": self.name} | ({} if self.assumes is None else {"assumes": self.label})
 
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         """Exact observables at every alpha, each an array of alpha's length."""
+        if hasattr(equivalent.channel, "moments"):
+            raise ArgumentError(
+                "Argument `labels` must be Gaussian noise or binary for the Bayes-optimal learner, but is a function of the field."
+            )
+        if self.assumes is not None:
+            return self._misjudged(equivalent, alpha)
         if equivalent.channel.task == "regression":
             return self._regression(equivalent, alpha)
         return self._classification(equivalent, alpha)
+
+    def _misjudged(self, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
+        from gaussequiv.learners.mismatch import assumed_equivalent, mismatched_labels
+        from gaussequiv.learners.ridge import Ridge
+
+        believed = assumed_equivalent(e, self.assumes)
+        if believed.channel.task != e.channel.task:
+            raise fail("assumes", f"a network for {e.channel.task}, the target's task", self.assumes.task)
+        if e.channel.task == "regression":
+            return Ridge(believed.lam_optimal).solve(e, alpha)
+        return mismatched_labels(e, believed, alpha)
 
     def _regression(self, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
         v, weights, tau = e.signal_modes, e.weights, e.noise
@@ -96,6 +134,8 @@ class BayesOptimal:
         clean_tau = e.model_noise
         point = _solve_sign(e, alpha[:, None], b0[None, :])
         left, q, status = point["left"], point["q"], point["status"]
+        if not isinstance(e.channel, Sign):
+            return self._any_labels(e, alpha, point)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = np.where(q > 0, np.sqrt((tau + left) / q), np.inf)
             clean_ratio = np.where(q > 0, np.sqrt((clean_tau + left) / q), np.inf)
@@ -119,9 +159,35 @@ class BayesOptimal:
             "residual": point["residual"].max(axis=1),
         }
 
+    def _any_labels(self, e: GaussianEquivalent, alpha: FloatArray, point: Observables) -> Observables:
+        """Labels of another law: the likelier one given omega ~ N(b0, q), whose threshold depends on what is left unknown."""
+        b0, mass = e.offset_nodes()
+        signal = float(e.weights @ e.signal_modes)
+        q, rho = point["q"], np.full_like(point["q"], signal + e.model_noise)
+        b = np.broadcast_to(b0, q.shape)
+        shifted = b - e.channel.threshold(point["left"] + e.model_noise)
+        test = e.channel.disagreement(shifted, q, q, b, rho) @ mass
+        floor = np.full_like(alpha, e.floor)
+        return {
+            "test_error": test,
+            "clean_error": sign_error(shifted, q, q, b, rho) @ mass,
+            "floor": floor,
+            "excess_over_floor": test - floor,
+            "overlap": (q @ mass) / signal if signal > 0 else np.zeros_like(alpha),
+            "qhat": e.slope2 * (point["rate"] @ mass),
+            "q": q @ mass,
+            "status": point["status"].max(axis=1),
+            "steps": point["steps"].max(axis=1),
+            "residual": point["residual"].max(axis=1),
+        }
+
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
         """Regression: the equivalent's posterior mean. Classification: message passing on the sample."""
         intercept = equivalent.has_offset
+        if self.assumes is not None:
+            from gaussequiv.learners.mismatch import assumed_equivalent
+
+            equivalent = assumed_equivalent(equivalent, self.assumes)
         if equivalent.channel.task == "regression":
             return sample.ridge(equivalent.lam_optimal, intercept)
         from gaussequiv.algorithms.amp import fit_amp

@@ -126,10 +126,10 @@ def _constants(problem: Problem, theory: xr.Dataset, given: float | None) -> Flo
     if given is not None:
         return np.full_like(out, given)
     d = int(theory.attrs["d"])
-    equivalent = problem.equivalent(d)
     rows = out if out.ndim == 2 else out[None, :]
     lams = theory["lam"].values.reshape(rows.shape) if "lam" in theory else np.full(rows.shape, np.nan)
     for k, learner in enumerate(problem.learners):
+        equivalent = problem.equivalent_of(learner, d)
         for i, alpha in enumerate(theory["alpha"].values):
             rows[k, i] = committed_allowance(problem, equivalent, learner, d, float(alpha), float(lams[k, i]))
     return out

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, integer
+from gaussequiv.ingredients.channels import GaussianNoise, Sign
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve
@@ -72,15 +73,27 @@ def fit_finite_size(
 
 
 def family(problem: Problem, learner: Any) -> str | None:
-    """The family whose fit may cover a problem: task, learner, odd or with offset, isotropic or structured inputs."""
+    """The family whose fit may cover a problem: task, learner or loss, odd or with offset, isotropic or structured inputs, features."""
     target, inputs = problem.target, problem.inputs
     if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
         return None
+    if not isinstance(target.channel, (GaussianNoise, Sign)):
+        return None
     if target.offset is not None or getattr(learner, "intercept", None) is not None:
         return None  # neither given offsets nor forced intercepts were fitted
+    name = learner.name
+    if hasattr(learner, "loss"):
+        if learner.penalty.name != "l2" or learner.class_weight is not None or learner.sample_weight is not None or learner.tune:
+            return None
+        name = learner.loss.name
     odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
     shape = "isotropic" if getattr(inputs, "isotropic", False) else "structured"
-    return f"{target.task}/{learner.name}/{'odd' if odd else 'offset'}/{shape}"
+    key = f"{target.task}/{name}/{'odd' if odd else 'offset'}/{shape}"
+    if not problem.sees_features(learner):
+        return key
+    features = problem.features
+    plain = getattr(features, "depth", 0) == 1 and features.layers[0].parity == "odd" and not any(features.bias_variance)
+    return f"{key}/{features.name}" if plain else None
 
 
 @cache
@@ -102,14 +115,28 @@ def coordinates(problem: Problem, equivalent: GaussianEquivalent, d: int) -> dic
     }
 
 
+def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, lam: float) -> dict[str, float]:
+    """What places a learner inside or outside the range of a fit: lam over tau/s for ridge on inputs, else lam itself; features' width."""
+    out: dict[str, float] = {}
+    if problem.sees_features(learner):
+        out["lam"] = lam
+        if hasattr(problem.features, "widths_at"):
+            out["feature_ratio"] = problem.features.widths_at(d)[-1] / d
+    elif learner.name == "ridge":
+        out["lam_ratio"] = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.inf
+    elif hasattr(learner, "loss"):
+        out["lam"] = lam
+        out |= {name: float(value) for name, value in learner.loss.parameters.items()}
+    return out
+
+
 def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, alpha: float, lam: float) -> float:
     """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, and lam over tau/s)."""
     entry = committed()["families"].get(family(problem, learner) or "")
     if entry is None:
         return float("nan")
     at = coordinates(problem, equivalent, d) | {"alpha": alpha}
-    if learner.name == "ridge":
-        at["lam_ratio"] = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.inf
+    at |= learner_coordinates(problem, equivalent, learner, d, lam)
     slack = 1.01  # sizes are rounded to integers
     inside = all(low / slack <= at[name] <= high * slack for name, (low, high) in entry["range"].items())
     return float(entry["c"]) if inside else float("nan")

@@ -12,18 +12,19 @@ from numpy.typing import ArrayLike
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.ingredients.inputs import BLOCK, TEST, TRAIN, DataInputs, Rows
-from gaussequiv.learners.sample import LinearPredictor, TrainingSample
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.progress import track
+from gaussequiv.run.scored import DISTRIBUTIONS, Fresh, centred_rows, distribution_grids, score
 from gaussequiv.run.solve import ALPHA_MEANING, provenance, warn_unconverged
+from gaussequiv.run.students import Student, students
 
 if TYPE_CHECKING:
     import xarray as xr
 
 # purposes of the random keys (seed, trial, purpose, ...): adding trials or points never changes earlier ones
-_TEACHER, _ROWS, _LABELS, _CENTRE = 10, 11, 12, 13
+_TEACHER, _ROWS, _LABELS, _CENTRE, _FEATURES = 10, 11, 12, 13, 14
 _CENTRE_ROWS = 8 * BLOCK
 MEASURED = ("test_error", "clean_error", "train_error", "m", "q", "lam", "status", "steps", "residual")
 
@@ -45,9 +46,11 @@ def simulate(
     seed: int = 0,
     test_samples: int | None = None,
     normalise_teacher: bool = False,
+    margins: ArrayLike | None = None,
+    probabilities: ArrayLike | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """Sample true networks, train the problem's learners on their labels and measure on fresh data.
+    """Sample true networks (and students' random features), train the problem's learners on their labels and measure on fresh data.
 
     Parameters
     ----------
@@ -65,16 +68,22 @@ def simulate(
         Fresh test rows of each trial (default max(2 d, 4096); for a data matrix a quarter of its rows).
     normalise_teacher : bool
         Rescale the readout to its expected norm: less variance over teachers, the same limit. Recorded in the result.
+    margins, probabilities : arrays, optional
+        For convex learners on labels: also measure P(y z <= margin) on test and training rows, and the frequency of +1 among rows of about
+        each predicted probability (a loss that gives one).
     progress : bool, optional
         Show a progress bar (default: on a terminal).
 
     Returns
     -------
     Dataset with dims ([learner,] alpha, trial): test_error, clean_error, train_error, m, q, lam, status, steps, residual of every trial;
+    for learners with a loss also test_loss, train_loss, intercept, V (at most 1500 student dimensions), and on labels auc, log_loss, brier,
+    calibration_error where they apply;
     <name>_mean and <name>_stderr over trials for the errors and order parameters; offset(trial), the mean of S on the test rows.
 
     The Bayes-optimal learner is simulated by its equivalent's posterior mean in regression and by message passing in
-    classification. If the user interrupts, `Interrupted.partial` keeps the finished trials.
+    classification. Kernel students are trained on the true kernel matrix. If the user interrupts, `Interrupted.partial` keeps the
+    finished trials.
 
     Examples
     --------
@@ -83,7 +92,8 @@ def simulate(
     >>> run.test_error.dims
     ('alpha', 'trial')
     """
-    plan = _plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher)
+    grids = distribution_grids(problem, margins, probabilities)
+    plan = _plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher, grids)
     done: list[dict[str, FloatArray]] = []
     try:
         for trial in track(range(plan.trials), "simulating", progress):
@@ -98,18 +108,30 @@ def simulate(
 @dataclass(frozen=True)
 class _Plan:
     problem: Problem
-    equivalent: GaussianEquivalent
+    equivalents: tuple[GaussianEquivalent, ...]  # one for each learner
     n: Any
     d: int
     trials: int
     seed: int
     test: int
     normalise: bool
+    grids: dict[str, FloatArray]  # of margins and probabilities, where asked for
 
 
-def _plan(problem: Problem, alpha: ArrayLike, d: int | None, trials: int, seed: int, test_samples: int | None, normalise: bool) -> _Plan:
+def _plan(
+    problem: Problem,
+    alpha: ArrayLike,
+    d: int | None,
+    trials: int,
+    seed: int,
+    test_samples: int | None,
+    normalise: bool,
+    grids: dict[str, FloatArray],
+) -> _Plan:
     points = grid("alpha", alpha, meaning=ALPHA_MEANING)
     fixed = problem.inputs.dimension
+    if fixed is None:
+        fixed = getattr(problem.features, "dimension", None)
     d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
     if fixed is not None and d != fixed:
         raise fail("d", f"{fixed}, the dimension of the inputs", d)
@@ -123,7 +145,8 @@ def _plan(problem: Problem, alpha: ArrayLike, d: int | None, trials: int, seed: 
     else:
         test = max(2, len(problem.inputs.matrix) // 4) if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
     problem.inputs.rows((seed, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
-    return _Plan(problem, problem.equivalent(d), n, d, trials, seed, test, bool(normalise))
+    equivalents = tuple(problem.equivalent_of(learner, d) for learner in problem.learners)
+    return _Plan(problem, equivalents, n, d, trials, seed, test, bool(normalise), grids)
 
 
 def _blocks(total: int) -> Iterator[tuple[int, int]]:
@@ -167,30 +190,37 @@ def _teacher(plan: _Plan, trial: int) -> _Teacher:
 def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
     teacher = _teacher(plan, trial)
     total = int(plan.n[-1])
-    x, y, clean = np.empty((total, plan.d)), np.empty(total), np.empty(total)
+    rng = np.random.default_rng((plan.seed, trial, _FEATURES))
+    group = students(plan.problem, plan.d, total, teacher.rows, rng)
+    y = np.empty(total)
     for start, stop in _blocks(total):
-        x[start:stop], clean[start:stop], y[start:stop] = teacher.block(TRAIN, start, stop)
+        x, _, y[start:stop] = teacher.block(TRAIN, start, stop)
+        for student in group:
+            student.take(x, start, stop)
     learners = plan.problem.learners
-    rotation, variances = plan.problem.inputs.whiten(plan.d)
-    centre = plan.problem.inputs.centre(plan.d)
     shape = (len(learners), plan.n.size)
     out = {name: np.full(shape, np.nan) for name in MEASURED}
-    fits: list[LinearPredictor] = []
+    fits: list[list[Any]] = [[] for _ in group]
     for i, n in enumerate(plan.n):
-        sample = TrainingSample(x[:n], y[:n], rotation, variances, centre)
-        for k, learner in enumerate(learners):
-            fit = learner.fit(sample, plan.equivalent)
-            fits.append(fit)
-            out["train_error"][k, i] = np.mean(_loss(plan, y[:n], x[:n] @ fit.coefficients + fit.intercept))
-            out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
-            out["steps"][k, i], out["residual"][k, i] = fit.steps, fit.residual
-    del x
-    measured = _measure(plan, teacher, fits)
+        for student, found in zip(group, fits, strict=True):
+            sample = student.sample(y, int(n))
+            for k in student.learners:
+                fit = learners[k].fit(sample, plan.equivalents[k])
+                found.append(fit)
+                out["train_error"][k, i] = np.mean(_loss(plan, y[:n], fit(student.train(int(n)))))
+                out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
+                out["steps"][k, i], out["residual"][k, i] = fit.steps, fit.residual
+    measured = _measure(plan, teacher, group, fits)
+    extras = score(plan.problem, plan.n, y, group, fits, measured.pop("fresh"), plan.grids)
     for name in ("test_error", "clean_error", "m", "q"):
-        out[name][:] = measured[name].reshape(plan.n.size, len(learners)).T
+        position = 0
+        for student in group:
+            count = len(student.learners) * plan.n.size
+            out[name][list(student.learners)] = measured[name][position : position + count].reshape(plan.n.size, -1).T
+            position += count
     bad = ~np.isfinite(out["test_error"]) & (out["status"] == Status.converged)
     out["status"][bad] = Status.nonfinite
-    return out | {"offset": measured["offset"]}
+    return out | extras | {"offset": measured["offset"]}
 
 
 def _loss(plan: _Plan, y: FloatArray, prediction: FloatArray) -> FloatArray:
@@ -199,16 +229,24 @@ def _loss(plan: _Plan, y: FloatArray, prediction: FloatArray) -> FloatArray:
     return (np.where(prediction >= 0, 1.0, -1.0) != y).astype(float)
 
 
-def _measure(plan: _Plan, teacher: _Teacher, fits: list[LinearPredictor]) -> dict[str, FloatArray]:
-    """Stream the test rows once for all learners and sample sizes."""
-    coefficients = np.stack([fit.coefficients for fit in fits], axis=1)
-    intercepts = np.array([fit.intercept for fit in fits])
-    sums = {name: np.zeros(len(fits)) for name in ("test_error", "clean_error", "field", "square", "product")}
+def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[list[Any]]) -> dict[str, Any]:
+    """Stream the test rows once for all students, learners and sample sizes."""
+    batches = [student.batch(found) for student, found in zip(group, fits, strict=True)]
+    intercepts = np.array([fit.intercept for found in fits for fit in found])
+    sums = {name: np.zeros(intercepts.size) for name in ("test_error", "clean_error", "field", "square", "product")}
     field_sum = 0.0
+    wanted = any(hasattr(learner, "loss") for learner in plan.problem.learners)
+    kept: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    some: list[FloatArray] = [np.zeros((0, 0)) for _ in group]
     for start, stop in _blocks(plan.test):
         x, field, y = teacher.block(TEST, start, stop)
-        centred = x @ coefficients
+        own = [student.rows(x, start, stop) for student in group]
+        centred = np.concatenate([batch(rows) for rows, batch in zip(own, batches, strict=True)], axis=1)
         prediction = centred + intercepts
+        if wanted:
+            kept.append((prediction, y, field))
+            if start == 0:
+                some = [centred_rows(student, rows) for student, rows in zip(group, own, strict=True)]
         noiseless = field if plan.problem.task == "regression" else np.where(field >= 0, 1.0, -1.0)
         sums["test_error"] += _loss(plan, y[:, None], prediction).sum(axis=0)
         sums["clean_error"] += _loss(plan, noiseless[:, None], prediction).sum(axis=0)
@@ -223,21 +261,29 @@ def _measure(plan: _Plan, teacher: _Teacher, fits: list[LinearPredictor]) -> dic
         "q": sums["square"] / plan.test - mean**2,
         "m": sums["product"] / plan.test - mean * mean_field,
         "offset": np.array([mean_field]),
+        "fresh": _joined(kept, some) if wanted else None,
     }
+
+
+def _joined(kept: list[tuple[FloatArray, FloatArray, FloatArray]], rows: list[FloatArray]) -> Fresh:
+    prediction, y, field = (np.concatenate([block[k] for block in kept]) for k in range(3))
+    return Fresh(prediction, y, field, rows)
 
 
 def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
     several = isinstance(plan.problem.learner, tuple)
     dims = ("learner", "alpha") if several else ("alpha",)
     variables: dict[str, tuple[tuple[str, ...], Any]] = {}
-    for name in MEASURED:
+    silent = ("lam", "status", "steps", "residual")
+    for name in (name for name in done[0] if name != "offset"):
         values = np.stack([trial[name] for trial in done], axis=-1)
         values = values if several else values[0]
-        variables[name] = ((*dims, "trial"), values)
-        if name in ("test_error", "clean_error", "train_error", "m", "q"):
-            variables[f"{name}_mean"] = (dims, values.mean(axis=-1))
+        own = (*dims, DISTRIBUTIONS[name]) if name in DISTRIBUTIONS else dims
+        variables[name] = ((*own, "trial"), values)
+        if name not in silent:
+            variables[f"{name}_mean"] = (own, values.mean(axis=-1))
             spread = values.std(axis=-1, ddof=1) / np.sqrt(len(done)) if len(done) > 1 else np.full(values.shape[:-1], np.nan)
-            variables[f"{name}_stderr"] = (dims, spread)
+            variables[f"{name}_stderr"] = (own, spread)
     variables["offset"] = (("trial",), np.array([float(trial["offset"][0]) for trial in done]))
     call = {
         "d": plan.d,
@@ -245,16 +291,19 @@ def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
         "seed": plan.seed,
         "test_samples": plan.test,
         "normalise_teacher": plan.normalise,
+        **{f"{name[:-1] + 'ies' if name.endswith('y') else name + 's'}": values.tolist() for name, values in plan.grids.items()},
     }
     attributes = provenance(plan.problem, "simulate", call) | {
         "source": "simulation",
         "d": plan.d,
         "widths": list(plan.problem.target.widths_at(plan.d)) or [0],
+        **({"features": str(plan.problem.features)} if plan.problem.features is not None else {}),
         "seed": plan.seed,
         "test_samples": plan.test,
         "normalise_teacher": int(plan.normalise),
     }
     coordinates: dict[str, Any] = {"alpha": plan.n / plan.d, "trial": np.arange(len(done)), "n": ("alpha", plan.n)}
+    coordinates |= plan.grids
     if several:
         coordinates["learner"] = [learner.label for learner in plan.problem.learners]
     return dataset(variables, coordinates, attributes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from gaussequiv.errors import ConvergenceWarning, FloatArray, UnreachableError, 
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
+from gaussequiv.run.scored import DISTRIBUTIONS, distribution_grids
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 ALPHA_MEANING = "alpha is the number of samples per input dimension, n/d."
 
 
-def solve(problem: Problem, alpha: ArrayLike | None = None, *, n: ArrayLike | None = None, d: int | None = None) -> xr.Dataset:
+def solve(
+    problem: Problem,
+    alpha: ArrayLike | None = None,
+    *,
+    n: ArrayLike | None = None,
+    d: int | None = None,
+    sensitivity: Sequence[str] = (),
+    margins: ArrayLike | None = None,
+    probabilities: ArrayLike | None = None,
+) -> xr.Dataset:
     """Exact curve of a problem in the limit n, d -> infinity at fixed alpha = n/d.
 
     Parameters
@@ -34,6 +44,12 @@ def solve(problem: Problem, alpha: ArrayLike | None = None, *, n: ArrayLike | No
         Numbers of training samples; needs `d` (or inputs that fix it).
     d : int, optional
         Take the spectrum at this size instead of its limit.
+    sensitivity : sequence of str
+        Parameters in which to differentiate the curve: "lam", "alpha", "noise" (label noise), "effective_noise", "signal" (relative), or a
+        number of the loss or penalty. The derivatives come as variables ``d_<observable>_d_<parameter>``.
+    margins, probabilities : arrays, optional
+        For ridge and convex learners on labels: also P(y z <= margin) on fresh and training rows (test_margin_cdf, train_margin_cdf) and
+        P(y = +1 | predicted probability) (calibration; losses that give a probability).
 
     Returns
     -------
@@ -52,18 +68,45 @@ def solve(problem: Problem, alpha: ArrayLike | None = None, *, n: ArrayLike | No
     2
     """
     alpha_grid, samples, d = _grid(problem, alpha, n, d)
-    equivalent = problem.equivalent(d)
-    curves = [learner.solve(equivalent, alpha_grid) for learner in problem.learners]
+    curves = [learner.solve(problem.equivalent_of(learner, d), alpha_grid) for learner in problem.learners]
     for curve in curves:
         bad = ~np.isfinite(curve["test_error"]) & (curve["status"] == Status.converged)
         curve["status"] = np.where(bad, float(Status.nonfinite), curve["status"])
-    attributes = provenance(problem, "solve", {"d": d}) | {"source": "theory"}
+    names = (sensitivity,) if isinstance(sensitivity, str) else tuple(sensitivity)
+    if names:
+        from gaussequiv.learners.sensitivity import curve_sensitivity
+
+        for learner, curve in zip(problem.learners, curves, strict=True):
+            curve |= curve_sensitivity(learner, problem.equivalent_of(learner, d), alpha_grid, names)
+    grids = distribution_grids(problem, margins, probabilities)
+    call = {"d": d, "sensitivity": list(names) or None, "margins": grids.get("margin"), "probabilities": grids.get("probability")}
+    call = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in call.items()}
+    attributes = provenance(problem, "solve", call) | {"source": "theory"}
     if samples is not None:
         attributes["d"] = d
     coordinates: dict[str, Any] = {"alpha": alpha_grid} | ({} if samples is None else {"n": ("alpha", samples)})
-    result = _stack(problem, coordinates, curves, attributes)
+    if grids:
+        curves = [
+            _distributions(problem, learner, d, alpha_grid, curve, grids) for learner, curve in zip(problem.learners, curves, strict=True)
+        ]
+    result = _stack(problem, coordinates | grids, curves, attributes)
     warn_unconverged(result)
     return result
+
+
+def _distributions(
+    problem: Problem, learner: Any, d: int | None, alpha: FloatArray, curve: dict[str, FloatArray], grids: dict[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """The curve with its distributions over rows."""
+    from gaussequiv.learners.distributions import curve_distributions
+
+    if not hasattr(learner, "lam"):
+        return curve
+    own = dict(grids)
+    if not hasattr(learner, "loss") or learner.loss.probability(np.zeros(1)) is None:
+        own.pop("probability", None)
+    found = curve_distributions(learner, problem.equivalent_of(learner, d), alpha, curve["lam"], own.get("margin"), own.get("probability"))
+    return curve | found
 
 
 def _grid(
@@ -86,11 +129,16 @@ def _grid(
 
 
 def _stack(problem: Problem, coordinates: dict[str, Any], curves: list[dict[str, FloatArray]], attributes: dict[str, Any]) -> xr.Dataset:
+    def dims(key: str) -> tuple[str, ...]:
+        return ("alpha", DISTRIBUTIONS[key]) if key in DISTRIBUTIONS else ("alpha",)
+
     if not isinstance(problem.learner, tuple):
-        return dataset({key: (("alpha",), value) for key, value in curves[0].items()}, coordinates, attributes)
-    missing = np.full(coordinates["alpha"].shape, np.nan)
-    keys = list(dict.fromkeys(key for curve in curves for key in curve))
-    stacked = {key: (("learner", "alpha"), np.stack([curve.get(key, missing) for curve in curves])) for key in keys}
+        return dataset({key: (dims(key), value) for key, value in curves[0].items()}, coordinates, attributes)
+    shapes = {key: value.shape for curve in curves for key, value in curve.items()}
+    stacked = {
+        key: (("learner", *dims(key)), np.stack([curve.get(key, np.full(shape, np.nan)) for curve in curves]))
+        for key, shape in shapes.items()
+    }
     labels = [learner.label for learner in problem.learners]
     return dataset(stacked, {"learner": labels} | coordinates, attributes)
 
@@ -102,8 +150,20 @@ def provenance(problem: Problem, verb: str, arguments: dict[str, Any]) -> dict[s
         "problem": json.dumps(problem.to_dict()),
         "call": json.dumps(call),
         "task": problem.task,
-        "citations": "cui2023, camilli2025, barbier2019",
+        "citations": ", ".join(_citations(problem)),
     }
+
+
+def _citations(problem: Problem) -> list[str]:
+    """Keys of the papers behind the numbers of this problem."""
+    keys = ["cui2023", "camilli2025", "barbier2019"]
+    if any(hasattr(learner, "lam") for learner in problem.learners):
+        keys.append("loureiro2021")
+    if problem.features is not None:
+        keys.append("schroder2023")
+    if any(getattr(getattr(learner, "penalty", None), "l1", 0) for learner in problem.learners):
+        keys.append("thrampoulidis2018")
+    return keys
 
 
 def warn_unconverged(result: xr.Dataset) -> None:
@@ -161,7 +221,7 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
     learner = problem.learners[0]
     _, _, d = _grid(problem, 1.0, None, d)
     d = d if d is not None else problem.inputs.dimension
-    equivalent = problem.equivalent(d)
+    equivalent = problem.equivalent_of(learner, d)
 
     def excess(log_alpha: float) -> float:
         return float(learner.solve(equivalent, np.array([np.exp(log_alpha)]))["test_error"][0]) - goal

@@ -1,0 +1,144 @@
+"""Optimal hyperparameters of a convex learner: roots of the implicit derivative of any observable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import optimize
+from scipy.optimize import elementwise
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail
+from gaussequiv.learners.erm_model import Model, Points
+from gaussequiv.learners.sensitivity import tangents
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.erm import ERM
+
+Observables = dict[str, FloatArray]
+GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue): a search for the right valley
+FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
+BOUNDS = {"level": (1e-3, 1 - 1e-3), "l1_ratio": (0.0, 1.0), "threshold": (1e-4, 1e4)}
+
+
+def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    """The curve at the hyperparameters that minimise `erm.minimise`, which are returned beside it.
+
+    lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. With `tune`: BFGS with exact gradients at every
+    alpha, from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
+    """
+    if not erm.tune:
+        lam = optimal_lam(erm, e, alpha)
+        return erm.curve(e, alpha, lam)
+    start = optimal_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
+    rows = [_joint(erm, e, float(a), float(lam)) for a, lam in zip(alpha, start, strict=True)]
+    return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+
+
+def optimal_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
+    """lam at every alpha."""
+    model = Model(erm, e)
+    scale = model.scale
+    logs = GRID + np.log(scale)
+    if not model.signal and erm.minimise == "test_error":
+        return np.full_like(alpha, np.exp(logs[-1]))  # nothing to learn: the smallest student
+    best, bracket, inside = _valley(erm, e, alpha, logs)
+    for edge, further in ((0, FURTHER[0]), (logs.size - 1, FURTHER[1])):
+        outside = np.flatnonzero(best == edge)
+        if outside.size:
+            more = further + np.log(scale)
+            wider, found, within = _valley(erm, e, alpha[outside], more)
+            bracket[outside], inside[outside] = found, within
+            best[outside] = np.where(within, wider, best[outside])
+            low = outside[~within & (wider == 0) & (edge == 0)]
+            bracket[low] = -np.inf  # the limit lam -> 0+
+            high = outside[~within & (wider == more.size - 1) & (edge > 0)]
+            bracket[high] = more[-1]
+    out = np.exp(bracket.mean(axis=1))
+    i = np.flatnonzero(inside)
+    if i.size == 0:
+        return out
+    low, high = bracket[i, 0], bracket[i, 1]
+
+    def slope(y: FloatArray, k: FloatArray) -> FloatArray:
+        return lam_slope(erm, e, alpha[i[k.astype(int)]], np.exp(y))
+
+    tolerances = {"xatol": 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
+    found = elementwise.find_root(slope, (low, high), args=(np.arange(i.size, dtype=float),), tolerances=tolerances)  # type: ignore[call-overload]
+    out[i] = np.exp(found.x)
+    return out
+
+
+def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray) -> tuple[Any, FloatArray, Any]:
+    """Index of the least value on a grid, a bracket (points, 2) of the derivative's root, and whether there is one."""
+    lam = np.tile(np.exp(logs), alpha.size)
+    values = objective(erm, e, np.repeat(alpha, logs.size), lam).reshape(alpha.size, logs.size)
+    best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
+    left, right = np.maximum(best - 1, 0), np.minimum(best + 1, logs.size - 1)
+    three = np.stack([logs[left], logs[best], logs[right]], axis=1)
+    slopes = lam_slope(erm, e, np.repeat(alpha, 3), np.exp(three.ravel())).reshape(alpha.size, 3)
+    rising = slopes[:, 1] >= 0
+    bracket = np.where(rising[:, None], three[:, :2], three[:, 1:])
+    ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
+    inside = (ends[:, 0] < 0) & (ends[:, 1] > 0)
+    bracket = np.where(inside[:, None], bracket, three[:, 1:2])
+    return best, bracket, inside
+
+
+def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> FloatArray:
+    """The observable to minimise, averaged over b0."""
+    model, at = _points(erm, e, alpha, lam)
+    found = model.observe(at, model.solve(at), keys=(erm.minimise,))
+    if erm.minimise not in found:
+        raise fail("minimise", f"one of {', '.join(sorted(model.observables()))}", erm.minimise)
+    return found[erm.minimise].reshape(alpha.size, -1) @ model.mass
+
+
+def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> FloatArray:
+    """d(observable)/d log lam."""
+    model, at = _points(erm, e, alpha, lam)
+    slope = tangents(model, at, model.solve(at), ("lam",), keys=(erm.minimise,))["lam"][erm.minimise]
+    return lam * (slope.reshape(alpha.size, -1) @ model.mass)
+
+
+def _points(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> tuple[Model, Points]:
+    model = Model(erm, e)
+    nodes = model.b0.size
+    return model, Points(np.repeat(alpha / e.aspect, nodes), np.repeat(lam, nodes), np.tile(model.b0, alpha.size))
+
+
+def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observables:
+    """Several hyperparameters at one alpha: log lam (if it is free) and the tuned ones, logarithms for those without an upper bound."""
+    free = erm.lam == "optimal"
+    names = (("lam",) if free else ()) + erm.tune
+    now = {**erm.loss.parameters, **erm.penalty.parameters, "lam": max(lam, 1e-8)}
+    logarithmic = [name in ("lam", "threshold") for name in names]
+    start = [np.log(now[name]) if log else now[name] for name, log in zip(names, logarithmic, strict=True)]
+    bounds = [
+        (np.log(1e-9), np.log(1e8)) if name == "lam" else tuple(np.log(BOUNDS[name])) if log else BOUNDS[name]
+        for name, log in zip(names, logarithmic, strict=True)
+    ]
+
+    def learner(x: FloatArray) -> tuple[ERM, float]:
+        values = {name: float(np.exp(v)) if log else float(v) for name, v, log in zip(names, x, logarithmic, strict=True)}
+        one = erm
+        for name in erm.tune:
+            one = one.with_hyperparameter(name, values[name])
+        return one, values.get("lam", lam)
+
+    def value(x: FloatArray) -> tuple[float, FloatArray]:
+        one, penalty = learner(x)
+        model, at = _points(one, e, np.array([alpha]), np.array([penalty]))
+        solution = model.solve(at)
+        found = model.observe(at, solution, keys=(erm.minimise,))[erm.minimise] @ model.mass
+        slopes = tangents(model, at, solution, names, keys=(erm.minimise,))
+        gradient = np.array([float(slopes[name][erm.minimise] @ model.mass) for name in names])
+        chain = [float(np.exp(v)) if log else 1.0 for v, log in zip(x, logarithmic, strict=True)]
+        return float(found), gradient * chain
+
+    found = optimize.minimize(value, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9})
+    one, penalty = learner(found.x)
+    curve = one.curve(e, np.array([alpha]), np.array([penalty]))
+    own = {**one.loss.parameters, **one.penalty.parameters}
+    return curve | {name: np.array([own[name]]) for name in erm.tune}

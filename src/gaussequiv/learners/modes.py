@@ -1,0 +1,128 @@
+r"""From conjugates (Vhat, qhat, mhat) to order parameters (V, q, m) of a student: the spectral half of the saddle point."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray
+
+
+class Orders(NamedTuple):
+    """Order parameters, each of shape (points,), and the derivatives of (V, q, m) in (Vhat, qhat, mhat, lam), shape (points, 3, 4).
+
+    radial = 1 - q Vhat/(m mhat) without cancellation, and its derivatives in (Vhat, qhat, mhat), shape (points, 3); nan where unknown.
+    """
+
+    V: FloatArray
+    q: FloatArray
+    m: FloatArray
+    rest: FloatArray
+    misfit: FloatArray
+    jacobian: FloatArray
+    radial: FloatArray
+    dradial: FloatArray
+
+
+class Student(Protocol):
+    """The spectral half for one penalty."""
+
+    def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
+        """Evaluate at every point."""
+        ...
+
+    def negligible(self, lam: FloatArray) -> FloatArray:
+        """Vhat that is too small beside lam to make a difference."""
+        ...
+
+
+class QuadraticStudent:
+    r"""Penalty (lam/2)|w|^2. With S_i = w_i/(lam + Vhat w_i) and signal modes v_i = t_i/w_i:
+
+        V = mean[S] + nugget/lam,   q = mean[(qhat + mhat^2 v) S^2],   m = mhat mean[v S].
+
+    Source: Loureiro et al. 2021, eq. (3.4), in which only v enters.
+    """
+
+    def __init__(self, e: GaussianEquivalent) -> None:
+        keep = e.eigenvalues > 0
+        self.w, self.mass, self.v = e.eigenvalues[keep], e.weights[keep], e.signal_modes[keep]
+        self.linear = float(self.mass @ self.v)
+        self.noise = e.model_noise
+        self.nugget = float(getattr(e, "nugget", 0.0))
+        self.largest = float(self.w.max())
+
+    def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
+        """Evaluate at every point."""
+        v, mass = self.v, self.mass
+        S = 1 / (lam[:, None] / self.w + Vhat[:, None])
+        S2 = S * S
+        V, vS = S @ mass, S @ (mass * v)
+        s2, vs2 = S2 @ mass, S2 @ (mass * v)
+        s3, vs3 = (S2 * S) @ mass, (S2 * S) @ (mass * v)
+        lam2, lam3 = S2 @ (mass / self.w), (S2 * S) @ (mass / self.w)
+        vlam2, vlam3 = S2 @ (mass * v / self.w), (S2 * S) @ (mass * v / self.w)
+        q, m = qhat * s2 + mhat**2 * vs2, mhat * vS
+        nugget = np.divide(self.nugget, lam, out=np.zeros_like(lam), where=lam > 0) if self.nugget else np.zeros_like(lam)
+        mean = vS / self.linear if self.linear > 0 else np.zeros_like(vS)
+        scatter = ((S - mean[:, None]) ** 2) @ (mass * v)  # of the response over modes: (mean[v S^2] linear - mean[v S]^2)/linear
+        rest = self.noise + (self.linear * qhat * s2 + mhat**2 * self.linear * scatter) / q
+        misfit = self.noise + qhat * s2 + ((1 - mhat[:, None] * S) ** 2) @ (mass * v)
+        jacobian = np.zeros((Vhat.size, 3, 4))
+        jacobian[:, 0, 0], jacobian[:, 0, 3] = -s2, -lam2 - (nugget / lam if self.nugget else 0.0)
+        jacobian[:, 1, 0] = -2 * (qhat * s3 + mhat**2 * vs3)
+        jacobian[:, 1, 1], jacobian[:, 1, 2] = s2, 2 * mhat * vs2
+        jacobian[:, 1, 3] = -2 * (qhat * lam3 + mhat**2 * vlam3)
+        jacobian[:, 2, 0], jacobian[:, 2, 2], jacobian[:, 2, 3] = -mhat * vs2, vS, -mhat * vlam2
+        radial, dradial = np.full_like(q, np.nan), np.full((q.size, 3), np.nan)
+        signal = mhat != 0
+        if self.linear > 0 and signal.any():
+            noise = np.divide(qhat, mhat**2, out=np.zeros_like(q), where=signal)
+            radial = np.where(signal, (lam * vlam2 - Vhat * noise * s2) / vS, np.nan)
+            dradial[:, 0] = (-2 * lam * vlam3 - noise * s2 + 2 * Vhat * noise * s3 + radial * vs2) / vS
+            dradial[:, 1] = -np.divide(Vhat * s2, mhat**2, out=np.zeros_like(q), where=signal) / vS
+            dradial[:, 2] = 2 * np.divide(Vhat * noise * s2, mhat, out=np.zeros_like(q), where=signal) / vS
+        return Orders(V + nugget, q, m, rest, misfit, jacobian, radial, dradial)
+
+    def negligible(self, lam: FloatArray) -> FloatArray:
+        """Vhat that is too small beside lam to make a difference."""
+        return 1e-18 * lam / self.largest
+
+
+class SeparableStudent:
+    r"""A separable penalty on isotropic inputs of eigenvalue w and a Gaussian target: every coordinate solves
+
+        argmin_x lam r(x) + Vhat w x^2/2 - h x,   h ~ N(0, qhat w + mhat^2 t),
+
+    V = w E dx/dh, q = w E x^2, m = mhat t E dx/dh. Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem); Celentano, Montanari,
+    Wei 2023 for the lasso. Derivatives by central differences of the closed forms.
+    """
+
+    def __init__(self, e: GaussianEquivalent, penalty: Any) -> None:
+        self.w, self.t = float(e.eigenvalues[0]), float(e.alignment[0])
+        self.linear, self.noise, self.penalty = self.t / self.w, e.model_noise, penalty
+
+    def _three(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> FloatArray:
+        second, response = self.penalty.averages(qhat * self.w + mhat**2 * self.t, Vhat * self.w, lam)[:2]
+        return np.stack([self.w * response, self.w * second, mhat * self.t * response], axis=-1)
+
+    def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
+        """Evaluate at every point."""
+        at = [Vhat, qhat, mhat, lam]
+        V, q, m = self._three(*at).T
+        jacobian = np.zeros((Vhat.size, 3, 4))
+        for k, value in enumerate(at):
+            step = 1e-5 * np.where(value == 0, 1.0, np.abs(value))
+            up, down = list(at), list(at)
+            up[k], down[k] = value + step, value - step
+            jacobian[:, :, k] = (self._three(*up) - self._three(*down)) / (2 * step[:, None])
+        rho = self.linear + self.noise
+        rest = np.maximum(rho - np.divide(m**2, q, out=np.zeros_like(q), where=q > 0), self.noise)
+        unknown = np.full_like(q, np.nan)
+        return Orders(V, q, m, rest, np.maximum(rho + q - 2 * m, 0.0), jacobian, unknown, np.full((q.size, 3), np.nan))
+
+    def negligible(self, lam: FloatArray) -> FloatArray:
+        """Vhat that is too small beside lam to make a difference."""
+        return 1e-18 * lam * float(self.penalty.l2) / self.w

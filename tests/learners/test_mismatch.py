@@ -1,0 +1,57 @@
+"""Learners that misjudge the target, against the true posterior, ridge, and message passing on true networks."""
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+
+TRUE = ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification", noise=0.1)
+ALPHA = [0.5, 2.0, 6.0]
+
+
+def test_the_true_model_gives_the_bayes_optimal_curve_and_the_nishimori_identity():
+    plain = ge.solve(ge.Problem(TRUE), ALPHA)
+    same = ge.solve(ge.Problem(TRUE, learner=ge.BayesOptimal(assumes=TRUE)), ALPHA)
+    np.testing.assert_allclose(same.test_error, plain.test_error, rtol=1e-12)
+    np.testing.assert_allclose(same.m, same.q, rtol=1e-11)
+    np.testing.assert_allclose(same.q, plain.q, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "assumed",
+    [
+        ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification", noise=3.0),
+        ge.DeepNetwork((), task="classification", noise=1e-3),
+        ge.DeepNetwork("tanh", 2, weight_variance=4, labels="logit:0.5"),
+    ],
+)
+def test_a_wrong_model_is_never_better(assumed):
+    true, wrong = (ge.solve(ge.Problem(TRUE, learner=ge.BayesOptimal(assumes=a)), ALPHA) for a in (None, assumed))
+    assert bool(wrong.converged.all())
+    assert np.all(wrong.test_error.values >= true.test_error.values - 1e-12)
+    assert np.all(wrong.m.values**2 <= wrong.q.values * 1.0)  # rho < 1
+
+
+def test_regression_is_ridge_at_the_assumed_penalty():
+    target, assumed = ge.DeepNetwork("tanh", 2, weight_variance=4, noise=0.1), ge.DeepNetwork("tanh", 1, noise=0.01)
+    lam = ge.Problem(assumed).equivalent().lam_optimal
+    both = ge.solve(ge.Problem(target, learner=[ge.BayesOptimal(assumes=assumed), ge.Ridge(lam)]), ALPHA)
+    np.testing.assert_array_equal(both.test_error[0], both.test_error[1])
+
+
+def test_message_passing_of_a_wrong_model_follows_its_state_evolution():
+    """16 true networks at d = 200, |mean - theory| <= 4 standard errors + (3/d) theory for errors and q."""
+    assumed = ge.DeepNetwork((), task="classification", noise=1e-3)
+    problem = ge.Problem(TRUE, learner=ge.BayesOptimal(assumes=assumed))
+    run = ge.simulate(problem, [0.5, 2.0], d=200, trials=16, seed=2, normalise_teacher=True)
+    theory = ge.solve(problem, [0.5, 2.0])
+    for name in ("test_error", "q", "m"):
+        gap = np.abs(run[f"{name}_mean"].values - theory[name].values)
+        assert np.all(gap <= 4 * run[f"{name}_stderr"].values + 3 / 200 * theory[name].values), name
+
+
+def test_bad_assumptions_are_refused():
+    with pytest.raises(ge.ArgumentError, match="assumes"):
+        ge.BayesOptimal(assumes="tanh")
+    with pytest.raises(ge.ArgumentError, match="assumes"):
+        ge.solve(ge.Problem(TRUE, learner=ge.BayesOptimal(assumes=ge.DeepNetwork())), [1.0])
