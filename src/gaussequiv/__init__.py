@@ -38,6 +38,11 @@ _NAMES = {
     "Output": "ingredients.outputs",
     "Quadratic": "ingredients.penalties",
     "separability_threshold": "learners.separability",
+    "theory_curve": "estimators",
+    "refit_curve": "estimators",
+    "DeepRandomFeatures": "estimators",
+    "ConvolutionalFeatures": "estimators",
+    "KernelFunction": "estimators",
     "Problem": "problems.supervised",
     "solve": "run.solve",
     "samples_for": "run.solve",
@@ -54,21 +59,25 @@ _NAMES = {
     "AccuracyWarning": "errors",
     "Interrupted": "run.simulate",
 }
-_MODULES = ("plot",)
+_MODULES = ("datasets", "plot")
 __all__ = ["__version__", *_NAMES, *_MODULES]
 
 if TYPE_CHECKING:
+    from gaussequiv import datasets as datasets
     from gaussequiv import plot as plot
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent as GaussianEquivalent
     from gaussequiv.errors import AccuracyWarning as AccuracyWarning
     from gaussequiv.errors import ArgumentError as ArgumentError
     from gaussequiv.errors import ConvergenceWarning as ConvergenceWarning
     from gaussequiv.errors import UnreachableError as UnreachableError
+    from gaussequiv.estimators import ConvolutionalFeatures as ConvolutionalFeatures
+    from gaussequiv.estimators import DeepRandomFeatures as DeepRandomFeatures
+    from gaussequiv.estimators import KernelFunction as KernelFunction
+    from gaussequiv.estimators import refit_curve as refit_curve
+    from gaussequiv.estimators import theory_curve as theory_curve
     from gaussequiv.ingredients.activations import Activation as Activation
     from gaussequiv.ingredients.binary import Binary as Binary
     from gaussequiv.ingredients.custom_loss import CustomLoss as CustomLoss
-    from gaussequiv.ingredients.outputs import Output as Output
-    from gaussequiv.ingredients.penalties import Quadratic as Quadratic
     from gaussequiv.ingredients.features import FeatureMatrix as FeatureMatrix
     from gaussequiv.ingredients.features import GivenFeatures as GivenFeatures
     from gaussequiv.ingredients.features import RandomFeatures as RandomFeatures
@@ -78,6 +87,8 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.kernels import NTK as NTK
     from gaussequiv.ingredients.kernels import DotProductKernel as DotProductKernel
     from gaussequiv.ingredients.networks import DeepNetwork as DeepNetwork
+    from gaussequiv.ingredients.outputs import Output as Output
+    from gaussequiv.ingredients.penalties import Quadratic as Quadratic
     from gaussequiv.ingredients.spectra import MarchenkoPastur as MarchenkoPastur
     from gaussequiv.ingredients.spectra import PowerLaw as PowerLaw
     from gaussequiv.ingredients.spectra import TwoLevel as TwoLevel

@@ -17,6 +17,13 @@ def test_the_true_model_gives_the_bayes_optimal_curve_and_the_nishimori_identity
     np.testing.assert_allclose(same.q, plain.q, rtol=1e-11)
 
 
+def test_a_given_offset_is_known_to_both():
+    target = ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification", noise=0.1, offset=0.5)
+    plain, same = (ge.solve(ge.Problem(target, learner=ge.BayesOptimal(assumes=a)), ALPHA) for a in (None, target))
+    np.testing.assert_allclose(same.test_error, plain.test_error, rtol=1e-11)
+    np.testing.assert_allclose(same.m, same.q, rtol=1e-10)
+
+
 @pytest.mark.parametrize(
     "assumed",
     [
@@ -48,6 +55,11 @@ def test_message_passing_of_a_wrong_model_follows_its_state_evolution():
     for name in ("test_error", "q", "m"):
         gap = np.abs(run[f"{name}_mean"].values - theory[name].values)
         assert np.all(gap <= 4 * run[f"{name}_stderr"].values + 3 / 200 * theory[name].values), name
+
+
+def test_a_saved_result_runs_again():
+    curve = ge.solve(ge.Problem(TRUE, learner=ge.BayesOptimal(assumes=ge.DeepNetwork("erf", task="classification", noise=0.3))), [1.0])
+    np.testing.assert_array_equal(ge.rerun(curve).test_error, curve.test_error)
 
 
 def test_bad_assumptions_are_refused():

@@ -53,6 +53,8 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "readout_bias_variance": _text("--readout-bias-variance", "Variance of the readout bias. [0]"),
     "task": _text("--task", "regression or classification (labels are the sign). [regression]"),
     "noise": _text("--noise", "Variance of the label noise. [0]"),
+    "labels": _text("--labels", "Binary labels: sign, logit[:SCALE] or random[:PROBABILITY]; implies --task classification. [sign]"),
+    "flips": _text("--flips", "Probability that a binary label is flipped; two for +1 and -1 labels. [0]"),
     "offset": _text("--offset", "Given constant part of the target; by default curves average over its law."),
     "widths": _text("--widths", "Widths of the hidden layers in simulations, one or a comma list."),
     "width_ratios": _text("--width-ratios", "Widths over d where --widths is not given. [1.4]"),
@@ -63,8 +65,21 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "covariance": _text("--covariance", "File with the input covariance matrix (.npy, .csv)."),
     "data": _text("--data", "File with a data matrix, one sample in each row (.npy, .csv), or 'digits': inputs are its rows."),
     "normalise": _option(bool | None, "--normalise/--no-normalise", help="Scale the data to mean variance 1.", panel=PROBLEM),
-    "learner": _text("--learner", "bayes or ridge, or a comma list: their differences are paired. [bayes]"),
-    "lam": _text("--lam", "Ridge penalty: a number, 'optimal', or a comma list of them. [optimal]"),
+    "features": _text("--features", "What the students see: random (features), nngp or ntk (kernels). [the inputs]"),
+    "feature_activation": _text("--feature-activation", "Activation of the features, or a comma list. [erf]"),
+    "feature_depth": _option(int | None, "--feature-depth", help="Hidden layers of the features. [1]", panel=PROBLEM),
+    "feature_ratio": _text("--feature-ratio", "Widths over d of random features, one or a comma list. [1]"),
+    "feature_weight_variance": _text("--feature-weight-variance", "Weight variance of the features' layers. [1]"),
+    "feature_bias_variance": _text("--feature-bias-variance", "Bias variance of the features' layers. [0]"),
+    "learner": _text(
+        "--learner",
+        "bayes, ridge, logistic, svm, lasso, elastic_net[:RATIO], or a loss (square, hinge, squared_hinge, huber[:THRESHOLD], absolute, "
+        "quantile[:LEVEL], exponential); a comma list pairs their differences. [bayes]",
+    ),
+    "lam": _text("--lam", "Penalty: a number, 'optimal', or a comma list of them. [optimal]"),
+    "penalty": _text("--penalty", "l2, l1 or elastic_net:RATIO, for learners other than bayes and ridge. [l2]"),
+    "class_weight": _text("--class-weight", "Weights of the losses of -1 and +1 labels, as A,B."),
+    "minimise": _text("--minimise", "What lam=optimal minimises: test_error, test_loss, log_loss, ... [test_error]"),
     "intercept": _option(bool | None, "--intercept/--no-intercept", help="Fit a constant. [when the target has one]", panel=PROBLEM),
 }
 Alpha = Annotated[
@@ -78,6 +93,10 @@ Seed = Annotated[int, typer.Option("--seed", help="Integer seed.", rich_help_pan
 TestSamples = Annotated[int | None, typer.Option("--test-samples", help="Test rows of each trial.", rich_help_panel=CALL)]
 Normalise = Annotated[
     bool, typer.Option("--normalise-teacher", help="Rescale readouts to their expected norm (less variance).", rich_help_panel=CALL)
+]
+Sensitivity = Annotated[
+    str | None,
+    typer.Option("--sensitivity", help="Also differentiate the curve: comma list of lam, alpha, noise, ...", rich_help_panel=CALL),
 ]
 Over = Annotated[
     list[str] | None,
@@ -223,6 +242,7 @@ def theory(
     d: Dimension = None,
     over: Over = None,
     target_error: Target = None,
+    sensitivity: Sensitivity = None,
     as_json: Json = False,
     output: Output = None,
     strict: Strict = False,
@@ -233,18 +253,21 @@ def theory(
     from gaussequiv.run.sweep import sweep
 
     problem = _build(options)
-    refuse_together({"target_error": target_error}, {"alpha": alpha, "n": n, "over": over, "output": output})
+    refuse_together({"target_error": target_error}, {"alpha": alpha, "n": n, "over": over, "output": output, "sensitivity": sensitivity})
+    names = tuple(sensitivity.split(",")) if sensitivity else ()
     refuse_together({"over": over}, {"n": n})
     if target_error is not None:
         size = samples_for(problem, target_error, d=d)
         print(json.dumps(size._asdict()) if as_json else f"alpha = {size.alpha:.10g}" + ("" if size.n is None else f", n = {size.n}"))
     elif over:
-        _deliver(sweep(problem, parse_grid("alpha", required("alpha", alpha)), parse_over(over), d=d), as_json, output, strict)
+        _deliver(
+            sweep(problem, parse_grid("alpha", required("alpha", alpha)), parse_over(over), d=d, sensitivity=names), as_json, output, strict
+        )
     elif n is not None and alpha is None:
-        _deliver(solve(problem, n=parse_grid("n", n), d=d), as_json, output, strict)
+        _deliver(solve(problem, n=parse_grid("n", n), d=d, sensitivity=names), as_json, output, strict)
     else:
         points = parse_grid("alpha", required("alpha", alpha))
-        _deliver(solve(problem, points, n=None if n is None else parse_grid("n", n), d=d), as_json, output, strict)
+        _deliver(solve(problem, points, n=None if n is None else parse_grid("n", n), d=d, sensitivity=names), as_json, output, strict)
 
 
 @command("simulate")
@@ -309,6 +332,31 @@ def _run(
     _deliver(result, as_json, output, strict)
 
 
+@command("predict-curve")
+def predict_curve(
+    data: Annotated[str, typer.Argument(help="Table: .csv, .npz or .parquet.", show_default=False)],
+    target: Annotated[str, typer.Option("--target", help="Column, or array of an NPZ file, to predict.", show_default=False)],
+    train_sizes: Annotated[str, typer.Option("--train-sizes", help="start:stop:count[:log] or a comma list.", show_default=False)],
+    estimator: Annotated[str, typer.Option("--estimator", help="ridge, ridge-classifier, logistic or linear-svc.")] = "logistic",
+    lam: Annotated[float, typer.Option("--lam", help="alpha of the ridge estimators, 1/C of the others.")] = 1.0,
+    features: Annotated[str | None, typer.Option("--features", help="Random features of standardised columns: ACTIVATION:WIDTH.")] = None,
+    standardise: Annotated[bool, typer.Option("--standardise", help="Centre and scale the columns first.")] = False,
+    method: Annotated[str, typer.Option("--method", help="rows, moments (ridge) or gaussian.")] = "rows",
+    groups: Annotated[int, typer.Option("--groups", help="Groups of the jackknife; 0: no standard errors.")] = 10,
+    validate: Annotated[bool, typer.Option("--validate", help="Also refit at up to six sizes, and draw both.")] = False,
+    repeats: Annotated[int, typer.Option("--repeats", help="Refits at each size.")] = 20,
+    seed: Seed = 0,
+    as_json: Json = False,
+    output: Output = None,
+) -> None:
+    """Predict the learning curve of a linear estimator on a table, without refitting."""
+    from gaussequiv.cli import predict
+
+    options: dict[str, Any] = {"features": features, "standardise": standardise, "method": method, "groups": groups}
+    options |= {"validate": validate, "repeats": repeats, "seed": seed}
+    predict.deliver(predict.predict_curve(data, target, estimator, lam, train_sizes, **options), as_json, output)
+
+
 @command("plot")
 def plot(
     file: Annotated[Path, typer.Argument(help="A saved result (.nc, .json, .csv).", show_default=False)],
@@ -325,12 +373,30 @@ def plot(
 
 
 @command("list")
-def list_names(as_json: Json = False) -> None:
-    """Names that the options understand."""
+def list_names(
+    kind: Annotated[str | None, typer.Argument(help="One kind of names, e.g. papers; all if not given.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Names that the options understand, and papers that can be reproduced."""
     from gaussequiv.cli.outputs import known_names
+    from gaussequiv.cli.reproduce import names
 
-    names = known_names()
-    print(json.dumps(names) if as_json else "\n".join(f"{kind}: {', '.join(values)}" for kind, values in names.items()))
+    names(known_names(), kind, as_json)
+
+
+@command("reproduce")
+def reproduce(
+    key: Annotated[str, typer.Argument(help="A paper: 'gaussequiv list papers'.", show_default=False)],
+    figure: Annotated[str | None, typer.Option("--figure", help="Only this figure.", show_default=False)] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer points and trials, smaller dimensions: at most a minute.")] = False,
+    folder: Annotated[str, typer.Option("--output", metavar="DIR", help="Folder for NetCDF files, figures and the report.")] = ".",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Make the figures of a paper again and compare with its numbers; exit code 1 if one does not agree."""
+    from gaussequiv.cli.reproduce import run
+
+    run(key, figure, fast, folder, seed, as_json)
 
 
 @command("cite")

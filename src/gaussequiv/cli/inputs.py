@@ -98,7 +98,9 @@ def build_problem(options: dict[str, Any]) -> Problem:
         target.setdefault("activations", "tanh")
     inputs = _inputs(options, description)
     learner = _learners(options) or description.get("learner", {"name": "bayes"})
-    extra = {key: value for key, value in description.items() if key not in ("target", "inputs", "learner")}
+    extra = {key: value for key, value in description.items() if key not in ("target", "inputs", "features", "learner")}
+    features = _features(options, description)
+    extra |= {"features": features} if features else {}
     gaussian = inputs if isinstance(inputs, dict) else {}
     return from_dict(
         {"target": target, "inputs": gaussian, "learner": learner} | extra, inputs=None if isinstance(inputs, dict) else inputs
@@ -137,8 +139,12 @@ def _target(options: dict[str, Any]) -> dict[str, Any]:
         out["activations"] = names[0] if len(names) == 1 else names
     if options["depth"] is not None:
         out["depth"] = options["depth"]
-    if options["task"] is not None:
-        out["task"] = options["task"]
+    for name in ("task", "labels"):
+        if options[name] is not None:
+            out[name] = options[name]
+    if options["flips"] is not None:
+        flips = [parse_number("flips", part) for part in options["flips"].split(",")]
+        out["flips"] = flips[0] if len(flips) == 1 else flips
     for name in _TARGET_NUMBERS:
         if options[name] is not None:
             out[name] = parse_number(name, options[name])
@@ -176,6 +182,25 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     return section
 
 
+def _features(options: dict[str, Any], description: dict[str, Any]) -> dict[str, Any]:
+    """The section on what students see; empty for raw inputs."""
+    section = dict(_section(description, "features"))
+    if options["features"] is not None:
+        section["name"] = options["features"]
+    given = {key.removeprefix("feature_"): options[key] for key in options if key.startswith("feature_") and options[key] is not None}
+    if given and not section:
+        raise fail("features", "given when an option of the features is", options["features"])
+    if "activation" in given:
+        names = given.pop("activation").split(",")
+        section["activations"] = names[0] if len(names) == 1 else names
+    if "depth" in given:
+        section["depth"] = given.pop("depth")
+    for key, text in given.items():
+        values = [parse_number(f"feature_{key}", part) for part in text.split(",")]
+        section[key] = values[0] if len(values) == 1 else values
+    return section
+
+
 def data_inputs(name: str, normalise: bool) -> DataInputs:
     """The rows of a file, or scikit-learn's bundled digits."""
     if name == "digits":
@@ -199,22 +224,50 @@ def read_matrix(name: str, path: str) -> FloatArray:
         raise ArgumentError(f"Argument `{name}` must be a file with a numeric matrix, but {path!r} is not: {error}.") from None
 
 
+_SHORT = {"logistic": ("logistic", "l2"), "svm": ("hinge", "l2"), "lasso": ("square", "l1")}
+_OWN = ("penalty", "class_weight", "minimise")
+
+
 def _learners(options: dict[str, Any]) -> Any:
-    """Learner sections: every name in --learner, ridge once for every --lam."""
+    """Learner sections: every name in --learner, once for every --lam where it has one."""
     if options["learner"] is None:
-        if options["lam"] is not None or options["intercept"] is not None:
-            raise fail("learner", "ridge when --lam or --intercept is given", None)
+        for option in ("lam", "intercept", *_OWN):
+            if options[option] is not None:
+                raise fail("learner", f"given when --{option.replace('_', '-')} is", None)
         return None
     learners: list[dict[str, Any]] = []
     for raw in options["learner"].split(","):
-        name = choice("learner", raw.strip(), ("bayes", "ridge"))
+        name = raw.strip().lower().replace("-", "_")
         if name == "bayes":
             learners.append({"name": "bayes"})
             continue
+        section = {"name": "ridge"} if name == "ridge" else _convex(name, options)
         for lam in (options["lam"] or "optimal").split(","):
             value = lam if lam == "optimal" else parse_number("lam", lam)
-            learners.append({"name": "ridge", "lam": value, "intercept": options["intercept"]})
+            learners.append(section | {"lam": value, "intercept": options["intercept"]})
     for option in ("lam", "intercept"):
-        if options[option] is not None and not any(one["name"] == "ridge" for one in learners):
-            raise fail(option, "given together with --learner ridge", options[option])
+        if options[option] is not None and all(one["name"] == "bayes" for one in learners):
+            raise fail(option, "given together with a learner other than bayes", options[option])
+    for option in _OWN:
+        if options[option] is not None and not any(one["name"] == "erm" for one in learners):
+            raise fail(option, "given together with a learner other than bayes and ridge", options[option])
     return learners[0] if len(learners) == 1 else learners
+
+
+def _convex(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The section of a convex learner named by its loss or a common name."""
+    from gaussequiv.ingredients import losses
+
+    head = name.partition(":")[0]
+    known = ("bayes", "ridge", *_SHORT, "elastic_net", *(form.partition(":")[0] for form in losses.names()))
+    choice("learner", head, tuple(dict.fromkeys(known)))
+    loss, penalty = ("square", name) if head == "elastic_net" else _SHORT.get(name, (name, "l2"))
+    section: dict[str, Any] = {"name": "erm", "loss": loss, "penalty": options["penalty"] or penalty}
+    if options["minimise"] is not None:
+        section["minimise"] = options["minimise"]
+    if options["class_weight"] is not None:
+        weights = [parse_number("class_weight", part) for part in options["class_weight"].split(",")]
+        if len(weights) != 2:
+            raise fail("class_weight", "two numbers A,B: the weights of -1 and +1 labels", options["class_weight"])
+        section["class_weight"] = {"-1": weights[0], "1": weights[1]}
+    return section

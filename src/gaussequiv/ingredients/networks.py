@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -35,8 +35,8 @@ class DeepNetwork:
     noise : float
         Variance of the label noise.
     labels : str, function, Link or channel, optional
-        Binary labels of another law: "sign" (with noise: probit), "logit[:SCALE]", "random[:PROBABILITY]", a function z -> P(y = +1 | z), or a
-        whole channel such as `Binary`. It implies task="classification" (a channel: its own task).
+        Binary labels of another law: "sign" (with noise: probit), "logit[:SCALE]", "random[:PROBABILITY]", a function z -> P(y = +1 | z),
+        or a whole channel such as `Binary`. It implies task="classification" (a channel: its own task).
     flips : float or (float, float)
         Probability that a binary label is flipped after it was drawn: one for both, or of +1 and of -1 labels.
     widths : sequence of int, optional
@@ -127,6 +127,13 @@ class DeepNetwork:
     def channel(self) -> Any:
         """P(y given local field), with the label noise: a `Channel`, more exactly `GaussianNoise`, `Sign`, `Binary` or `Output`."""
         return self._channel
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description that saved results carry: functions and label laws by name."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        if self.labels is not None and not isinstance(self.labels, str):
+            plain["labels"] = str(self.channel if hasattr(self.labels, "sample") else self.channel.link)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
     def widths_at(self, d: int) -> tuple[int, ...]:
         """Widths of the hidden layers in a simulation with d inputs."""

@@ -1,14 +1,14 @@
 r"""Averages over labels and student fields that close the saddle point of any convex loss, with their exact derivatives.
 
-Student field on a fresh row omega = c + sqrt(q) xi, target field omega* = b0 + (m/sqrt q) xi of remaining variance V* (label noise sits in
-the channel), g = (prox_V(omega) - omega)/V. Four averages (Loureiro et al. 2021, with offset b0 and intercept c):
+Student field on a fresh row omega = c + sqrt(q) xi, target field omega* = b0 + (m/sqrt q) xi of remaining variance V* (label noise sits
+in the channel), g = (prox_V(omega) - omega)/V. Four averages (Loureiro et al. 2021, with offset b0 and intercept c):
 
     square = E sum_y Z0 g^2,   field = E sum_y Z0' g,   score = E sum_y Z0 g,   response = -E sum_y Z0 dg/domega,
 
-so that qhat = alpha square, mhat = alpha field, Vhat = alpha response, and score = 0 fixes an intercept. For labels there is also radial =
-E sum_y Z0 g (omega - c) = m field - q response, without the cancellation of that difference. Derivatives use d g/d V = g dg/domega (the
-Moreau envelope obeys Burgers' equation), d Z0/d V* = Z0''/2 (heat equation), and Stein's form of the response, so that no second derivative of
-the loss appears and kinks are exact.
+so that qhat = alpha square, mhat = alpha field, Vhat = alpha response, and score = 0 fixes an intercept. For labels there is also
+radial = E sum_y Z0 g (omega - c) = m field - q response, without the cancellation of that difference. Derivatives use d g/d V = g
+dg/domega (the Moreau envelope obeys Burgers' equation), d Z0/d V* = Z0''/2 (heat equation), and Stein's form of the response, so that
+no second derivative of the loss appears and kinks are exact.
 """
 
 from __future__ import annotations

@@ -76,8 +76,9 @@ class BayesOptimal:
         return f"bayes(assumes {', '.join(own)})"
 
     def to_dict(self) -> dict[str, object]:
-        """The description that saved results carry; an assumed target has to be passed again."""
-        return {"name": self.name} | ({} if self.assumes is None else {"assumes": self.label})
+        """The description that saved results carry."""
+        own: dict[str, object] = {"name": self.name}
+        return own if self.assumes is None else own | {"assumes": self.assumes.to_dict()}
 
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         """Exact observables at every alpha, each an array of alpha's length."""

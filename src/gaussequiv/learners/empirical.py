@@ -25,8 +25,8 @@ def measured_names(loss: Any, task: str) -> tuple[str, ...]:
 def fresh_scores(loss: Any, channel: Any, y: FloatArray, z: FloatArray, field: FloatArray) -> dict[str, float]:
     """Observables on fresh rows: labels y, student fields z, target fields (label noise apart).
 
-    The calibration error compares the loss's probability with that of the rows: a probit or logit curve a + b z fitted to the labels, whichever the
-    channel is closer to, so that the estimate is not raised by noise the way a binned one is.
+    The calibration error compares the loss's probability with that of the rows: a curve of the channel's own family in
+    a + b z fitted to the labels, so that the estimate is not raised by noise the way a binned one is.
     """
     out = {"test_loss": float(np.mean(loss.value(y, z)))}
     if channel.task == "regression":
@@ -71,8 +71,8 @@ def susceptibility(
 ) -> float:
     r"""V = mean over fresh rows of v'(H^-1)v/p, H = lam + sum_i s_i l''(y_i, z_i) v_i v_i'/p the Hessian of the objective.
 
-    Rows at a kink of the loss have infinite curvature: H^-1 acts on their orthogonal complement. `v` are the training rows of the student, `fresh` some
-    centred fresh ones. lam > 0, L2 penalty.
+    Rows at a kink of the loss have infinite curvature: H^-1 acts on their orthogonal complement. `v` are the student's training rows,
+    `fresh` some centred fresh ones. lam > 0, L2 penalty.
     """
     p = v.shape[1]
     rows = v / np.sqrt(p)

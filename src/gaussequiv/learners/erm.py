@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.sample import LinearPredictor
 
 Observables = dict[str, FloatArray]
+NEGLIGIBLE = 1e-12  # mass of an offset, relative to the largest
 LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
 
 
@@ -31,8 +32,8 @@ class ERM:
     With R_i = 1/(lam + Vhat w_i), signal modes v_i, g = (prox_V(omega) - omega)/V, omega = c + sqrt(q) xi, omega* = b0 + (m/sqrt q) xi,
     V* = rho - m^2/q and alpha_p = n/p:
 
-        Vhat = -alpha_p E sum_y Z0 dg/domega,   qhat = alpha_p E sum_y Z0 g^2,   mhat = alpha_p E sum_y Z0' g,   0 = E sum_y Z0 g  (intercept),
-        V = mean[w R],   q = mean[(qhat + mhat^2 v) (w R)^2],   m = mhat mean[v w R].
+        Vhat = -alpha_p E sum_y Z0 dg/domega,   qhat = alpha_p E sum_y Z0 g^2,   mhat = alpha_p E sum_y Z0' g,
+        0 = E sum_y Z0 g  (with an intercept),   V = mean[w R],   q = mean[(qhat + mhat^2 v) (w R)^2],   m = mhat mean[v w R].
 
     Parameters
     ----------
@@ -55,11 +56,11 @@ class ERM:
         Further hyperparameters to optimise with lam: "threshold", "level" or "l1_ratio".
 
     Observables: test_error (squared error, or misclassification), clean_error, test_loss, train_error, train_loss, floor,
-    excess_over_floor, m, q, V, intercept, lam; for labels auc; for the logistic loss log_loss, brier, calibration_error. Curves average over the
-    law of the target's offset unless it is given.
+    excess_over_floor, m, q, V, intercept, lam; for labels auc; for the logistic loss log_loss, brier, calibration_error. Curves average
+    over the law of the target's offset unless it is given.
 
     Validity: exact for Gaussian data (Loureiro, Gerbelot, Cui, Goldt, Krzakala, Mezard, Zdeborova 2021, Theorem 1, convex losses with L2
-    penalty); for deep targets through the equivalent, a replica result (Cui, Krzakala, Zdeborova 2023, appendix H). Offsets, intercepts, class
+    penalty); for deep targets through the equivalent, a replica result (Cui, Krzakala, Zdeborova 2023, appendix H). Offsets, intercepts,
     weights: extension verified numerically. L1 and elastic net: Thrampoulidis, Abbasi, Hassibi 2018.
 
     Examples
@@ -100,6 +101,8 @@ class ERM:
         for name in self.tune:
             if name not in known:
                 raise fail("tune", f"hyperparameters of the loss or penalty ({', '.join(known) or 'none here'})", name)
+            if name in self.loss.parameters and self.minimise in ("test_loss", "train_loss"):
+                raise fail("minimise", f"another observable than the loss itself when its {name} is tuned", self.minimise)
 
     @property
     def class_weights(self) -> tuple[float, float]:
@@ -209,8 +212,10 @@ class ERM:
             key: np.concatenate([part.get(key, np.full(size, np.nan)) for part, size in zip(parts, sizes, strict=True)]) for key in keys
         }
         out = {key: value.reshape(alpha.size, nodes) for key, value in flat.items()}
-        worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
-        averaged = {key: value @ model.mass for key, value in out.items()}
+        counted = model.mass > NEGLIGIBLE * model.mass.max()  # offsets so rare that they change no digit may fail
+        worst = {key: out.pop(key)[:, counted].max(axis=1) for key in ("status", "steps", "residual")}
+        mass = model.mass[counted] / model.mass[counted].sum()
+        averaged = {key: value[:, counted] @ mass for key, value in out.items()}
         floor = np.full_like(alpha, e.floor)
         return averaged | {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam} | worst
 
@@ -244,7 +249,7 @@ class ERM:
         return solution, model.observe(at, solution)
 
     def fit(self, sample: Any, equivalent: GaussianEquivalent) -> LinearPredictor:
-        """Fit one training sample (`TrainingSample` or `KernelSample`) to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha."""
+        """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha."""
         from gaussequiv.learners.finite_erm import fit_erm, fit_erm_kernel
         from gaussequiv.learners.sample import LinearPredictor
 

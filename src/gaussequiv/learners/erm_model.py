@@ -51,7 +51,7 @@ class Model:
         self.nonlinear = self.regression and hasattr(e.channel, "nodes")  # y = f(field) + noise
         if self.regression and self.loss.kind == "margin":
             raise ArgumentError(
-                f"Argument `loss` must be a loss of the residual for a regression target, but {self.loss.name} is a function of the margin y z."
+                f"Argument `loss` must be a loss of the residual for a regression target, but {self.loss.name} is one of the margin y z."
             )
         if self.regression and erm.class_weight is not None:
             raise ArgumentError("Argument `class_weight` must be None for a regression target: it weighs the labels -1 and +1.")
@@ -80,6 +80,13 @@ class Model:
             raise ArgumentError("Argument `sample_weight` must be None for labels y = f(field) + noise: it is not implemented there.")
         self.signal = self.linear > 0 and self._informative()
         self.student: Student = _student(e, erm.penalty)
+
+    def _sign(self, at: Points) -> FloatArray | None:
+        """Of mhat for labels: that of the slope of P(+1) in the field; None for real labels."""
+        if self.regression or not self.signal:
+            return None
+        slope = self.channel.probability(1.0, at.b0, np.full_like(at.b0, self.rho)).first
+        return np.where(slope < 0, -1.0, 1.0)
 
     def _informative(self) -> bool:
         if self.nonlinear:
@@ -145,7 +152,7 @@ class Model:
         lowest = EASY * self.scale
         easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
         saddle = self.saddle(easy, loss)
-        solution = saddle.solve(self.start(easy))
+        solution = saddle.solve(self.start(easy), sign=self._sign(easy))
         steps = solution.steps.copy()
         previous: FloatArray | None = None
         lam = easy.lam

@@ -25,8 +25,8 @@ BOUNDS = {"level": (1e-3, 1 - 1e-3), "l1_ratio": (0.0, 1.0), "threshold": (1e-4,
 def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     """The curve at the hyperparameters that minimise `erm.minimise`, which are returned beside it.
 
-    lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. With `tune`: BFGS with exact gradients at every
-    alpha, from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
+    lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. With `tune`: BFGS with exact gradients at
+    every alpha, from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
     """
     if not erm.tune:
         lam = optimal_lam(erm, e, alpha)

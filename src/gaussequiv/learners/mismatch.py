@@ -1,8 +1,8 @@
 r"""The posterior mean of a learner that misjudges the target: another noise, signal or label law than the true one.
 
-State evolution of message passing tuned to the assumed model and run on the true labels: the saddle point of `erm_model` with g = d log Z'/d omega of
-the assumed channel in the place of a proximal map and lam = 1/s' the assumed prior precision. With the true model it gives m = q (Nishimori).
-Replica-symmetric result; a log-concave assumed posterior, such as those of sign, probit and logit labels, has no other solution.
+State evolution of message passing tuned to the assumed model and run on the true labels: the saddle point of `saddle_point` with g = d
+log Z'/d omega of the assumed channel in the place of a proximal map and lam = 1/s', the assumed prior precision. With the true model it
+gives m = q (Nishimori). Replica-symmetric result; a log-concave assumed posterior (sign, probit, logit labels) has no other solution.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def mismatched_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha
     saddle = SaddlePoint(
         QuadraticStudent(e), average, np.repeat(alpha, b0.size), np.full(points, precision), offsets, intercept=False, signal=signal > 0
     )
+    saddle.constant = offsets
     start = np.zeros((points, 4))
     start[:, :3] = np.log(np.repeat(alpha, b0.size) / 4)[:, None]
-    start[:, 3] = offsets
     found = saddle.solve(start)
     f = found.fields
     rho = np.full(points, signal + e.model_noise)

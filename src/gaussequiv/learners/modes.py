@@ -96,8 +96,8 @@ class SeparableStudent:
 
         argmin_x lam r(x) + Vhat w x^2/2 - h x,   h ~ N(0, qhat w + mhat^2 t),
 
-    V = w E dx/dh, q = w E x^2, m = mhat t E dx/dh. Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem); Celentano, Montanari,
-    Wei 2023 for the lasso. Derivatives by central differences of the closed forms.
+    V = w E dx/dh, q = w E x^2, m = mhat t E dx/dh. Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem);
+    Bayati and Montanari 2012 for the lasso. Derivatives by central differences of the closed forms.
     """
 
     def __init__(self, e: GaussianEquivalent, penalty: Any) -> None:

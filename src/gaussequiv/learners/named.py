@@ -54,7 +54,7 @@ def Lasso(lam: Any = "optimal", *, intercept: bool | None = None) -> ERM:
 
 
 def ElasticNetRegression(lam: Any = "optimal", l1_ratio: float = 0.5, *, intercept: bool | None = None, tune: tuple[str, ...] = ()) -> ERM:
-    """Square loss with lam (l1_ratio |w|_1 + (1 - l1_ratio)|w|^2/2): ``ElasticNet(alpha=lam/n, l1_ratio=...)`` on X/sqrt(p). Isotropic inputs.
+    """Square loss with lam (l1_ratio |w|_1 + (1 - l1_ratio)|w|^2/2): ``ElasticNet(alpha=lam/n)`` on X/sqrt(p). Isotropic inputs.
 
     Examples
     --------

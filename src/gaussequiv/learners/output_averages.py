@@ -1,7 +1,8 @@
 r"""Averages of the saddle point for real labels y = f(field) + sqrt(noise) z, and what is observed there.
 
-Given the target field nu ~ N(b0, rho), the residual r = omega - y is Gaussian of mean c + (m/rho)(nu - b0) - f(nu) and variance q - m^2/rho + noise:
-an outer rule over nu, an inner one over r. By Stein, E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho. The derivatives are central differences.
+Given the target field nu ~ N(b0, rho), the residual r = omega - y is Gaussian of mean c + (m/rho)(nu - b0) - f(nu) and variance
+q - m^2/rho + noise: an outer rule over nu, an inner one over r. By Stein, E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho.
+Derivatives: central differences.
 """
 
 from __future__ import annotations

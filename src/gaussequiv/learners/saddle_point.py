@@ -1,8 +1,8 @@
 r"""The saddle point of convex empirical risk minimisation: Newton on all points at once, safeguarded by the damped iteration.
 
-Unknowns are log Vhat, log qhat, log |mhat| and u = c/sqrt(1 + q), c the intercept (on separable data c grows with the student). In conjugates every iterate is physical: m^2 <= rho q holds by
-Cauchy-Schwarz. The Jacobian is exact (`averages`, `modes`); a step that does not reduce the residual is halved, then replaced by a damped
-iteration of the map itself, which is state evolution.
+Unknowns are log Vhat, log qhat, log |mhat| and u = c/sqrt(1 + q), c the intercept (on separable data c grows with the student). In
+conjugates every iterate is physical: m^2 <= rho q holds by Cauchy-Schwarz. The Jacobian is exact (`averages`, `modes`); a step that
+does not reduce the residual is halved, then replaced by a damped iteration of the map itself, which is state evolution.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from gaussequiv.learners.modes import Orders, Student
 from gaussequiv.numerics.status import Status
 
 TOLERANCE = 1e-10
+POLISHED = 1e-14
 MAX_STEPS = 400
 LARGEST_STEP = 3.0  # of the logarithms, in one Newton step
 HALVINGS = 5
 LARGEST = 300.0  # of the logarithms: beyond, squares overflow and the point has diverged
+PATIENCE = 40  # steps in a row from which equations may be undefined, such as the logarithm of a negative average
 NEAR = 0.05  # below, two of the equations count as nearly the same
 ROUNDING = 3e-5  # of cancelling terms, so that their rounding errors stay below the tolerance
 
@@ -52,13 +54,14 @@ class SaddlePoint:
         self.alpha, self.lam, self.b0 = alpha, lam, b0
         self.intercept, self.signal = intercept, signal
         self.sign = np.ones_like(alpha)
+        self.constant = np.zeros_like(alpha)  # a known part of the student's constant
 
     def fields(self, x: FloatArray, i: Any) -> tuple[Fields, Orders, FloatArray]:
         """Order parameters at unknowns x of the points i."""
         hats = np.exp(np.clip(x[:, :3], -690, LARGEST))
         hats[:, 2] *= self.sign[i] if self.signal else 0.0
         o = self.student.orders(hats[:, 0], hats[:, 1], hats[:, 2], self.lam[i])
-        return Fields(o.V, o.q, o.m, x[:, 3] * np.sqrt(1 + o.q), self.b0[i], o.rest, o.misfit), o, hats
+        return Fields(o.V, o.q, o.m, x[:, 3] * np.sqrt(1 + o.q) + self.constant[i], self.b0[i], o.rest, o.misfit), o, hats
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial step may go far; what is not finite is refused
     def evaluate(self, x: FloatArray, i: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -91,8 +94,9 @@ class SaddlePoint:
             _radial_row(residual, jacobian, averages, fields, orders, hats, inner)
         response = value[:, RESPONSE, None]
         if self.intercept:
+            response = np.maximum(response, np.abs(value[:, SCORE] / unit)[:, None] / LARGEST_STEP)
             jacobian[:, 3, :3] = -np.einsum("pk,pkj->pj", d[:, SCORE, :4], inner) / response / unit[:, None]
-            jacobian[:, 3, 3] = -d[:, SCORE, 3] / response[:, 0]
+            jacobian[:, 3, 3] = np.where(flat, 1.0, -d[:, SCORE, 3] / response[:, 0])
             residual[:, 3] = -value[:, SCORE] / response[:, 0] / unit
             image[:, 3] = x[:, 3] - residual[:, 3]
         else:
@@ -114,13 +118,14 @@ class SaddlePoint:
             first = self.average(fields, everything).value[:, FIELD]
             self.sign = np.where(first < 0, -1.0, 1.0)
         steps, best = np.zeros(points), np.full(points, np.inf)
-        active = np.ones(points, dtype=bool)
+        active, lost = np.ones(points, dtype=bool), np.zeros(points)
         status = np.full(points, float(Status.max_steps))
         F, J, image = self.evaluate(x, everything)
         best = _norm(F)
         for step in range(MAX_STEPS):
             done = (best < TOLERANCE) & (np.max(x[:, :3], axis=1) < LARGEST)
-            broken = ~np.isfinite(best) | (np.max(x[:, :3], axis=1) >= LARGEST)
+            lost = np.where(np.isfinite(best), 0, lost + 1)
+            broken = (lost > PATIENCE) | (np.max(x[:, :3], axis=1) >= LARGEST)
             status[active & done], status[active & broken] = Status.converged, Status.nonfinite
             active &= ~(done | broken)
             i = np.flatnonzero(active)
@@ -148,6 +153,13 @@ class SaddlePoint:
                 x[left] = 0.5 * (x[left] + _bounded(x[left], image[left]))
                 F[left], J[left], image[left] = self.evaluate(x[left], left)
                 best[left] = _norm(F[left])
+        i = np.flatnonzero((status == Status.converged) & (best > POLISHED))
+        if i.size:  # one step more, quadratic: where the system is stiff the unknowns are less exact than the residual
+            trial = x[i] + _newton(F[i], J[i])
+            norm = _norm(self.evaluate(trial, i)[0])
+            better = norm < best[i]
+            x[i[better]], best[i[better]] = trial[better], norm[better]
+            steps[i] += 1
         fields, _, hats = self.fields(x, everything)
         return Solution(x, self.sign, fields, hats, status, steps, best)
 

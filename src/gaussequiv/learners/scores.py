@@ -73,6 +73,7 @@ def score_nodes(channel: Any, at: Fields, omega_breaks: FloatArray) -> tuple[Nod
 
 
 def own_breaks(loss: Any, label: float, breaks: FloatArray) -> FloatArray:
+    """Places in omega of breaks in the loss's own variable."""
     return label * breaks if loss.kind == "margin" else label + breaks
 
 
@@ -136,4 +137,3 @@ def probability_scores(loss: Any, channel: Any, at: Fields) -> Observables:
         "brier": (nodes.weights * (gap**2 + up * down)).sum(axis=1),
         "calibration_error": (nodes.weights * np.abs(gap)).sum(axis=1),
     }
-

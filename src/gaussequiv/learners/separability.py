@@ -1,4 +1,4 @@
-r"""The separability threshold: below it the training labels can be fitted without error, and unpenalised logistic regression does not exist."""
+r"""The separability threshold: below it the training labels can be fitted without error, and unpenalised logistic fits diverge."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ def separability_threshold(e: GaussianEquivalent, *, intercept: bool, b0: float 
 
         rank/alpha_p = min_{t0, t1} E (t0 y + t1 y G - Z)_+^2,   G the standardised linear part of the field, Z independent N(0, 1),
 
-    t0 = 0 without an intercept; alpha = aspect alpha_p. Infinite if the linear part decides the label. Random labels: 2 (Cover 1965). Source:
-    Candes and Sur 2020, Theorem 1 (logistic labels); any label law by Gordon's inequality (Montanari et al. 2019), a replica result here.
+    t0 = 0 without an intercept; alpha = aspect alpha_p. Infinite if the linear part decides the label. Random labels: 2 (Cover 1965).
+    Source: Candes and Sur 2020, Theorem 1 (logistic labels); any label law by Gordon's inequality (Montanari et al. 2019), a replica
+    result here.
 
     Examples
     --------
     >>> import gaussequiv as ge
     >>> e = ge.Problem(ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification")).equivalent()
     >>> round(separability_threshold(e, intercept=False), 3)
-    2.897
+    3.576
     """
     channel = e.channel
     linear = float(e.weights @ e.signal_modes)

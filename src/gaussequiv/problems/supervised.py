@@ -157,7 +157,7 @@ class Problem:
         learners = [learner.to_dict() for learner in self.learners]
         features = {} if self.features is None else {"features": self.features.to_dict()}
         return {
-            "target": _target_dict(self.target),
+            "target": self.target.to_dict(),
             "inputs": _inputs_dict(self.inputs),
             **features,
             "learner": learners if isinstance(self.learner, tuple) else learners[0],
@@ -186,14 +186,6 @@ def _reshaped(part: Any, name: str, value: Any) -> dict[str, Any]:
 
 
 _DEFAULTS = {"weight_variance": 1.0, "bias_variance": 0.0, "width_ratios": 1.4, "ratio": 1.0}
-
-
-def _target_dict(target: DeepNetwork) -> dict[str, Any]:
-    keys = [f.name for f in fields(target) if f.init]
-    plain = {key: getattr(target, key) for key in keys}
-    if target.labels is not None and not isinstance(target.labels, str):
-        plain["labels"] = str(target.channel if hasattr(target.labels, "sample") else target.channel.link)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
 def _inputs_dict(inputs: Any) -> dict[str, Any]:
@@ -292,6 +284,9 @@ def _learner_from(section: Mapping[str, Any] | str) -> Any:
         raise ArgumentError(
             f"Argument `learner` must be one of {', '.join(LEARNERS)}, but learner={name!r}.{did_you_mean(name, tuple(LEARNERS))}"
         )
+    assumed: Any = options.get("assumes")
+    if isinstance(assumed, Mapping):
+        options["assumes"] = _build(DeepNetwork, "assumes", dict(assumed))
     return _build(LEARNERS[name], "learner", options)
 
 

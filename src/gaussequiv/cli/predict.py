@@ -1,0 +1,239 @@
+"""`predict-curve`: the learning curve of a linear estimator on a table, predicted without refitting, and refits beside it on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.cli.inputs import parse_grid
+from gaussequiv.errors import ArgumentError, choice, fail, number
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+ESTIMATORS = ("ridge", "ridge-classifier", "logistic", "linear-svc")
+ENDINGS = (".csv", ".npz", ".parquet")
+VALIDATED = 6  # sizes at which --validate refits
+HELD_OUT = 0.2  # of the rows, at least
+
+
+def predict_curve(
+    data: str,
+    target: str,
+    estimator: str,
+    lam: float,
+    train_sizes: str,
+    *,
+    features: str | None = None,
+    standardise: bool = False,
+    method: str = "rows",
+    groups: int = 10,
+    validate: bool = False,
+    repeats: int = 20,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Read the table, predict, and with `validate` refit at some sizes: refit_error and refit_error_stderr, nan at the others."""
+    from gaussequiv.estimators import refit_curve, theory_curve
+
+    X, y = read_table(data, target)
+    model = build(estimator, lam, seed, features, standardise)
+    sizes = np.unique(np.round(parse_grid("train_sizes", train_sizes))).astype(int)
+    shared: dict[str, Any] = {"random_state": seed}
+    result = theory_curve(model, X, y, train_sizes=sizes, method=method, groups=groups, **shared)
+    result.attrs |= {"data": Path(data).name, "target": target}
+    if not validate:
+        return result
+    possible = sizes[sizes <= (1 - HELD_OUT) * len(y)]
+    if not possible.size:
+        raise fail("train_sizes", f"with a size of at most {int((1 - HELD_OUT) * len(y))} to validate at", train_sizes)
+    picked = np.unique(possible[np.round(np.linspace(0, possible.size - 1, VALIDATED)).astype(int)])
+    refits = refit_curve(model, X, y, train_sizes=picked, repeats=repeats, **shared).reindex(train_size=sizes)
+    return result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")})
+
+
+def build(estimator: str, lam: float, seed: int, features: str | None, standardise: bool) -> Any:
+    """The scikit-learn estimator: lam is Ridge's alpha, and 1/C in the others."""
+    from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import LinearSVC
+
+    from gaussequiv.estimators import DeepRandomFeatures
+
+    choice("estimator", estimator, ESTIMATORS)
+    penalty = number("lam", lam, positive=estimator not in ("ridge", "ridge-classifier"), nonnegative=True, meaning="It is alpha or 1/C.")
+    made = {
+        "ridge": lambda: Ridge(alpha=penalty),
+        "ridge-classifier": lambda: RidgeClassifier(alpha=penalty),
+        "logistic": lambda: LogisticRegression(C=1 / penalty, max_iter=10_000),
+        "linear-svc": lambda: LinearSVC(C=1 / penalty, max_iter=100_000),
+    }[estimator]()
+    steps: list[Any] = [StandardScaler()] if standardise or features else []
+    if features is not None:
+        name, _, width = features.partition(":")
+        if not width.isdigit() or int(width) < 1:
+            raise fail("features", "of the form ACTIVATION:WIDTH, e.g. tanh:300", features)
+        steps.append(DeepRandomFeatures(int(width), name, random_state=seed))
+    return make_pipeline(*steps, made) if steps else made
+
+
+def read_table(data: str, target: str) -> tuple[Any, Any]:
+    """Rows and target of a CSV, NPZ or Parquet file.
+
+    CSV and Parquet: `target` is a column, all others are numeric features. NPZ: `target` is an array, and the rows are the array X, or the
+    only other one.
+    """
+    path = Path(data)
+    kind = path.suffix.lower()
+    if kind not in ENDINGS:
+        raise fail("data", f"a file name ending in {', '.join(ENDINGS)}", data)
+    if not path.is_file():
+        raise ArgumentError(f"Argument `data` must be an existing file, but {data!r} does not exist.")
+    return _arrays(path, target) if kind == ".npz" else _frame(path, target)
+
+
+def _arrays(path: Path, target: str) -> tuple[Any, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (ValueError, OSError) as error:
+        raise ArgumentError(f"Argument `data` must be a file of plain arrays, but {str(path)!r} is not: {error}.") from None
+    choice("target", target, arrays)
+    others = [name for name in arrays if name != target]
+    name = "X" if "X" in others else others[0] if len(others) == 1 else None
+    if name is None:
+        raise ArgumentError(f"Argument `data` must hold the rows as X, or as its only other array, but it holds {', '.join(arrays)}.")
+    rows = arrays[name]
+    return rows.reshape(len(rows), -1) if rows.ndim > 2 else rows, arrays[target]
+
+
+def _frame(path: Path, target: str) -> tuple[Any, Any]:
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
+    except ImportError:
+        raise ArgumentError(
+            "Argument `data` must be .csv or .npz here: Parquet files need pyarrow, which is not installed (pip install pyarrow)."
+        ) from None
+    except (ValueError, OSError) as error:
+        raise ArgumentError(f"Argument `data` must be a readable table, but {str(path)!r} is not: {error}.") from None
+    choice("target", target, [str(column) for column in table.columns])
+    rows = table.drop(columns=target)
+    words = [str(column) for column in rows.columns if not pd.api.types.is_numeric_dtype(rows[column])]
+    if words:
+        raise ArgumentError(f"Argument `data` must have numeric features, but these columns are not: {', '.join(words[:8])}.")
+    missing = [str(column) for column in table.columns if table[column].isna().any()]
+    if missing:
+        raise ArgumentError(f"Argument `data` must have no missing values, but these columns have some: {', '.join(missing[:8])}.")
+    return rows.to_numpy(dtype=np.float64), table[target].to_numpy()
+
+
+def show(result: xr.Dataset) -> None:
+    """The human table on stdout; notes on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    refitted = "refit_error" in result
+    heads = ["train_size", "test_error", "+-", *(["refit_error", "+-", "deviation %"] if refitted else []), "converged"]
+    classes = result["class"].values.tolist() if "class" in result.dims else [None]
+    shown = Table(box=None, pad_edge=False)
+    for head in (["class"] if classes != [None] else []) + heads:
+        shown.add_column(head, justify="right")
+    for one in classes:
+        part = result if one is None else result.sel({"class": one})
+        for i, size in enumerate(part["train_size"].values.tolist()):
+            values = [float(part[name][i]) for name in ("test_error", "test_error_stderr")]
+            cells = [str(size), *map(_cell, values)]
+            if refitted:
+                refit = float(part["refit_error"][i])
+                off = 100 * (values[0] / refit - 1) if refit > 0 else np.nan
+                cells += [_cell(refit), _cell(float(part["refit_error_stderr"][i])), "-" if np.isnan(off) else f"{off:+.1f}"]
+            shown.add_row(*([] if one is None else [str(one)]), *cells, "yes" if bool(part["converged"][i]) else "NO")
+    Console(width=None if Console().is_terminal else 160).print(shown)
+    print(verdict(result), file=sys.stderr)
+
+
+def _cell(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4g}"
+
+
+def verdict(result: xr.Dataset) -> str:
+    """What more data would buy, in one sentence."""
+    if "class" in result.dims:
+        return "one curve for each class against the rest"
+    known = result["test_error"].values
+    ok = np.isfinite(known)
+    if ok.sum() < 2:
+        return "too few known points for a verdict"
+    sizes, errors = result["train_size"].values[ok], known[ok]
+    total = int(result.attrs["n_total"])
+    here = float(np.interp(np.log(total), np.log(sizes), errors))
+    if sizes[-1] > total:
+        gain = 100 * (1 - errors[-1] / here)
+        return (
+            f"from the {total} rows of today to {sizes[-1]}: the error would go from {here:.4g} to {errors[-1]:.4g} ({gain:+.1f}% better)"
+        )
+    gain = 100 * (1 - errors[-1] / errors[0])
+    return f"from {sizes[0]} to {sizes[-1]} rows the error goes from {errors[0]:.4g} to {errors[-1]:.4g} ({gain:+.1f}% better)"
+
+
+def draw(result: xr.Dataset, ax: Axes | None = None, *, label: str = "predicted without refitting", color: str = "C0") -> Axes:
+    """Predicted curve with a band of two standard errors, refits as markers, and the size of the data as a line."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    if ax is None:
+        ax = Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
+    classes = result["class"].values.tolist() if "class" in result.dims else [None]
+    for i, one in enumerate(classes):
+        part = result if one is None else result.sel({"class": one})
+        sizes, mean, error = (part[name].values for name in ("train_size", "test_error", "test_error_stderr"))
+        shade = color if one is None else f"C{i % 10}"
+        ax.plot(sizes, mean, color=shade, label=label if one is None else f"{one} against the rest")
+        ax.fill_between(sizes, mean - 2 * error, mean + 2 * error, color=shade, alpha=0.18, lw=0)
+    if "refit_error" in result:
+        ax.errorbar(
+            result["train_size"].values,
+            result["refit_error"].values,
+            result["refit_error_stderr"].values,
+            fmt="o",
+            ms=5,
+            capsize=2,
+            color="black",
+            mfc="white",
+            zorder=3,
+            label="refitted",
+        )
+    ax.axvline(result.attrs["n_total"], color="0.6", lw=0.8, ls=":")
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("training rows")
+    ax.set_ylabel("test error (" + ("misclassification" if result.attrs["task"] == "classification" else "mean squared") + ")")
+    ax.legend(frameon=False)
+    return ax
+
+
+def deliver(result: xr.Dataset, as_json: bool, output: str | None) -> None:
+    """Print, and write the file: a figure, or the numbers."""
+    from gaussequiv.results import save, to_json
+
+    if as_json:
+        print(json.dumps(to_json(result)))
+    else:
+        show(result)
+    if output is None:
+        return
+    path = Path(output)
+    if path.suffix.lower() in (".png", ".svg", ".pdf"):
+        draw(result).figure.savefig(path, dpi=150)  # type: ignore[union-attr]
+    else:
+        save(result, path)
+    print(f"wrote {path}", file=sys.stderr)
