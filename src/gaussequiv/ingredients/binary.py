@@ -19,7 +19,9 @@ EDGES = np.array([-40.0, -15.0, -6.0, -2.5, 0.0, 2.5, 6.0, 15.0, 40.0])  # in wi
 
 @dataclass(frozen=True)
 class Binary:
-    r"""y = +1 with probability f_- + (1 - f_+ - f_-) E_z p(field + sqrt(noise) z), else -1.
+    r"""Labels -1 and +1 of any link p, with Gaussian noise inside and flips f of +1, f' of -1 labels afterwards.
+
+        P(y = +1) = f' + (1 - f - f') E_z p(field + sqrt(noise) z),   z standard normal
 
     Parameters
     ----------
