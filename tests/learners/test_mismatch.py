@@ -67,3 +67,28 @@ def test_bad_assumptions_are_refused():
         ge.BayesOptimal(assumes="tanh")
     with pytest.raises(ge.ArgumentError, match="assumes"):
         ge.solve(ge.Problem(TRUE, learner=ge.BayesOptimal(assumes=ge.DeepNetwork())), [1.0])
+
+
+def test_the_bayes_optimal_probability_is_calibrated_and_beats_the_logistic_one():
+    learners = [
+        ge.BayesOptimal(),
+        ge.ERM("logistic", minimise="log_loss"),
+        ge.Ridge(0.3),
+        ge.BayesOptimal(assumes=ge.DeepNetwork((), noise=0.01, task="classification")),
+    ]
+    curve = ge.solve(ge.Problem(TRUE, learner=learners), ALPHA, scores=True)
+    np.testing.assert_allclose(curve.calibration_error[0], 0.0, atol=1e-12)
+    assert np.all(curve.log_loss[0].values < curve.log_loss[1].values)
+    assert np.all(curve.log_loss[1].values < curve.log_loss[3].values)
+    assert np.all(curve.auc[0].values >= curve.auc[2].values - 1e-12)
+    assert bool(np.isnan(curve.log_loss[2]).all())
+
+
+def test_scores_of_ridge_and_bayes_on_true_networks():
+    """16 networks at d = 200, |mean - theory| <= 4 standard errors + (3/d) theory."""
+    problem = ge.Problem(TRUE, learner=[ge.BayesOptimal(), ge.Ridge(0.3)])
+    run = ge.simulate(problem, [1.0, 3.0], d=200, trials=16, seed=6, normalise_teacher=True, scores=True)
+    theory = ge.solve(problem, [1.0, 3.0], scores=True)
+    for name in ("auc", "log_loss", "brier"):
+        gap, allowed = np.abs(run[f"{name}_mean"] - theory[name]), 4 * run[f"{name}_stderr"] + 3 / 200 * theory[name]
+        assert bool((gap <= allowed).where(np.isfinite(theory[name]), True).all()), name

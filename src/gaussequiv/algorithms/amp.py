@@ -119,6 +119,7 @@ def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: b
     else:
         state, status = machine.run()
     coefficients = (state.a if back is None else back @ state.a) / np.sqrt(d)
-    threshold = float(equivalent.channel.threshold(np.array(state.V + equivalent.model_noise)))
+    variance = state.V + equivalent.model_noise
+    threshold = float(equivalent.channel.threshold(np.array(variance)))
     intercept_x = state.intercept - threshold - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
-    return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change)
+    return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change, variance, threshold)

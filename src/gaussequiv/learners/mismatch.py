@@ -18,7 +18,8 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.binary import sign_error
 from gaussequiv.learners.averages import Averages, Fields, binary_averages
 from gaussequiv.learners.modes import QuadraticStudent
-from gaussequiv.learners.saddle_point import SaddlePoint
+from gaussequiv.learners.saddle_point import SaddlePoint, Solution
+from gaussequiv.learners.scores import area_under_curve, score_nodes
 
 Observables = dict[str, FloatArray]
 
@@ -64,10 +65,9 @@ class Posterior:
         return 0.5 * (third - 3 * g * h - g**3) + g * h
 
 
-def mismatched_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> Observables:
-    """Curve on binary labels, averaged over the true target's offset, which is learned at no cost."""
-    b0, mass = e.offset_nodes()
-    points = alpha.size * b0.size
+def solve_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> Solution:
+    """The saddle point on binary labels at every (alpha, b0), in this order; the true target's offset is learned at no cost."""
+    b0, _ = e.offset_nodes()
     offsets = np.tile(b0, alpha.size)
     posterior = Posterior(believed.channel, believed.model_noise)
     classes = ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
@@ -75,24 +75,30 @@ def mismatched_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha
     def average(at: Fields, index: Any) -> Averages:
         return binary_averages(posterior, e.channel, classes, at, 16)
 
-    signal = float(e.weights @ e.signal_modes)
-    precision = 1 / max(believed.slope2, 1e-300)
-    saddle = SaddlePoint(
-        QuadraticStudent(e), average, np.repeat(alpha, b0.size), np.full(points, precision), offsets, intercept=False, signal=signal > 0
-    )
+    signal = float(e.weights @ e.signal_modes) > 0
+    precision = np.full(offsets.size, 1 / max(believed.slope2, 1e-300))
+    samples = np.repeat(alpha, b0.size)
+    saddle = SaddlePoint(QuadraticStudent(e), average, samples, precision, offsets, intercept=False, signal=signal)
     saddle.constant = offsets
-    start = np.zeros((points, 4))
-    start[:, :3] = np.log(np.repeat(alpha, b0.size) / 4)[:, None]
-    found = saddle.solve(start)
+    start = np.zeros((offsets.size, 4))
+    start[:, :3] = np.log(samples / 4)[:, None]
+    return saddle.solve(start)
+
+
+def mismatched_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    """Curve on binary labels, averaged over the true target's offset."""
+    _, mass = e.offset_nodes()
+    found = solve_labels(e, believed, alpha)
     f = found.fields
-    rho = np.full(points, signal + e.model_noise)
+    rho = np.full(f.q.size, float(e.weights @ e.signal_modes) + e.model_noise)
 
     def averaged(values: FloatArray) -> FloatArray:
-        return values.reshape(alpha.size, b0.size) @ mass
+        return values.reshape(alpha.size, mass.size) @ mass
 
     test = averaged(e.channel.disagreement(f.c, f.q, f.m, f.b0, rho))
     floor = np.full_like(alpha, e.floor)
-    return {
+    scores = {name: averaged(value) for name, value in posterior_scores(e, believed, f).items()}
+    return scores | {
         "test_error": test,
         "clean_error": averaged(sign_error(f.c, f.q, f.m, f.b0, rho)),
         "floor": floor,
@@ -104,3 +110,34 @@ def mismatched_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha
         "steps": found.steps.reshape(alpha.size, -1).max(axis=1),
         "residual": found.residual.reshape(alpha.size, -1).max(axis=1),
     }
+
+
+def posterior_scores(e: GaussianEquivalent, believed: GaussianEquivalent, at: Fields) -> Observables:
+    """AUC, log-loss, Brier score and calibration error of the believed predictive probability P'(y | N(z, V + its noise))."""
+    spread = at.V + believed.model_noise
+    with np.errstate(divide="ignore"):
+        breaks = at.c[:, None] + believed.channel.edges(spread)
+    nodes, omega, target = score_nodes(e.channel, at, breaks)
+    up, down = (e.channel.probability(label, target, at.rest[:, None]).value for label in (1.0, -1.0))
+    said, unsaid = (np.maximum(believed.channel.probability(label, omega, spread[:, None]).value, 1e-300) for label in (1.0, -1.0))
+    return {
+        "auc": area_under_curve(e.channel, at),
+        "log_loss": -(nodes.weights * (up * np.log(said) + down * np.log(unsaid))).sum(axis=1),
+        "brier": (nodes.weights * ((said - up) ** 2 + up * down)).sum(axis=1),
+        "calibration_error": (nodes.weights * np.abs(said - up)).sum(axis=1),
+    }
+
+
+def label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: Observables) -> Observables:
+    """What `solve(..., scores=True)` adds for learners on binary labels whose own curve leaves it out: ridge and Bayes."""
+    if hasattr(learner, "loss"):
+        return {}
+    if hasattr(learner, "lam"):
+        from gaussequiv.learners.erm import ERM
+
+        found = ERM("square", intercept=learner.intercept).curve(e, alpha, curve["lam"])
+        return {name: found[name] for name in ("auc", "test_loss", "train_loss", "intercept")}
+    believed = e if getattr(learner, "assumes", None) is None else assumed_equivalent(e, learner.assumes)
+    _, mass = e.offset_nodes()
+    scores = posterior_scores(e, believed, solve_labels(e, believed, alpha).fields)
+    return {name: value.reshape(alpha.size, mass.size) @ mass for name, value in scores.items()}

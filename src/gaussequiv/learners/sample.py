@@ -24,6 +24,8 @@ class LinearPredictor:
     status: Status = Status.converged
     steps: int = 0
     residual: float = 0.0
+    variance: float = np.nan  # of the field that a posterior leaves unknown, effective noise included
+    threshold: float = 0.0  # subtracted from the field's mean, so that the likelier label is the sign
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """Predictions for a block of the student's rows."""

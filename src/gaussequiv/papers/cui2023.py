@@ -62,7 +62,7 @@ def regression_theory() -> xr.Dataset:
 
 def _regression(fast: bool, seed: int, progress: bool | None) -> Data:
     alpha = [0.5, 2.0, 6.0] if fast else [0.3, 0.7, 1.2, 2.0, 3.0, 4.2, 5.5, 6.9]
-    size = {"d": 40, "trials": 4, "test_samples": 512} if fast else {"d": 300, "trials": 16, "test_samples": 4096}
+    size: dict[str, Any] = {"d": 40, "trials": 4, "test_samples": 512} if fast else {"d": 300, "trials": 16, "test_samples": 4096}
     runs = {
         label: align(problem, simulate(problem, alpha, **size, seed=seed, normalise_teacher=True, progress=progress))
         for label, problem in _students().items()

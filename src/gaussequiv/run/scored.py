@@ -52,7 +52,7 @@ def score(
     if fresh is None:
         return {}
     learners, channel = problem.learners, problem.target.channel
-    names = {k: empirical.measured_names(learner.loss, problem.task) for k, learner in enumerate(learners) if hasattr(learner, "loss")}
+    names = {k: _measured(learner, problem.task) for k, learner in enumerate(learners)}
     out = {name: np.full((len(learners), sizes.size), np.nan) for name in dict.fromkeys(n for own in names.values() for n in own)}
     for name, axis in DISTRIBUTIONS.items():
         if axis in grids:
@@ -63,9 +63,11 @@ def score(
         for (i, k), fit in zip(places, found, strict=True):
             z = fresh.prediction[:, position]
             position += 1
-            if k not in names:
-                continue
             learner, n = learners[k], int(sizes[i])
+            if not hasattr(learner, "loss"):
+                for name, value in _plain_scores(learner, channel, fresh.y, z, fit).items():
+                    out[name][k, i] = value
+                continue
             own, weight = y[:n], learner.weights_of(y[:n])
             trained = fit(student.train(n))
             values = empirical.fresh_scores(learner.loss, channel, fresh.y, z, fresh.field)
@@ -80,6 +82,27 @@ def score(
             if "probability" in grids and learner.loss.probability(np.zeros(1)) is not None:
                 out["calibration"][k, i] = empirical.calibration(learner.loss, fresh.y, z, grids["probability"])
     return out
+
+
+def _measured(learner: Any, task: str) -> tuple[str, ...]:
+    if hasattr(learner, "loss"):
+        return empirical.measured_names(learner.loss, task)
+    if task == "regression":
+        return ()
+    return empirical.LABEL_NAMES + (() if hasattr(learner, "lam") else empirical.PROBABILITY_NAMES)
+
+
+def _plain_scores(learner: Any, channel: Any, y: FloatArray, z: FloatArray, fit: Any) -> dict[str, float]:
+    """Ranking of ridge and Bayes on labels, and the scores of the probability that a posterior mean and variance say."""
+    if channel.task == "regression":
+        return {}
+    if not np.isfinite(fit.variance):
+        return empirical.label_scores(channel, y, z, None)
+    believed = channel if getattr(learner, "assumes", None) is None else learner.assumes.channel
+    spread = np.full_like(z, fit.variance)
+    said = {label: believed.probability(label, z + fit.threshold, spread).value for label in (1.0, -1.0)}
+    right = np.where(y > 0, said[1.0], said[-1.0])
+    return empirical.label_scores(channel, y, z, said[1.0]) | {"log_loss": -float(np.mean(np.log(np.maximum(right, 1e-300))))}
 
 
 def centred_rows(student: Student, rows: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,7 @@ def simulate(
     normalise_teacher: bool = False,
     margins: ArrayLike | None = None,
     probabilities: ArrayLike | None = None,
+    scores: bool = False,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Sample true networks (and students' random features), train the problem's learners on their labels and measure on fresh data.
@@ -71,6 +72,8 @@ def simulate(
     margins, probabilities : arrays, optional
         For convex learners on labels: also measure P(y z <= margin) on test and training rows, and the frequency of +1 among rows of about
         each predicted probability (a loss that gives one).
+    scores : bool
+        Also measure ranking and probabilities of ridge and Bayes-optimal learners on labels, as `solve` does.
     progress : bool, optional
         Show a progress bar (default: on a terminal).
 
@@ -93,7 +96,7 @@ def simulate(
     ('alpha', 'trial')
     """
     grids = distribution_grids(problem, margins, probabilities)
-    plan = _plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher, grids)
+    plan = replace(_plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher, grids), scores=bool(scores))
     done: list[dict[str, FloatArray]] = []
     try:
         for trial in track(range(plan.trials), "simulating", progress):
@@ -116,6 +119,7 @@ class _Plan:
     test: int
     normalise: bool
     grids: dict[str, FloatArray]  # of margins and probabilities, where asked for
+    scores: bool = False
 
 
 def _plan(
@@ -235,7 +239,7 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
     intercepts = np.array([fit.intercept for found in fits for fit in found])
     sums = {name: np.zeros(intercepts.size) for name in ("test_error", "clean_error", "field", "square", "product")}
     field_sum = 0.0
-    wanted = any(hasattr(learner, "loss") for learner in plan.problem.learners)
+    wanted = plan.scores or any(hasattr(learner, "loss") for learner in plan.problem.learners)
     kept: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     some: list[FloatArray] = [np.zeros((0, 0)) for _ in group]
     for start, stop in _blocks(plan.test):
@@ -291,6 +295,7 @@ def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
         "seed": plan.seed,
         "test_samples": plan.test,
         "normalise_teacher": plan.normalise,
+        **({"scores": True} if plan.scores else {}),
         **{f"{name[:-1] + 'ies' if name.endswith('y') else name + 's'}": values.tolist() for name, values in plan.grids.items()},
     }
     attributes = provenance(plan.problem, "simulate", call) | {

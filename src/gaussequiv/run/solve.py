@@ -32,6 +32,7 @@ def solve(
     sensitivity: Sequence[str] = (),
     margins: ArrayLike | None = None,
     probabilities: ArrayLike | None = None,
+    scores: bool = False,
 ) -> xr.Dataset:
     """Exact curve of a problem in the limit n, d -> infinity at fixed alpha = n/d.
 
@@ -50,6 +51,9 @@ def solve(
     margins, probabilities : arrays, optional
         For ridge and convex learners on labels: also P(y z <= margin) on fresh and training rows (test_margin_cdf, train_margin_cdf) and
         P(y = +1 | predicted probability) (calibration; losses that give a probability).
+    scores : bool
+        On labels: also auc of ridge and auc, log_loss, brier, calibration_error of the Bayes-optimal predictive probability, which cost
+        more than the curves themselves. Convex learners always have them.
 
     Returns
     -------
@@ -79,12 +83,23 @@ def solve(
         for learner, curve in zip(problem.learners, curves, strict=True):
             curve |= curve_sensitivity(learner, problem.equivalent_of(learner, d), alpha_grid, names)
     grids = distribution_grids(problem, margins, probabilities)
-    call = {"d": d, "sensitivity": list(names) or None, "margins": grids.get("margin"), "probabilities": grids.get("probability")}
+    call = {
+        "d": d,
+        "scores": True if scores else None,
+        "sensitivity": list(names) or None,
+        "margins": grids.get("margin"),
+        "probabilities": grids.get("probability"),
+    }
     call = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in call.items()}
     attributes = provenance(problem, "solve", call) | {"source": "theory"}
     if samples is not None:
         attributes["d"] = d
     coordinates: dict[str, Any] = {"alpha": alpha_grid} | ({} if samples is None else {"n": ("alpha", samples)})
+    if scores and problem.task == "classification":
+        from gaussequiv.learners.mismatch import label_scores
+
+        for learner, curve in zip(problem.learners, curves, strict=True):
+            curve |= label_scores(learner, problem.equivalent_of(learner, d), alpha_grid, curve)
     if grids:
         curves = [
             _distributions(problem, learner, d, alpha_grid, curve, grids) for learner, curve in zip(problem.learners, curves, strict=True)
