@@ -82,3 +82,15 @@ def test_the_elastic_net_prefers_ridge_on_a_gaussian_target():
     best = ge.ERM("square", "optimal", "elastic_net:0.5", tune="l1_ratio").solve(e, np.array([2.0]))
     assert best["l1_ratio"][0] == pytest.approx(0, abs=1e-3)
     assert best["test_error"][0] == pytest.approx(ge.Ridge("optimal").solve(e, np.array([2.0]))["test_error"][0], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_the_optimum_of_a_curve_averaged_over_offsets_is_flat():
+    """The search takes few nodes for the offset's law; judged with all of them."""
+    from gaussequiv.learners.erm_optimum import lam_slope
+
+    e = ge.Problem(ge.DeepNetwork("relu", 2, task="classification", noise=0.02)).equivalent()
+    alpha = np.array([0.7, 3.0])
+    lam = ge.Logistic().solve(e, alpha)["lam"]
+    there, beside = (lam_slope(ge.Logistic(), e, alpha, lam * factor) for factor in (1.0, 1.1))
+    assert np.all(np.abs(there) < 1e-4 * np.abs(beside))

@@ -8,16 +8,21 @@ from gaussequiv.errors import FloatArray
 
 # Errors bend like |b0| at small alpha, on a scale that shrinks with alpha: the panels are graded towards 0.
 _EDGES = np.array([0.0, 1e-4, 1e-3, 1e-2, 0.04, 0.12, 0.35, 1.0, 2.0, 3.5, 5.5, 8.5])
-_X, _W = np.polynomial.legendre.leggauss(9)
+_SMOOTH_EDGES = np.array([0.0, 0.35, 1.0, 2.0, 3.5, 5.5])
 
 
-def offset_nodes(variance: float, given: float | None) -> tuple[FloatArray, FloatArray]:
-    """Values of b0 >= 0 and weights summing to 1: one value where it is given or zero, else Gauss-Legendre panels."""
+def offset_nodes(variance: float, given: float | None, smooth: int | None = None) -> tuple[FloatArray, FloatArray]:
+    """Values of b0 >= 0 and weights summing to 1: one value where it is given or zero, else Gauss-Legendre panels.
+
+    `smooth` nodes on each of a few panels are enough for functions that do not bend near 0 (regularised students, alpha not small).
+    """
     if given is not None:
         return np.array([abs(given)]), np.ones(1)
     if variance <= 0:
         return np.zeros(1), np.ones(1)
-    half = 0.5 * np.diff(_EDGES)[:, None]
-    nodes = (0.5 * (_EDGES[1:] + _EDGES[:-1])[:, None] + half * _X).ravel()
-    weights = (half * _W).ravel() * np.exp(-0.5 * nodes**2)
+    edges = _EDGES if smooth is None else _SMOOTH_EDGES
+    x, w = np.polynomial.legendre.leggauss(9 if smooth is None else smooth)
+    half = 0.5 * np.diff(edges)[:, None]
+    nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * x).ravel()
+    weights = (half * w).ravel() * np.exp(-0.5 * nodes**2)
     return nodes * np.sqrt(variance), weights / weights.sum()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.losses import MaxMargin, SquaredHinge
 from gaussequiv.learners.averages import Averages, Fields, binary_averages, residual_averages
@@ -43,8 +44,8 @@ class Points:
 class Model:
     """The saddle point of `ERM` on an equivalent; hyperparameters other than lam sit in the learner, lam in the points."""
 
-    def __init__(self, erm: ERM, e: GaussianEquivalent) -> None:
-        self.erm, self.e = erm, e
+    def __init__(self, erm: ERM, e: GaussianEquivalent, smooth: int | None = None) -> None:
+        self.erm, self.e, self.smooth = erm, e, smooth
         self.loss = erm.loss
         self.channel = e.channel
         self.regression = e.channel.task == "regression"
@@ -64,7 +65,7 @@ class Model:
         if self.regression and self.intercept and not self.nonlinear:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            self.b0, self.mass = e.offset_nodes()
+            self.b0, self.mass = offset_nodes(e.offset_variance, e.offset, smooth)
         weights = erm.class_weights
         equal = weights[0] == weights[1]
         symmetric = not self.regression and equal and bool(e.channel.symmetric) and not np.any(self.b0) and _odd(self.loss)
@@ -148,6 +149,8 @@ class Model:
 
     def solve(self, at: Points, loss: Any = None) -> Solution:
         """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
+        if at.alpha.size > CHUNK:
+            return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.alpha.size, CHUNK)])
         at = self.capped(at)
         lowest = EASY * self.scale
         easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
@@ -231,6 +234,16 @@ def hard_margin(model: Model, at: Points) -> tuple[Solution, Observables]:
     for name in ("test_loss", "log_loss", "brier", "calibration_error"):  # the scale of the student is infinite
         out.pop(name, None)
     return solution, out | {"train_loss": np.zeros_like(at.lam), "train_error": np.zeros_like(at.lam)}
+
+
+def joined(parts: list[Solution]) -> Solution:
+    """Solutions of consecutive points as one."""
+    fields = Fields(*(np.concatenate(column) for column in zip(*(part.fields for part in parts), strict=True)))
+    rest = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    return Solution(fields=fields, **rest)
+
+
+_ARRAYS = ("unknowns", "sign", "conjugates", "status", "steps", "residual")
 
 
 def _place(whole: Solution, index: Any, part: Solution) -> None:

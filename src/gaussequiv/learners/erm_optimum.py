@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 Observables = dict[str, FloatArray]
 GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue): a search for the right valley
 FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
+COARSE, FINE, SECANTS = 2, 7, 3  # nodes for each panel of the offset's law, and steps that end the search
 BOUNDS = {"level": (1e-3, 1 - 1e-3), "l1_ratio": (0.0, 1.0), "threshold": (1e-4, 1e4)}
 
 
 def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     """The curve at the hyperparameters that minimise `erm.minimise`, which are returned beside it.
 
-    lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. With `tune`: BFGS with exact gradients at
-    every alpha, from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
+    lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. Where the curve averages over offsets, the
+    search takes a coarse rule for them and ends with secant steps of a fine one. With `tune`: BFGS with exact gradients at every alpha,
+    from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
     """
     if not erm.tune:
         lam = optimal_lam(erm, e, alpha)
@@ -40,15 +42,17 @@ def optimal_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArra
     """lam at every alpha."""
     model = Model(erm, e)
     scale = model.scale
-    logs = GRID + np.log(scale)
+    several = model.b0.size > 1
+    rule = COARSE if several else None
+    logs = (GRID[::2] if several else GRID) + np.log(scale)
     if not model.signal and erm.minimise == "test_error":
         return np.full_like(alpha, np.exp(logs[-1]))  # nothing to learn: the smallest student
-    best, bracket, inside = _valley(erm, e, alpha, logs)
+    best, bracket, inside = _valley(erm, e, alpha, logs, rule)
     for edge, further in ((0, FURTHER[0]), (logs.size - 1, FURTHER[1])):
         outside = np.flatnonzero(best == edge)
         if outside.size:
             more = further + np.log(scale)
-            wider, found, within = _valley(erm, e, alpha[outside], more)
+            wider, found, within = _valley(erm, e, alpha[outside], more, rule)
             bracket[outside], inside[outside] = found, within
             best[outside] = np.where(within, wider, best[outside])
             low = outside[~within & (wider == 0) & (edge == 0)]
@@ -62,22 +66,32 @@ def optimal_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArra
     low, high = bracket[i, 0], bracket[i, 1]
 
     def slope(y: FloatArray, k: FloatArray) -> FloatArray:
-        return lam_slope(erm, e, alpha[i[k.astype(int)]], np.exp(y))
+        return lam_slope(erm, e, alpha[i[k.astype(int)]], np.exp(y), rule)
 
-    tolerances = {"xatol": 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
+    tolerances = {"xatol": 1e-4 if several else 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
     found = elementwise.find_root(slope, (low, high), args=(np.arange(i.size, dtype=float),), tolerances=tolerances)  # type: ignore[call-overload]
     out[i] = np.exp(found.x)
+    if several:
+        y, step = np.asarray(found.x), np.full(i.size, 0.02)
+        first = lam_slope(erm, e, alpha[i], np.exp(y), FINE)
+        for _ in range(SECANTS):
+            second = lam_slope(erm, e, alpha[i], np.exp(y + step), FINE)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                move = -second * step / (second - first)
+            y, first = y + step, second
+            step = np.where(np.isfinite(move), np.clip(move, -0.3, 0.3), 0.0)
+        out[i] = np.exp(y + step)
     return out
 
 
-def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray) -> tuple[Any, FloatArray, Any]:
+def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray, rule: int | None) -> tuple[Any, FloatArray, Any]:
     """Index of the least value on a grid, a bracket (points, 2) of the derivative's root, and whether there is one."""
     lam = np.tile(np.exp(logs), alpha.size)
-    values = objective(erm, e, np.repeat(alpha, logs.size), lam).reshape(alpha.size, logs.size)
+    values = objective(erm, e, np.repeat(alpha, logs.size), lam, rule).reshape(alpha.size, logs.size)
     best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
     left, right = np.maximum(best - 1, 0), np.minimum(best + 1, logs.size - 1)
     three = np.stack([logs[left], logs[best], logs[right]], axis=1)
-    slopes = lam_slope(erm, e, np.repeat(alpha, 3), np.exp(three.ravel())).reshape(alpha.size, 3)
+    slopes = lam_slope(erm, e, np.repeat(alpha, 3), np.exp(three.ravel()), rule).reshape(alpha.size, 3)
     rising = slopes[:, 1] >= 0
     bracket = np.where(rising[:, None], three[:, :2], three[:, 1:])
     ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
@@ -86,24 +100,24 @@ def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray
     return best, bracket, inside
 
 
-def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> FloatArray:
+def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
     """The observable to minimise, averaged over b0."""
-    model, at = _points(erm, e, alpha, lam)
+    model, at = _points(erm, e, alpha, lam, rule)
     found = model.observe(at, model.solve(at), keys=(erm.minimise,))
     if erm.minimise not in found:
         raise fail("minimise", f"one of {', '.join(sorted(model.observables()))}", erm.minimise)
     return found[erm.minimise].reshape(alpha.size, -1) @ model.mass
 
 
-def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> FloatArray:
+def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
     """d(observable)/d log lam."""
-    model, at = _points(erm, e, alpha, lam)
+    model, at = _points(erm, e, alpha, lam, rule)
     slope = tangents(model, at, model.solve(at), ("lam",), keys=(erm.minimise,))["lam"][erm.minimise]
     return lam * (slope.reshape(alpha.size, -1) @ model.mass)
 
 
-def _points(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> tuple[Model, Points]:
-    model = Model(erm, e)
+def _points(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None) -> tuple[Model, Points]:
+    model = Model(erm, e, rule)
     nodes = model.b0.size
     return model, Points(np.repeat(alpha / e.aspect, nodes), np.repeat(lam, nodes), np.tile(model.b0, alpha.size))
 
@@ -129,7 +143,7 @@ def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observa
 
     def value(x: FloatArray) -> tuple[float, FloatArray]:
         one, penalty = learner(x)
-        model, at = _points(one, e, np.array([alpha]), np.array([penalty]))
+        model, at = _points(one, e, np.array([alpha]), np.array([penalty]), FINE)
         solution = model.solve(at)
         found = model.observe(at, solution, keys=(erm.minimise,))[erm.minimise] @ model.mass
         slopes = tangents(model, at, solution, names, keys=(erm.minimise,))
