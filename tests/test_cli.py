@@ -74,7 +74,7 @@ def test_problem_from_stdin_equals_flags(text):
 def test_equivalent_prints_the_card_and_the_partial_reduction():
     result = run("equivalent", "--activation", "tanh", "--weight-variance", "4", "--depth", "2", "--keep", "1")
     assert result.exit_code == 0
-    assert "0.3727894484" in result.stdout and "1 layers kept" in result.stdout
+    assert "0.3727894484" in result.stdout and "1 layer kept" in result.stdout
     out = object_of("equivalent", "--activation", "abs", "--depth", "2")
     assert out["lam_optimal"] is None and out["signal_variance"] == 0
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from gaussequiv import datasets
 from gaussequiv.cli import predict
@@ -22,15 +23,80 @@ def csv(tmp_path):
 
 def test_a_csv_file_predicted_and_validated(csv, capsys, tmp_path):
     with pytest.warns(AccuracyWarning, match="500 rows are few"):
-        result = predict.predict_curve(csv, "even", "logistic", 100.0, "60:900:4:log", groups=3, validate=True, repeats=4)
-    assert result["train_size"].values.tolist() == [60, 148, 365, 900]
+        result = predict.predict_curve(csv, "even", "logistic", 100.0, "60:750:4:log", groups=3, validate=True, repeats=4)
+    assert result["train_size"].values.tolist() == [60, 139, 323, 750]
     assert np.isfinite(result.refit_error.values).tolist() == [True, True, True, False]
     figure = tmp_path / "curve.png"
     predict.deliver(result, False, str(figure))
     out = capsys.readouterr()
-    assert "refit_error" in out.out and "148" in out.out
-    assert "from the 500 rows of today to 900" in out.err
+    assert "refit_error" in out.out and "139" in out.out and "deviation %" in out.out and "known" in out.out
+    assert "from the 500 rows of today to 750" in out.err
     assert figure.stat().st_size > 5000
+
+
+def made(sizes, errors, total=100, **more):
+    size = ("train_size",)
+    names = {"test_error": errors, "test_error_stderr": np.full(len(sizes), 0.3), "status": np.zeros(len(sizes)), **more}
+    return xr.Dataset({k: (size, np.asarray(v, dtype=float)) for k, v in names.items()}, {"train_size": sizes}, {"n_total": total})
+
+
+def test_deviations_have_standard_errors():
+    """3 +- 0.3 against 2 +- 0.2: (3/2 - 1) = 0.5 +- sqrt(0.3^2 + (1.5 0.2)^2)/2."""
+    found = predict.compare(made([10, 20], [3.0, 3.0], refit_error=[2.0, np.nan], refit_error_stderr=[0.2, np.nan]))
+    assert found.deviation.values[0] == pytest.approx(0.5) and np.isnan(found.deviation.values[1])
+    assert found.deviation_stderr.values[0] == pytest.approx(np.sqrt(0.09 + 0.09) / 2)
+    assert found.deviation_z.values[0] == pytest.approx(0.5 / found.deviation_stderr.values[0])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "errors", "text"),
+    [
+        ([50, 100, 150], [0.3, 0.2, 0.1], "100 rows of today to 150: the error would go from 0.2 to 0.1 (50.0% better)"),
+        ([50, 100], [0.1, 0.11], "from 50 to 100 rows the error goes from 0.1 to 0.11 (10.0% worse)"),
+        ([50, 100], [0.2, 0.2], "(unchanged)"),
+        ([50, 100, 200, 250], [0.4, 0.2, 0.15, 0.01], "today to 200: the error would go from 0.2 to 0.15 (25.0% better)"),
+        ([150, 180], [0.4, 0.2], "from 150 to 180 rows"),
+        ([100, 400], [0.4, 0.2], "too few known points up to 2 times the 100 rows"),
+        ([50, 100], [0.0, 0.2], "the error was 0"),
+    ],
+)
+def test_verdicts(sizes, errors, text):
+    assert text in predict.verdict(made(sizes, errors))
+
+
+def test_statuses_are_words(capsys):
+    predict.show(made([50, 100], [0.1, np.nan], status=[0, 3]))
+    out = capsys.readouterr().out
+    assert "known" in out and "not identified by these rows" in out
+
+
+def test_fractions_as_a_range():
+    assert predict.sizes_of("0.1:1:4", 100).tolist() == [10, 40, 70, 100]
+    assert predict.sizes_of("0.25,1", 100).tolist() == [25, 100]
+    assert predict.sizes_of("10:20:4", 100).tolist() == [10, 13, 17, 20]
+    for bad in ("0.5,50", "1", "10.5,20", "0:1:5"):
+        with pytest.raises(ArgumentError, match="train_sizes"):
+            predict.sizes_of(bad, 100)
+
+
+def test_more_classes_are_not_validated(tmp_path, monkeypatch):
+    monkeypatch.setattr("gaussequiv.estimators.theory_curve", lambda *a, **k: pytest.fail("computed before the refusal"))
+    np.savez(tmp_path / "three.npz", X=X, digit=np.arange(500) % 3)
+    with pytest.raises(ArgumentError, match="one class against the rest"):
+        predict.predict_curve(str(tmp_path / "three.npz"), "digit", "logistic", 1.0, "100", validate=True)
+
+
+def test_columns_without_a_name(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text(",a,y\n0,3,2\n1,5,4\n2,7,4\n")
+    assert predict.read_table(str(table), "y")[0].tolist() == [[3.0], [5.0], [7.0]]
+    assert "counts the rows: dropped as an index" in capsys.readouterr().err
+    table.write_text(",a,y\n5,3,2\n1,5,4\n2,7,4\n")
+    assert predict.read_table(str(table), "y")[0].shape == (3, 2)
+    assert "taken as a feature" in capsys.readouterr().err
+    table.write_text(",a,y\nr,3,2\ns,5,4\n")
+    with pytest.raises(ArgumentError, match="column without a name"):
+        predict.read_table(str(table), "y")
 
 
 def test_npz_and_json(tmp_path, capsys):
@@ -49,7 +115,9 @@ def test_classes_and_features(tmp_path, capsys):
     result = predict.predict_curve(str(path), "digit", "ridge-classifier", 1.0, "100", features="tanh:40", groups=0)
     predict.deliver(result, False, None)
     assert result.test_error.dims == ("class", "train_size")
-    assert "one curve for each class" in capsys.readouterr().err
+    out = capsys.readouterr()
+    assert out.out.splitlines()[0].split() == ["class", "train_size", "test_error", "+-", "status"] and len(out.out.splitlines()) == 4
+    assert "one curve for each class" in out.err
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):

@@ -3,12 +3,14 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import SkipTestWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -18,7 +20,6 @@ from gaussequiv.estimators import (
     ConvolutionalFeatures,
     DeepRandomFeatures,
     KernelFunction,
-    read_sizes,
     read_student,
     refit_curve,
     theory_curve,
@@ -26,6 +27,7 @@ from gaussequiv.estimators import (
 from gaussequiv.ingredients import losses
 from gaussequiv.ingredients.kernels import NNGP
 from gaussequiv.numerics.status import Status
+from gaussequiv.realdata.reading import read_sizes, read_targets
 
 DIGITS = datasets.load("digits")
 
@@ -153,11 +155,77 @@ def test_sizes():
 
 @pytest.mark.parametrize(
     ("y", "text"),
-    [(np.ones(1797), "two classes"), (np.ones(3), "1797 labels")],
+    [
+        (np.ones(1797), "two classes"),
+        (np.ones(3), "1797 labels"),
+        (np.arange(1797) // 9, "looks continuous: 200 different values; use Ridge"),
+        (np.arange(1797) % 3 + 0.5, "looks continuous: 3 different values"),
+        (np.where(np.arange(1797) < 5, np.nan, DIGITS[1]), "`y` must be finite, but 5 of its 1797"),
+        (np.where(np.arange(1797) < 5, None, "yes"), "`y` must be finite, but 5 of its 1797"),
+        (np.array([1, "yes", 2] * 599, dtype=object), "labels of one type"),
+    ],
 )
-def test_labels_are_checked(y, text):
+@pytest.mark.parametrize("groups", [0, 10])
+def test_labels_are_checked_before_any_work(y, text, groups):
+    untouched = FunctionTransformer(lambda X: pytest.fail("work before the refusal"))
     with pytest.raises(ArgumentError, match=text):
-        theory_curve(RidgeClassifier(), DIGITS[0], y)
+        theory_curve(make_pipeline(untouched, RidgeClassifier()), DIGITS[0], y, groups=groups)
+
+
+def test_measurements_are_no_classes_but_many_named_classes_are():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ArgumentError, match="y looks continuous: 214 different values; use Ridge"):
+        theory_curve(LogisticRegression(), X, y)
+    student = read_student(RidgeClassifier())
+    assert len(read_targets(y.astype(str), student, 442)[0]) == 214
+    assert len(read_targets(np.arange(400) % 40, student, 400)[0]) == 40  # ten rows for each
+
+
+def test_columns_of_text_are_named():
+    frame = pd.DataFrame({"a": [1.0, 2, 3, 4], "town": list("xyxy"), "size": ["s", "m", "s", "m"]})
+    for model in (Ridge(), make_pipeline(StandardScaler(), Ridge())):
+        with pytest.raises(ArgumentError, match="these hold text: town, size"):
+            theory_curve(model, frame, [1.0, 2, 3, 4])
+    with pytest.raises(ArgumentError, match="these hold text: 1, 2"):
+        theory_curve(Ridge(), frame.to_numpy(), [1.0, 2, 3, 4])
+
+
+def test_refusals_read_well():
+    with pytest.raises(ArgumentError, match="`estimator` must be an estimator with an l2 penalty"):
+        read_student(LinearSVC(penalty="l1"))
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(120, None), (180, "up to 180 = 1.8 times"), (400, "= 4 times: extrapolation, not a prediction")]
+)
+def test_extrapolations_warn(size, text):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 5))
+    y = X.sum(axis=1) + rng.standard_normal(100)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        theory_curve(Ridge(), X, y, train_sizes=[50, size], groups=0)
+    assert len(caught) == (text is not None)
+    assert text is None or (text in str(caught[0].message) and caught[0].category is AccuracyWarning)
+
+
+def test_what_few_rows_cannot_carry_is_nan():
+    """Wine, class 0 against the rest: the one mistake among 178 rows is gone at 220, which says nothing about the error."""
+    X, y = load_wine(return_X_y=True)
+    with pytest.warns(AccuracyWarning, match="not identified by these rows, status nonfinite"):
+        found = theory_curve(make_pipeline(StandardScaler(), LogisticRegression()), X, y == 0, train_sizes=[120, 220, 267], groups=0)
+    assert found.status.values.tolist() == [Status.converged, Status.nonfinite, Status.nonfinite]
+    assert np.isnan(found.test_error.values[1:]).all()
+
+
+def test_no_warning_of_numpy_leaks_and_points_that_hang_on_few_rows_are_nan():
+    X, y = load_breast_cancer(return_X_y=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = theory_curve(make_pipeline(StandardScaler(), RidgeClassifier()), X, y, train_sizes=[300, 569, 850, 1200])
+    assert {w.category for w in caught} == {AccuracyWarning}
+    assert found.status.values.tolist()[:2] == [0, 0] and np.all(found.status.values[2:] != 0)
+    assert np.isnan(found.test_error.values).tolist() == [False, False, True, True]
 
 
 def test_groups_are_checked():

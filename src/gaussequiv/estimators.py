@@ -12,16 +12,16 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, array, fail, integer
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer
 from gaussequiv.ingredients import activations as acts
-from gaussequiv.numerics.status import Status
+from gaussequiv.realdata.caveats import caveats
 from gaussequiv.realdata.curves import METHODS, LinearStudent, curve
+from gaussequiv.realdata.reading import count_rows, read_rows, read_sizes, read_targets, text_columns, text_error
 
 if TYPE_CHECKING:
     import xarray as xr
 
 KNOWN = ("Ridge", "RidgeClassifier", "LogisticRegression", "LinearSVC")
-LOOSE = 0.1  # a standard error above this fraction of the prediction is worth a warning
 
 
 def theory_curve(
@@ -50,7 +50,7 @@ def theory_curve(
         dimension `class`; LogisticRegression itself fits them jointly, so that its own error is another quantity.
     train_sizes : sequence of int or float
         As in `sklearn.model_selection.learning_curve`: whole numbers are sizes, fractions in (0, 1] are fractions of N. Sizes beyond N are
-        extrapolations, nan where N rows do not identify them.
+        extrapolations, nan (status `nonfinite`) where N rows do not identify them; beyond 1.5 N they warn.
     features : transformer or callable, optional
         Feature map applied to X first. Transformers here and in the pipeline are used as they are if fitted, else fitted once on all of X.
     method : {"rows", "moments", "gaussian"}
@@ -67,6 +67,16 @@ def theory_curve(
     Dataset along train_size (and class)
         test_error (mean squared error, or share of wrong labels), test_error_stderr, status, converged, steps, residual.
 
+    Raises
+    ------
+    ArgumentError
+        For estimators that are not covered, columns of text, and for a classifier labels that are not finite or look continuous.
+
+    Warns
+    -----
+    AccuracyWarning
+        Where points are not known (status not 0), have no standard error or one above 10%, or lie beyond 1.5 N.
+
     Validity: "moments" is a deterministic equivalent, exact for Gaussian rows; "rows" satisfies the exact laws for Gaussian rows and treats
     real ones by an ansatz (Gaussian noise of scores); "gaussian" also assumes a linear teacher behind a probit. Mean over training sets;
     one fit fluctuates about it. Measured against refits (median
@@ -78,7 +88,7 @@ def theory_curve(
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.linear_model import RidgeClassifier
     >>> X, digit = load_digits(return_X_y=True)
-    >>> curve = theory_curve(RidgeClassifier(alpha=100.0), X, digit % 2 == 0, train_sizes=[100, 1000, 4000], groups=0)
+    >>> curve = theory_curve(RidgeClassifier(alpha=100.0), X, digit % 2 == 0, train_sizes=[100, 1000, 2500], groups=0)
     >>> bool(np.all(np.diff(curve.test_error) < 0))
     True
     """
@@ -87,9 +97,9 @@ def theory_curve(
     integer("groups", groups, minimum=0)
     if groups == 1:
         raise fail("groups", "0 or at least 2", groups)
+    student = read_student(last_step(estimator))
+    targets, classes = read_targets(y, student, count_rows(X))
     final, rows = prepare(estimator, X, features)
-    student = read_student(final)
-    targets, classes = read_targets(y, student, len(rows))
     sizes = read_sizes(train_sizes, len(rows))
     found = [curve(rows, one, sizes, student, method=method, groups=groups, seed=random_state) for one in targets]
     several = len(targets) > 1
@@ -106,30 +116,16 @@ def theory_curve(
         "lam": student.lam,
         "call": json.dumps({"groups": groups, "random_state": int(random_state)}),
     }
-    result = dataset({name: (dims, values) for name, values in stacked.items()}, coordinates, attributes)
-    _warn(result)
-    return result
+    for sentence in caveats(sizes, stacked, rows, groups):
+        warnings.warn(sentence, AccuracyWarning, stacklevel=2)
+    return dataset({name: (dims, values) for name, values in stacked.items()}, coordinates, attributes)
 
 
-def _warn(result: xr.Dataset) -> None:
-    unknown = int(np.sum(result["status"].values != Status.converged))
-    total = result.attrs["n_total"]
-    if unknown:
-        warnings.warn(
-            f"{unknown} of {result['status'].size} points are not known from these {total} rows (`status` says why): more rows, "
-            "smaller train_sizes or a larger penalty are needed.",
-            AccuracyWarning,
-            stacklevel=3,
-        )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        loose = result["test_error_stderr"].values > LOOSE * result["test_error"].values
-    if loose.any():
-        warnings.warn(
-            f"n_total = {total} rows are few for this: the standard error exceeds {LOOSE:.0%} of the prediction at "
-            f"{int(loose.sum())} of {loose.size} points.",
-            AccuracyWarning,
-            stacklevel=3,
-        )
+def last_step(estimator: Any) -> Any:
+    """The estimator itself, or the one that a Pipeline ends in."""
+    from sklearn.pipeline import Pipeline
+
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def prepare(estimator: Any, X: Any, features: Any = None) -> tuple[Any, FloatArray]:
@@ -139,13 +135,16 @@ def prepare(estimator: Any, X: Any, features: Any = None) -> tuple[Any, FloatArr
     steps: list[Any] = [] if features is None else [features]
     if isinstance(estimator, Pipeline):
         steps += [step for _, step in estimator.steps[:-1] if step is not None and not isinstance(step, str)]
-        estimator = estimator.steps[-1][1]
     rows = X
     for step in steps:
-        rows = _apply(step, rows)
-    if hasattr(rows, "toarray"):
-        rows = rows.toarray()
-    return estimator, array("X", rows, ndim=2, meaning="It holds one sample in each row.")
+        try:
+            rows = _apply(step, rows)
+        except ValueError as error:
+            words = [] if isinstance(error, ArgumentError) else text_columns(rows)
+            if words:
+                raise text_error(words) from error
+            raise
+    return last_step(estimator), read_rows(rows)
 
 
 def _apply(step: Any, rows: Any) -> Any:
@@ -171,21 +170,21 @@ def read_student(estimator: Any) -> LinearStudent:
     intercept, weights = bool(get("fit_intercept")), _signs(get("class_weight"))
     if name in ("Ridge", "RidgeClassifier"):
         if get("positive"):
-            raise fail("estimator", "without positive=True", estimator)
+            raise fail("estimator", "an estimator without positive=True", estimator)
         if np.ndim(get("alpha")) or not float(get("alpha")) >= 0:
-            raise fail("estimator", "with one non-negative alpha", estimator)
+            raise fail("estimator", "an estimator with one non-negative alpha", estimator)
         return LinearStudent("square", float(get("alpha")), intercept, None, weights, name == "RidgeClassifier")
     if get("penalty") not in (None, "l2", "deprecated") or get("l1_ratio") not in (None, 0, 0.0, "deprecated"):
-        raise fail("estimator", "with an l2 penalty", estimator)
+        raise fail("estimator", "an estimator with an l2 penalty", estimator)
     C = float(get("C"))
     if not C > 0:
-        raise fail("estimator", "with a positive C", estimator)
+        raise fail("estimator", "an estimator with a positive C", estimator)
     lam = 0.0 if np.isinf(C) or get("penalty") is None else 1 / C
     penalised = intercept and (name == "LinearSVC" or get("solver") == "liblinear")
     constant = float(get("intercept_scaling")) if penalised else None
     loss = "logistic" if name == "LogisticRegression" else str(get("loss"))
     if loss not in ("logistic", "hinge", "squared_hinge"):
-        raise fail("estimator", "with loss 'hinge' or 'squared_hinge'", estimator)
+        raise fail("estimator", "an estimator with loss 'hinge' or 'squared_hinge'", estimator)
     # LinearSVC's squared hinge has no 1/2
     return LinearStudent(loss, 0.5 * lam if loss == "squared_hinge" else lam, intercept and not penalised, constant, weights, True)
 
@@ -197,36 +196,6 @@ def _signs(class_weight: Any) -> Any:
     if len(keys) != 2:
         raise fail("class_weight", "None, 'balanced' or weights of two classes", class_weight)
     return {-1: float(class_weight[keys[0]]), 1: float(class_weight[keys[1]])}
-
-
-def read_targets(y: Any, student: LinearStudent, rows: int) -> tuple[list[FloatArray], list[Any]]:
-    """Labels as one vector for each curve: real numbers, or -1 and 1 for the lower and the higher class, or each class against the rest."""
-    labels = np.asarray(y)
-    if labels.shape != (rows,):
-        raise fail("y", f"a vector of {rows} labels, one for each row", labels)
-    if not student.classify:
-        return [array("y", labels, ndim=1)], []
-    classes = np.unique(labels)
-    if classes.size < 2:
-        raise ArgumentError("Argument `y` must have at least two classes, but all its labels are equal.")
-    if classes.size == 2:
-        return [np.where(labels == classes[1], 1.0, -1.0)], classes.tolist()
-    if isinstance(student.class_weight, dict):
-        raise ArgumentError("Argument `class_weight` must be None or 'balanced' with more than two classes.")
-    return [np.where(labels == one, 1.0, -1.0) for one in classes], classes.tolist()
-
-
-def read_sizes(train_sizes: ArrayLike, rows: int) -> FloatArray:
-    """Whole numbers are sizes, fractions in (0, 1] are fractions of the rows."""
-    given = np.atleast_1d(np.asarray(train_sizes))
-    sizes = array("train_sizes", given, ndim=1)
-    if np.issubdtype(given.dtype, np.floating) and np.all(sizes <= 1):
-        if np.any(sizes <= 0):
-            raise fail("train_sizes", "fractions in (0, 1] or whole numbers", train_sizes)
-        sizes = np.round(sizes * rows)
-    if np.any(sizes != np.round(sizes)) or np.any(sizes < 2):
-        raise fail("train_sizes", "whole numbers of at least 2, or fractions in (0, 1]", train_sizes)
-    return np.unique(sizes).astype(np.int64)
 
 
 def refit_curve(
@@ -246,9 +215,9 @@ def refit_curve(
     """
     from gaussequiv.results import dataset
 
+    student = read_student(last_step(estimator))
+    targets, _ = read_targets(y, student, count_rows(X))
     final, rows = prepare(estimator, X, features)
-    student = read_student(final)
-    targets, _ = read_targets(y, student, len(rows))
     if len(targets) > 1:
         raise ArgumentError("Argument `y` must have two classes to be refitted; take one class against the rest.")
     labels, sizes = targets[0], read_sizes(train_sizes, len(rows))

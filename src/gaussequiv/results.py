@@ -125,12 +125,18 @@ def load(path: str | Path) -> xr.Dataset:
         raise fail("path", "a file name ending in .nc, .json or .csv", str(path))
     if not path.exists():
         raise ArgumentError(f"Argument `path` must be an existing file, but {str(path)!r} does not exist.")
-    if kind == ".nc":
-        with xr.open_dataset(path, engine="netcdf4") as stored:
-            return _typed(stored.load())
-    if kind == ".json":
-        return _typed(xr.Dataset.from_dict(json.loads(path.read_text(), parse_constant=float)))
-    return _typed(_load_csv(path))
+    try:
+        if kind == ".nc":
+            with xr.open_dataset(path, engine="netcdf4") as stored:
+                return _typed(stored.load())
+        if kind == ".json":
+            return _typed(xr.Dataset.from_dict(json.loads(path.read_text(), parse_constant=float)))
+        return _typed(_load_csv(path))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError) as error:  # any other file of that ending
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArgumentError(
+            f"Argument `path` must be a result that this package saved, but {str(path)!r} is not: {reason[:120]}."
+        ) from None
 
 
 def _load_csv(path: Path) -> xr.Dataset:

@@ -82,7 +82,7 @@ def test_offsets_come_from_the_law_unless_given():
     assert relu.has_offset
     assert not relu.with_offset(0.0).has_offset
     assert odd.with_offset(-0.3).has_offset
-    assert relu.with_offset(-0.3).offset_nodes()[0].tolist() == [0.3]
+    assert relu.with_offset(-0.3).offset_nodes()[0].tolist() == [-0.3]
 
 
 def test_the_spectrum_is_taken_at_the_size_that_is_asked_for():

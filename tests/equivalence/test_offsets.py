@@ -24,10 +24,10 @@ def test_functions_that_bend_near_zero_are_resolved(scale):
     assert found == pytest.approx(2 / np.pi * np.arctan(scale), abs=1e-8)  # the panels are graded down to 1e-4
 
 
-def test_a_given_offset_is_one_node_of_either_sign():
+def test_a_given_offset_is_one_node_of_its_sign():
     for given in (0.7, -0.7):
         b, mass = offset_nodes(2.0, given)
-        assert (b.tolist(), mass.tolist()) == ([0.7], [1.0])
+        assert (b.tolist(), mass.tolist()) == ([given], [1.0])
     assert offset_nodes(2.0, 0.0)[0].tolist() == [0.0]
 
 

@@ -94,3 +94,11 @@ def test_the_optimum_of_a_curve_averaged_over_offsets_is_flat():
     lam = ge.Logistic().solve(e, alpha)["lam"]
     there, beside = (lam_slope(ge.Logistic(), e, alpha, lam * factor) for factor in (1.0, 1.1))
     assert np.all(np.abs(there) < 1e-4 * np.abs(beside))
+
+
+def test_auc_is_maximised():
+    e = ge.Problem(ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification")).equivalent()
+    alpha = np.array([2.0])
+    best = ge.ERM("logistic", minimise="auc").solve(e, alpha)
+    others = [ge.Logistic(lam).solve(e, alpha)["auc"][0] for lam in (0.3 * best["lam"][0], 3 * best["lam"][0])]
+    assert best["auc"][0] > max(others)

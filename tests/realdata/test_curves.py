@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from gaussequiv.errors import ArgumentError
+from gaussequiv.numerics.status import Status
+from gaussequiv.realdata import curves
 from gaussequiv.realdata.curves import METHODS, LinearStudent, curve, row_weights
 
 SIZES = np.array([40, 90, 150])
@@ -36,6 +38,24 @@ def test_the_jackknife_error_is_the_spread_over_pools(method, student):
     spread = np.std([one["test_error"] for one in found], axis=0, ddof=1)
     claimed = np.sqrt(np.mean([one["test_error_stderr"] ** 2 for one in found], axis=0))
     assert np.all(claimed > 0.6 * spread) and np.all(claimed < 1.7 * spread)  # 24 pools: 15% each way, and a bias of the jackknife upwards
+
+
+def test_an_extrapolation_without_a_standard_error_is_not_identified(monkeypatch):
+    """A deletion that leaves no prediction: at most the pool's size the value stays, beyond it goes."""
+    x, y = draw(0)
+    whole = curves._predict
+
+    def fail_on_deletions(rows, labels, sizes, *rest):
+        full, states = whole(rows, labels, sizes, *rest)
+        if len(rows) < len(x):
+            full["test_error"] = np.full(len(sizes), np.nan)
+        return full, states
+
+    monkeypatch.setattr(curves, "_predict", fail_on_deletions)
+    found = curve(x, y, np.array([100, 150, 160]), LinearStudent())
+    assert np.isnan(found["test_error_stderr"]).all()
+    assert found["status"].tolist() == [Status.converged, Status.converged, Status.nonfinite]
+    assert np.isnan(found["test_error"]).tolist() == [False, False, True]
 
 
 def test_the_order_of_sizes_does_not_matter():

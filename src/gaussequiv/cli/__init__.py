@@ -74,12 +74,16 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "learner": _text(
         "--learner",
         "bayes, ridge, logistic, svm, lasso, elastic_net[:RATIO], or a loss (square, hinge, squared_hinge, huber[:THRESHOLD], absolute, "
-        "quantile[:LEVEL], exponential); a comma list pairs their differences. [bayes]",
+        "quantile[:LEVEL], exponential); a comma list trains all on the same draws. Logistic, svm, hinges and exponential need "
+        "--task classification. [bayes]",
     ),
     "lam": _text("--lam", "Penalty: a number, 'optimal', or a comma list of them. [optimal]"),
     "penalty": _text("--penalty", "l2, l1 or elastic_net:RATIO, for learners other than bayes and ridge. [l2]"),
     "class_weight": _text("--class-weight", "Weights of the losses of -1 and +1 labels, as A,B."),
-    "minimise": _text("--minimise", "What lam=optimal minimises: test_error, test_loss, log_loss, ... [test_error]"),
+    "minimise": _text(
+        "--minimise",
+        "What lam=optimal minimises (auc: maximises): test_error, test_loss, auc, log_loss, brier, calibration_error. [test_error]",
+    ),
     "intercept": _option(bool | None, "--intercept/--no-intercept", help="Fit a constant. [when the target has one]", panel=PROBLEM),
 }
 Alpha = Annotated[
@@ -96,7 +100,11 @@ Normalise = Annotated[
 ]
 Sensitivity = Annotated[
     str | None,
-    typer.Option("--sensitivity", help="Also differentiate the curve: comma list of lam, alpha, noise, ...", rich_help_panel=CALL),
+    typer.Option(
+        "--sensitivity",
+        help="Also differentiate the curve in: lam, alpha, noise, effective_noise, signal, or a number of the loss (comma list).",
+        rich_help_panel=CALL,
+    ),
 ]
 Over = Annotated[
     list[str] | None,
@@ -231,7 +239,8 @@ def equivalent(options: Any, d: Dimension = None, keep: Keep = None, as_json: Js
         return
     print(result.card())
     if partial is not None:
-        print(f"  {partial.kept} layers kept: S = {partial.eta:.10g} a.h/sqrt(k) + noise of variance {partial.gamma:.10g}")
+        words = f"{partial.kept} layer" + "s" * (partial.kept != 1)
+        print(f"  {words} kept: S = {partial.eta:.10g} a.h/sqrt(k) + noise of variance {partial.gamma:.10g}")
 
 
 @command("theory")
@@ -336,13 +345,22 @@ def _run(
 def predict_curve(
     data: Annotated[str, typer.Argument(help="Table: .csv, .npz or .parquet.", show_default=False)],
     target: Annotated[str, typer.Option("--target", help="Column, or array of an NPZ file, to predict.", show_default=False)],
-    train_sizes: Annotated[str, typer.Option("--train-sizes", help="start:stop:count[:log] or a comma list.", show_default=False)],
-    estimator: Annotated[str, typer.Option("--estimator", help="ridge, ridge-classifier, logistic or linear-svc.")] = "logistic",
+    train_sizes: Annotated[
+        str,
+        typer.Option(
+            "--train-sizes",
+            help="Rows, or fractions of them: start:stop:count[:log] or a comma list; up to 1.5 times the table's.",
+            show_default=False,
+        ),
+    ],
+    estimator: Annotated[
+        str, typer.Option("--estimator", help="ridge (real target), or for labels ridge-classifier, logistic, linear-svc.")
+    ] = "logistic",
     lam: Annotated[float, typer.Option("--lam", help="alpha of the ridge estimators, 1/C of the others.")] = 1.0,
     features: Annotated[str | None, typer.Option("--features", help="Random features of standardised columns: ACTIVATION:WIDTH.")] = None,
     standardise: Annotated[bool, typer.Option("--standardise", help="Centre and scale the columns first.")] = False,
-    method: Annotated[str, typer.Option("--method", help="rows, moments (ridge) or gaussian.")] = "rows",
-    groups: Annotated[int, typer.Option("--groups", help="Groups of the jackknife; 0: no standard errors.")] = 10,
+    method: Annotated[str, typer.Option("--method", help="rows (most accurate), moments (ridge, fastest) or gaussian.")] = "rows",
+    groups: Annotated[int, typer.Option("--groups", help="Groups of rows left out in turn for standard errors; 0: none.")] = 10,
     validate: Annotated[bool, typer.Option("--validate", help="Also refit at up to six sizes, and draw both.")] = False,
     repeats: Annotated[int, typer.Option("--repeats", help="Refits at each size.")] = 20,
     seed: Seed = 0,

@@ -259,9 +259,11 @@ def _convex(name: str, options: dict[str, Any]) -> dict[str, Any]:
     from gaussequiv.ingredients import losses
 
     head = name.partition(":")[0]
-    known = ("bayes", "ridge", *_SHORT, "elastic_net", *(form.partition(":")[0] for form in losses.names()))
+    known = ("bayes", "ridge", *_SHORT, "elastic_net", *(form.partition(":")[0] for form in losses.names() if form != "max_margin"))
     choice("learner", head, tuple(dict.fromkeys(known)))
     loss, penalty = ("square", name) if head == "elastic_net" else _SHORT.get(name, (name, "l2"))
+    if penalty != "l2" and options["penalty"] is not None:
+        raise fail("penalty", f"left out for {name}, which has its own", options["penalty"])
     section: dict[str, Any] = {"name": "erm", "loss": loss, "penalty": options["penalty"] or penalty}
     if options["minimise"] is not None:
         section["minimise"] = options["minimise"]

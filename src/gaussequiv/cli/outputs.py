@@ -44,7 +44,8 @@ def table(result: xr.Dataset) -> None:
         sides = {side: result["test_error"].sel(source=side, drop=True) for side in ("theory", "simulation")}
         error = result["test_error_stderr"].sel(source="simulation", drop=True)
         result = result.drop_dims("source").assign(sides | {"test_error_stderr": error})
-    names = [name for name in COLUMNS if name in result.data_vars and "trial" not in result[name].dims]
+    wanted = [*COLUMNS, *(str(name) for name in result.data_vars if str(name).startswith("d_test_error_d_")), *_minimised(result)]
+    names = [name for name in wanted if name in result.data_vars and "trial" not in result[name].dims]
     frame = result[[*names, "converged"]]
     if "trial" in frame.dims:
         frame = frame.assign(converged=frame["converged"].all("trial")).drop_dims("trial", errors="ignore")
@@ -64,6 +65,15 @@ def table(result: xr.Dataset) -> None:
     elif "verdict" in result:
         for index, verdict in np.ndenumerate(result["verdict"].values):
             print(f"verdict at {index}: {verdict} ({result['reason'].values[index]})")
+
+
+def _minimised(result: xr.Dataset) -> list[str]:
+    """Observables other than the test error that optimal penalties minimise."""
+    import json
+
+    learners = json.loads(result.attrs.get("problem", "{}")).get("learner", [])
+    learners = learners if isinstance(learners, list) else [learners]
+    return [name for name in dict.fromkeys(one.get("minimise", "test_error") for one in learners) if name not in COLUMNS]
 
 
 def _cell(value: Any) -> str:
@@ -133,13 +143,22 @@ def equivalent_to_dict(equivalent: GaussianEquivalent, partial: PartialReduction
 
 def known_names() -> dict[str, list[str]]:
     """Everything the options understand."""
-    from gaussequiv.ingredients import activations, spectra
-    from gaussequiv.problems.supervised import LEARNERS
+    from gaussequiv.ingredients import activations, links, losses, spectra
 
     return {
         "activations": list(activations.names()),
         "spectra": list(spectra.names()),
-        "learners": list(LEARNERS),
+        "learners": [
+            "bayes",
+            "ridge",
+            "logistic",
+            "svm",
+            "lasso",
+            "elastic_net:RATIO",
+            *(n for n in losses.names() if n not in ("logistic", "max_margin")),
+        ],
+        "features": ["random", "nngp", "ntk"],
+        "labels": list(links.FORMS),
         "tasks": ["regression", "classification"],
         "data": ["digits", "FILE.npy", "FILE.csv"],
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from gaussequiv.cli.inputs import parse_grid
 from gaussequiv.errors import ArgumentError, choice, fail, number
+from gaussequiv.realdata.caveats import BLIND
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,23 +38,56 @@ def predict_curve(
     repeats: int = 20,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Read the table, predict, and with `validate` refit at some sizes: refit_error and refit_error_stderr, nan at the others."""
-    from gaussequiv.estimators import refit_curve, theory_curve
+    """Read the table, predict, and with `validate` refit at some sizes, nan at the others.
+
+    Beside refit_error stand deviation = test_error/refit_error - 1, its standard error (that of the prediction and that of the refits
+    combined), and deviation_z, their ratio. Refits use the same rows as the prediction, so that the two are not independent: where they
+    move together, the standard error is too large.
+    """
+    from gaussequiv.estimators import last_step, read_student, refit_curve, theory_curve
+    from gaussequiv.realdata.reading import read_targets
 
     X, y = read_table(data, target)
     model = build(estimator, lam, seed, features, standardise)
-    sizes = np.unique(np.round(parse_grid("train_sizes", train_sizes))).astype(int)
+    sizes = sizes_of(train_sizes, len(X))
     shared: dict[str, Any] = {"random_state": seed}
+    curves, _ = read_targets(y, read_student(last_step(model)), len(X))
+    if validate and len(curves) > 1:
+        raise ArgumentError(
+            f"Argument `validate` must be left out where the target has more than two classes, but {target!r} has {len(curves)}. "
+            "Make a column of one class against the rest (0 and 1) and name it as --target; without --validate every class gets its curve."
+        )
+    possible = sizes[sizes <= (1 - HELD_OUT) * len(y)]
+    if validate and not possible.size:
+        raise fail("train_sizes", f"a grid with a size of at most {int((1 - HELD_OUT) * len(y))} to validate at", train_sizes)
     result = theory_curve(model, X, y, train_sizes=sizes, method=method, groups=groups, **shared)
     result.attrs |= {"data": Path(data).name, "target": target}
     if not validate:
         return result
-    possible = sizes[sizes <= (1 - HELD_OUT) * len(y)]
-    if not possible.size:
-        raise fail("train_sizes", f"with a size of at most {int((1 - HELD_OUT) * len(y))} to validate at", train_sizes)
     picked = np.unique(possible[np.round(np.linspace(0, possible.size - 1, VALIDATED)).astype(int)])
     refits = refit_curve(model, X, y, train_sizes=picked, repeats=repeats, **shared).reindex(train_size=sizes)
-    return result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")})
+    return compare(result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")}))
+
+
+def compare(result: xr.Dataset) -> xr.Dataset:
+    """With the relative deviation from refits, its standard error, and their ratio."""
+    refit = result["refit_error"].where(result["refit_error"] > 0)
+    ratio = result["test_error"] / refit
+    spread = (result["test_error_stderr"] ** 2 + (ratio * result["refit_error_stderr"]) ** 2) ** 0.5 / refit
+    off = ratio - 1
+    return result.assign(deviation=off, deviation_stderr=spread, deviation_z=off / spread.where(spread > 0))
+
+
+def sizes_of(train_sizes: str, rows: int) -> Any:
+    """Training sizes of a grid: whole numbers (ranges are rounded), or fractions of the rows where no value exceeds 1."""
+    from gaussequiv.realdata.reading import read_sizes
+
+    given = parse_grid("train_sizes", train_sizes)
+    if np.all(given <= 1) and np.any(given != np.round(given)):
+        return read_sizes(given, rows)
+    if ":" not in train_sizes and np.any(given != np.round(given)):
+        raise fail("train_sizes", "whole numbers, or fractions in (0, 1]", train_sizes)
+    return read_sizes(np.round(given).astype(int), rows)
 
 
 def build(estimator: str, lam: float, seed: int, features: str | None, standardise: bool) -> Any:
@@ -124,14 +158,38 @@ def _frame(path: Path, target: str) -> tuple[Any, Any]:
     except (ValueError, OSError) as error:
         raise ArgumentError(f"Argument `data` must be a readable table, but {str(path)!r} is not: {error}.") from None
     choice("target", target, [str(column) for column in table.columns])
-    rows = table.drop(columns=target)
-    words = [str(column) for column in rows.columns if not pd.api.types.is_numeric_dtype(rows[column])]
+    rows = _without_index(table.drop(columns=target))
+    words = [_named(column) for column in rows.columns if not pd.api.types.is_numeric_dtype(rows[column])]
     if words:
         raise ArgumentError(f"Argument `data` must have numeric features, but these columns are not: {', '.join(words[:8])}.")
-    missing = [str(column) for column in table.columns if table[column].isna().any()]
+    missing = [_named(column) for column in [*rows.columns, target] if table[column].isna().any()]
     if missing:
         raise ArgumentError(f"Argument `data` must have no missing values, but these columns have some: {', '.join(missing[:8])}.")
     return rows.to_numpy(dtype=np.float64), table[target].to_numpy()
+
+
+def _named(column: Any) -> str:
+    return f"{column!r} (a column without a name in the file)" if _unnamed(column) else str(column)
+
+
+def _unnamed(column: Any) -> bool:
+    return str(column).startswith("Unnamed: ")  # pandas' name of a column without a header
+
+
+def _without_index(rows: Any) -> Any:
+    """Columns without a name that count the rows are an index, and dropped; others are kept; notes on stderr."""
+    import pandas as pd
+
+    for column in [name for name in rows.columns if _unnamed(name)]:
+        values = rows[column]
+        if not pd.api.types.is_numeric_dtype(values):
+            continue
+        if len(values) > 1 and (values.diff().iloc[1:] == 1).all():
+            print(f"note: {_named(column)} counts the rows: dropped as an index", file=sys.stderr)
+            rows = rows.drop(columns=column)
+        else:
+            print(f"note: {_named(column)} is taken as a feature", file=sys.stderr)
+    return rows
 
 
 def show(result: xr.Dataset) -> None:
@@ -139,48 +197,57 @@ def show(result: xr.Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from gaussequiv.numerics.status import Status
+    from gaussequiv.realdata.caveats import WORDS
+
     refitted = "refit_error" in result
-    heads = ["train_size", "test_error", "+-", *(["refit_error", "+-", "deviation %"] if refitted else []), "converged"]
+    beside = ["refit_error", "+-", "deviation %", "+-", "z"] if refitted else []
     classes = result["class"].values.tolist() if "class" in result.dims else [None]
     shown = Table(box=None, pad_edge=False)
-    for head in (["class"] if classes != [None] else []) + heads:
+    for head in [*(["class"] if classes != [None] else []), "train_size", "test_error", "+-", *beside]:
         shown.add_column(head, justify="right")
+    shown.add_column("status")
     for one in classes:
         part = result if one is None else result.sel({"class": one})
         for i, size in enumerate(part["train_size"].values.tolist()):
-            values = [float(part[name][i]) for name in ("test_error", "test_error_stderr")]
-            cells = [str(size), *map(_cell, values)]
+            cells = [str(size), *(_cell(float(part[name][i])) for name in ("test_error", "test_error_stderr"))]
             if refitted:
-                refit = float(part["refit_error"][i])
-                off = 100 * (values[0] / refit - 1) if refit > 0 else np.nan
-                cells += [_cell(refit), _cell(float(part["refit_error_stderr"][i])), "-" if np.isnan(off) else f"{off:+.1f}"]
-            shown.add_row(*([] if one is None else [str(one)]), *cells, "yes" if bool(part["converged"][i]) else "NO")
+                cells += [_cell(float(part[name][i])) for name in ("refit_error", "refit_error_stderr")]
+                cells += [_cell(100 * float(part["deviation"][i]), "+.1f"), _cell(100 * float(part["deviation_stderr"][i]), ".1f")]
+                cells += [_cell(float(part["deviation_z"][i]), "+.1f")]
+            shown.add_row(*([] if one is None else [str(one)]), *cells, WORDS[Status(int(part["status"][i]))])
     Console(width=None if Console().is_terminal else 160).print(shown)
     print(verdict(result), file=sys.stderr)
 
 
-def _cell(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.4g}"
+def _cell(value: float, form: str = ".4g") -> str:
+    return "-" if np.isnan(value) else format(value, form)
 
 
 def verdict(result: xr.Dataset) -> str:
-    """What more data would buy, in one sentence."""
+    """What more data would buy, in one sentence; nothing is said of sizes beyond twice the rows."""
     if "class" in result.dims:
         return "one curve for each class against the rest"
-    known = result["test_error"].values
-    ok = np.isfinite(known)
-    if ok.sum() < 2:
-        return "too few known points for a verdict"
-    sizes, errors = result["train_size"].values[ok], known[ok]
     total = int(result.attrs["n_total"])
-    here = float(np.interp(np.log(total), np.log(sizes), errors))
-    if sizes[-1] > total:
-        gain = 100 * (1 - errors[-1] / here)
+    known = result["test_error"].values
+    ok = np.isfinite(known) & (result["train_size"].values <= BLIND * total)
+    if ok.sum() < 2:
+        return f"too few known points up to {BLIND:g} times the {total} rows for a verdict"
+    sizes, errors = result["train_size"].values[ok], known[ok]
+    if sizes[0] <= total < sizes[-1]:
+        here = float(np.interp(np.log(total), np.log(sizes), errors))
         return (
-            f"from the {total} rows of today to {sizes[-1]}: the error would go from {here:.4g} to {errors[-1]:.4g} ({gain:+.1f}% better)"
+            f"from the {total} rows of today to {sizes[-1]}: the error would go from {here:.4g} to {errors[-1]:.4g} "
+            f"({_change(here, errors[-1])})"
         )
-    gain = 100 * (1 - errors[-1] / errors[0])
-    return f"from {sizes[0]} to {sizes[-1]} rows the error goes from {errors[0]:.4g} to {errors[-1]:.4g} ({gain:+.1f}% better)"
+    return f"from {sizes[0]} to {sizes[-1]} rows the error goes from {errors[0]:.4g} to {errors[-1]:.4g} ({_change(errors[0], errors[-1])})"
+
+
+def _change(before: float, after: float) -> str:
+    if not before > 0:
+        return "no relative change: the error was 0"
+    percent = f"{abs(100 * (1 - after / before)):.1f}"
+    return "unchanged" if percent == "0.0" else f"{percent}% {'better' if after < before else 'worse'}"
 
 
 def draw(result: xr.Dataset, ax: Axes | None = None, *, label: str = "predicted without refitting", color: str = "C0") -> Axes:

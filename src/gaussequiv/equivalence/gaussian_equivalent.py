@@ -129,9 +129,14 @@ class GaussianEquivalent:
         """Whether the target has a constant part to be learned with an intercept."""
         return self.offset_variance > 0 if self.offset is None else self.offset != 0
 
-    def offset_nodes(self) -> tuple[FloatArray, FloatArray]:
-        """Values of b0 >= 0 and their weights: the law of the offset, or the given one."""
-        return offset_nodes(self.offset_variance, self.offset)
+    @property
+    def even(self) -> bool:
+        """Whether the label law is the same for -field and -y, so that errors of symmetric learners are even in b0."""
+        return bool(getattr(self.channel, "symmetric", not hasattr(self.channel, "nodes")))
+
+    def offset_nodes(self, *, even: bool = True, smooth: int | None = None) -> tuple[FloatArray, FloatArray]:
+        """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 if label law and learner (`even`) allow it."""
+        return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth)
 
     @cached_property
     def floor(self) -> float:

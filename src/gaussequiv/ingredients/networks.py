@@ -13,6 +13,7 @@ from gaussequiv.errors import FloatArray, choice, fail, integer, number, per_lay
 from gaussequiv.ingredients import activations as acts
 from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import Channel, GaussianNoise, Sign
+from gaussequiv.ingredients.links import FunctionLink
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,13 @@ class DeepNetwork:
         put("readout_bias_variance", number("readout_bias_variance", self.readout_bias_variance, nonnegative=True))
         choice("task", self.task, ("regression", "classification"))
         put("noise", number("noise", self.noise, nonnegative=True, meaning="It is the variance of the label noise."))
+        if isinstance(self.labels, Binary):  # its parts, which a saved result can keep
+            if self.noise or np.any(np.asarray(self.flips, dtype=float) != 0):
+                raise fail("labels", "given without noise and flips when it is a channel: they belong to it", self.labels)
+            put("noise", self.labels.noise)
+            put("flips", self.labels.flips)
+            link = self.labels.link
+            put("labels", link if isinstance(link, FunctionLink) or type(link).__module__ != FunctionLink.__module__ else str(link))
         put("_channel", self._build_channel())
         put("task", str(self._channel.task))
         put("flips", tuple(self.flips) if np.ndim(self.flips) else float(self.flips))

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 Observables = dict[str, FloatArray]
 
 
+# fields of an assumed network that its label names, with the values that go without saying
+_SHOWN: dict[str, tuple[Any, ...]] = {
+    "weight_variance": ([],),
+    "bias_variance": ([],),
+    "readout_variance": (1.0,),
+    "labels": (None,),
+    "flips": (0.0,),
+    "offset": (None,),
+}
+
+
 @dataclass(frozen=True)
 class BayesOptimal:
     r"""Posterior-mean predictor that knows the law of the target, all of whose weights are learned.
@@ -73,6 +84,7 @@ class BayesOptimal:
             return "bayes"
         a = self.assumes
         own = [f"{'/'.join(a.activations) or 'linear'}", f"noise={exact(a.noise)}"]
+        own += [f"{key}={value}" for key, value in a.to_dict().items() if key in _SHOWN and value not in _SHOWN[key]]
         return f"bayes(assumes {', '.join(own)})"
 
     def to_dict(self) -> dict[str, object]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.sample import LinearPredictor
 
 Observables = dict[str, FloatArray]
-NEGLIGIBLE = 1e-12  # mass of an offset, relative to the largest
+HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
 
 
@@ -51,7 +51,7 @@ class ERM:
     sample_weight : sequence of (weight, fraction), optional
         Law of the samples' weights, drawn independently of the data: ((1, 0.9), (10, 0.1)) weighs every tenth sample tenfold.
     minimise : str
-        The observable that lam="optimal" (or an "optimal" loss parameter) minimises: "test_error", "test_loss", "log_loss", ...
+        The observable that lam="optimal" and `tune` minimise: "test_error", "test_loss", "log_loss", "brier", ...; "auc" is maximised.
     tune : sequence of str
         Further hyperparameters to optimise with lam: "threshold", "level" or "l1_ratio".
 
@@ -212,16 +212,23 @@ class ERM:
             key: np.concatenate([part.get(key, np.full(size, np.nan)) for part, size in zip(parts, sizes, strict=True)]) for key in keys
         }
         out = {key: value.reshape(alpha.size, nodes) for key, value in flat.items()}
-        counted = model.mass > NEGLIGIBLE * model.mass.max()  # offsets so rare that they change no digit may fail
-        worst = {key: out.pop(key)[:, counted].max(axis=1) for key in ("status", "steps", "residual")}
-        mass = model.mass[counted] / model.mass[counted].sum()
-        averaged = {key: value[:, counted] @ mass for key, value in out.items()}
+        if nodes > 1:  # a rare offset whose equations hold less well than the others' counts by its mass
+            share = np.where(out["status"] > 0, model.mass * out["residual"], out["residual"])
+            harmless = (out["status"] > 0) & (share < HARMLESS) & np.isfinite(out["test_error"])
+            out["status"] = np.where(harmless, float(Status.converged), out["status"])
+            out["residual"] = np.where(harmless, share, out["residual"])
+        worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
+        averaged = {key: value @ model.mass for key, value in out.items()}
+        if model.folded:
+            averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
         floor = np.full_like(alpha, e.floor)
         return averaged | {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam} | worst
 
     def _chunk(self, model: Model, at: Points) -> Observables:
         """Points of one chunk; lam = 0 in its own limits."""
         zero = at.lam == 0
+        if zero.any():
+            self._check_limit(model)
         if self.loss.margin_limit and zero.any() and not model.regression:
             separable = zero & (at.alpha < model.limit_threshold(at.b0))
         else:
@@ -244,6 +251,18 @@ class ERM:
                 out.setdefault(key, np.full(zero.shape, np.nan))[mask] = value
         return out
 
+    def _check_limit(self, model: Model) -> None:
+        """lam = 0 needs a known limit: a margin loss that names it, or a residual loss with its least value at y = z and an L2 penalty."""
+        if self.loss.kind == "margin" and not self.loss.margin_limit:
+            raise ArgumentError(
+                f"Argument `lam` must be positive for the loss {self.loss.name}: set margin_limit if lam -> 0+ is the hard margin."
+            )
+        below, above = self.loss.slope(0.0, np.array([-1e-9, 1e-9]))
+        if self.loss.kind == "residual" and not below <= 0 <= above:
+            raise ArgumentError(f"Argument `lam` must be positive for the loss {self.loss.name}: its least value is not at y = z.")
+        if self.penalty.name not in ("l2", "quadratic"):
+            raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
+
     def _solved(self, model: Model, at: Points) -> tuple[Any, Observables]:
         solution = model.solve(at)
         return solution, model.observe(at, solution)
@@ -255,28 +274,29 @@ class ERM:
 
         learner, lam = self, self.lam
         if self.lam == "optimal" or self.tune:
-            from gaussequiv.learners.erm_optimum import optimise
+            from gaussequiv.learners.erm_optimum import optimum_at
 
-            best = optimise(self, equivalent, np.array([sample.alpha]))
+            best = optimum_at(self, equivalent, sample.alpha)
             lam = float(best["lam"][0])
             for name in self.tune:
                 learner = learner.with_hyperparameter(name, float(best[name][0]))
-        intercept, weight = self.fits_intercept(equivalent), self.weights_of(sample.y)
+        intercept, weight = self.fits_intercept(equivalent), self.weights_of(sample.y, sample.uniforms)
         if hasattr(sample, "gram"):
             if learner.penalty.name != "l2":
                 raise ArgumentError(f"Argument `penalty` must be l2 for a kernel student, but penalty={as_text(learner.penalty)}.")
             found = fit_erm_kernel(sample.gram, sample.y, learner.loss, lam, intercept, weight)
-            return LinearPredictor(found.dual, found.intercept, lam, found.status, found.steps, found.residual)
-        return fit_erm(sample, learner.loss, lam, learner.penalty, intercept, sample_weight=weight)
+            return LinearPredictor(found.dual, found.intercept, lam, found.status, found.steps, found.residual, loss=learner.loss)
+        return replace(fit_erm(sample, learner.loss, lam, learner.penalty, intercept, sample_weight=weight), loss=learner.loss)
 
-    def weights_of(self, y: FloatArray) -> FloatArray | None:
-        """Weights of the training rows: by class, and drawn from the law of the samples' weights."""
+    def weights_of(self, y: FloatArray, uniforms: FloatArray | None) -> FloatArray | None:
+        """Weights of the training rows: by class, and from the law of the samples' weights by inverting its distribution at `uniforms`."""
         weight = None
         if self.class_weight is not None:
             weight = np.where(y > 0, self.class_weight[1], self.class_weight[-1])
         if self.sample_weight is not None:
             values, fractions = np.array(self.sample_weight).T
-            drawn = np.random.default_rng(y.size).choice(values, size=y.size, p=fractions)
+            uniforms = np.random.default_rng(0).random(y.size) if uniforms is None else uniforms
+            drawn = values[np.minimum(np.searchsorted(np.cumsum(fractions), uniforms, side="right"), values.size - 1)]
             weight = drawn if weight is None else weight * drawn
         return weight
 

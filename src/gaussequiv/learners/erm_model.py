@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.losses import MaxMargin, SquaredHinge
 from gaussequiv.learners.averages import Averages, Fields, binary_averages, residual_averages
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 CHUNK = 512  # points solved together: memory stays near 100 MB
 EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are reached by continuation
 RATIO = 10.0
+NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 
 
@@ -52,7 +52,8 @@ class Model:
         self.nonlinear = self.regression and hasattr(e.channel, "nodes")  # y = f(field) + noise
         if self.regression and self.loss.kind == "margin":
             raise ArgumentError(
-                f"Argument `loss` must be a loss of the residual for a regression target, but {self.loss.name} is one of the margin y z."
+                f"Argument `loss` must be a loss of the residual for a regression target, but {self.loss.name} is one of the margin y z; "
+                'labels -1 and +1 come from a target with task="classification".'
             )
         if self.regression and erm.class_weight is not None:
             raise ArgumentError("Argument `class_weight` must be None for a regression target: it weighs the labels -1 and +1.")
@@ -62,10 +63,15 @@ class Model:
         self.nugget = float(getattr(e, "nugget", 0.0))
         self.scale = float(e.weights @ e.eigenvalues)
         self.rank = float(e.weights[e.eigenvalues > 0].sum())
+        self.folded = False  # whether b0 >= 0 stands for both signs
         if self.regression and self.intercept and not self.nonlinear:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            self.b0, self.mass = offset_nodes(e.offset_variance, e.offset, smooth)
+            symmetric = erm.class_weights[0] == erm.class_weights[1] and _odd(self.loss)
+            b0, mass = e.offset_nodes(even=symmetric, smooth=smooth)
+            counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
+            self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
+            self.folded = symmetric and e.even and self.b0.size > 1
         weights = erm.class_weights
         equal = weights[0] == weights[1]
         symmetric = not self.regression and equal and bool(e.channel.symmetric) and not np.any(self.b0) and _odd(self.loss)
@@ -213,7 +219,7 @@ def _student(e: GaussianEquivalent, penalty: Any) -> Student:
             "Argument `penalty` of quadratic form needs a problem whose inputs have its dimension: solve it through `Problem`."
         )
     if e.eigenvalues.size > 1 or e.aspect != 1 or getattr(e, "nugget", 0.0) > 0:
-        words = f"{e.eigenvalues.size} different eigenvalues"
+        words = f"{e.eigenvalues.size} different eigenvalues" if e.eigenvalues.size > 1 else "features or a kernel"
         raise ArgumentError(
             f"Argument `penalty` must be l2 unless the student sees isotropic inputs, but penalty={penalty.name} meets {words}."
         )

@@ -31,6 +31,7 @@ class KernelSample:
     gram: FloatArray
     y: FloatArray
     dimension: int
+    uniforms: FloatArray | None = None
     _decompositions: dict[bool, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     @property

@@ -132,12 +132,11 @@ def label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: 
     """What `solve(..., scores=True)` adds for learners on binary labels whose own curve leaves it out: ridge and Bayes."""
     if hasattr(learner, "loss"):
         return {}
-    if hasattr(learner, "lam"):
-        from gaussequiv.learners.erm import ERM
-
-        found = ERM("square", intercept=learner.intercept).curve(e, alpha, curve["lam"])
-        return {name: found[name] for name in ("auc", "test_loss", "train_loss", "intercept")}
+    if hasattr(learner, "ranking"):
+        return {"auc": learner.ranking(e, alpha)}
     believed = e if getattr(learner, "assumes", None) is None else assumed_equivalent(e, learner.assumes)
     _, mass = e.offset_nodes()
-    scores = posterior_scores(e, believed, solve_labels(e, believed, alpha).fields)
-    return {name: value.reshape(alpha.size, mass.size) @ mass for name, value in scores.items()}
+    found = solve_labels(e, believed, alpha)
+    status = np.maximum(curve["status"], found.status.reshape(alpha.size, mass.size).max(axis=1))
+    scores = posterior_scores(e, believed, found.fields)
+    return {name: value.reshape(alpha.size, mass.size) @ mass for name, value in scores.items()} | {"status": status}

@@ -16,7 +16,7 @@ from gaussequiv.ingredients.losses import Square
 from gaussequiv.learners.averages import Fields
 from gaussequiv.learners.labels import LinearLabels, linearise
 from gaussequiv.learners.optimal_lam import optimal_lam
-from gaussequiv.learners.scores import training_scores
+from gaussequiv.learners.scores import area_under_curve, training_scores
 from gaussequiv.numerics.effective_ridge import EffectiveRidge, solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.orthant import aligned_excess, bivariate_cdf, sign_disagreement, standardise
 from gaussequiv.numerics.status import Status
@@ -109,11 +109,22 @@ class Ridge:
         """With an intercept, or without one on inputs whose mean serves as such."""
         return self.fits_intercept(e) or e.input_mean_square > 0
 
+    def _penalty(self, e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray) -> FloatArray:
+        return optimal_lam(e, labels, alpha, self.constrain) if self.lam == "optimal" else np.full_like(alpha, self.lam)
+
+    def ranking(self, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
+        """P(score of a +1 row > score of a -1 row) on fresh rows with binary labels, at every alpha."""
+        labels = linearise(e, self._learns_constant(e))
+        lam = self._penalty(e, labels, alpha)
+        moments = student_moments(e, labels, solve_effective_ridge(alpha / e.aspect, lam + e.nugget, e.eigenvalues, e.weights))
+        at = _fields(e, labels, moments, np.ones_like(moments["q"]))
+        return area_under_curve(e.channel, at).reshape(moments["q"].shape) @ labels.mass
+
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         """Exact observables at every alpha, each an array of alpha's length."""
         e = equivalent
         labels = linearise(e, self._learns_constant(e))
-        lam = optimal_lam(e, labels, alpha, self.constrain) if self.lam == "optimal" else np.full_like(alpha, self.lam)
+        lam = self._penalty(e, labels, alpha)
         ratio = alpha / e.aspect
         solution = solve_effective_ridge(ratio, lam + e.nugget, e.eigenvalues, e.weights)
         moments = student_moments(e, labels, solution)
@@ -198,11 +209,11 @@ class Ridge:
         linear = float(e.weights @ e.signal_modes)
         rho = linear + e.model_noise
         m, q = moments["m"], moments["q"]
-        c, b0, V = np.broadcast_arrays(labels.intercept, labels.offset, np.minimum(susceptibility(response), 1e12)[:, None] + 0 * m)[:3]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rest = np.maximum(rho - np.where(q > 0, m**2 / q, 0.0), e.model_noise)
-        at = Fields(*(np.ravel(part).astype(float) for part in (V, np.maximum(q, 1e-300), m, c, b0, rest, rho + q - 2 * m)))
+        c = np.broadcast_to(labels.intercept, q.shape)
+        b0 = np.broadcast_to(labels.offset, q.shape)
+        at = _fields(e, labels, moments, np.minimum(susceptibility(response), 1e12)[:, None] + 0 * m)
         _, wrong = training_scores(Square(), e.channel, ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)), at)
+        fitted = wrong.reshape(q.shape) @ labels.mass
         test = e.channel.disagreement(c, q, m, b0, np.full_like(q, rho)) @ labels.mass
         limit = e.channel.disagreement(
             labels.intercept, labels.slope**2 * linear, labels.slope * linear, labels.offset, np.full_like(labels.offset, rho)
@@ -211,7 +222,9 @@ class Ridge:
         return {
             "test_error": test,
             "clean_error": sign_error(c, q, m, b0, np.full_like(q, rho)) @ labels.mass,
-            "train_error": np.where(response == 0, 0.0, wrong.reshape(q.shape) @ labels.mass),
+            "train_error": np.where(
+                response == 0, 0.0, np.where(response < 0, 1 - fitted, fitted)
+            ),  # a negative lam turns the labels round
             "floor": floor,
             "excess_over_floor": test - floor,
             "m": m @ labels.mass,
@@ -237,6 +250,16 @@ class Ridge:
             labels = linearise(equivalent, self._learns_constant(equivalent))
             lam = float(optimal_lam(equivalent, labels, np.array([sample.alpha]), self.constrain)[0])
         return sample.ridge(lam, self.fits_intercept(equivalent))
+
+
+def _fields(e: GaussianEquivalent, labels: LinearLabels, moments: Observables, V: FloatArray) -> Fields:
+    """The joint law of student and target fields at every (alpha, offset), in this order."""
+    m, q = moments["m"], moments["q"]
+    rho = float(e.weights @ e.signal_modes) + e.model_noise
+    c, b0 = (np.broadcast_to(part, q.shape) for part in (labels.intercept, labels.offset))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = np.maximum(rho - np.where(q > 0, m**2 / q, 0.0), e.model_noise)
+    return Fields(*(np.ravel(part).astype(float) for part in (V, np.maximum(q, 1e-300), m, c, b0, rest, rho + q - 2 * m)))
 
 
 def susceptibility(response: FloatArray) -> FloatArray:

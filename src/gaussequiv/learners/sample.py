@@ -26,6 +26,7 @@ class LinearPredictor:
     residual: float = 0.0
     variance: float = np.nan  # of the field that a posterior leaves unknown, effective noise included
     threshold: float = 0.0  # subtracted from the field's mean, so that the likelier label is the sign
+    loss: Any = None  # what was minimised, if its numbers were tuned
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """Predictions for a block of the student's rows."""
@@ -42,6 +43,8 @@ class TrainingSample:
     y : array of shape (n,)
     dimension : int, optional
         The input dimension d, by default p.
+    uniforms : array of shape (n,), optional
+        Uniform draws from which learners with a law of sample weights take them.
     rotation, variances, centre
         `Inputs.whiten` and `Inputs.centre`: (x - centre) @ rotation / sqrt(variances) has identity covariance (rotation None: the
         identity). Only message passing uses them.
@@ -53,6 +56,7 @@ class TrainingSample:
     variances: FloatArray | None = None
     centre: FloatArray | None = None
     dimension: int | None = None
+    uniforms: FloatArray | None = None
     _decompositions: dict[bool, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     @property

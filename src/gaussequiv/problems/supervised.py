@@ -63,6 +63,8 @@ class Problem:
             self.features.check(self.inputs)
         if isinstance(self.features, GivenFeatures) and self.inputs.dimension not in (None, self.features.dimension):
             raise fail("weights[0]", f"of {self.inputs.dimension} rows, the dimension of the inputs", self.features.weights[0])
+        if isinstance(self.learner, str):
+            raise fail("learner", "a learner such as BayesOptimal() or Ridge(0.1), not its name", self.learner)
         if isinstance(self.learner, Sequence):
             object.__setattr__(self, "learner", tuple(self.learner))
         if not self.learners:

@@ -55,7 +55,8 @@ def curve(
     """Predicted test errors at the training sizes, with standard errors from `groups` deletions (0: none, nan).
 
     The standard error is that of a grouped jackknife: each group of rows is left out in turn, never drawn twice,
-    s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2. It covers the pool's finite size, not the ansatz.
+    s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2. It covers the pool's finite size, not the ansatz. Where a deletion leaves no prediction,
+    the standard error is nan; beyond the pool's size the point is then not identified: nan, status `nonfinite`.
     """
     choice("method", method, METHODS)
     if student.classify:
@@ -81,6 +82,11 @@ def curve(
             starts = [None if state is None else _rows(state, kept) for state, ok in zip(states, known, strict=True) if ok]
             deleted.append(_predict(x[kept], y[kept], sizes[known], student, method, starts)[0]["test_error"])
         spread = np.array(deleted)
+        # an extrapolation that a tenth of the rows can take away is not identified by them
+        lost = np.zeros(len(sizes), dtype=bool)
+        lost[known] = np.any(~np.isfinite(spread), axis=0) & (sizes[known] > len(y))
+        full["test_error"] = np.where(lost, np.nan, full["test_error"])
+        full["status"] = np.where(lost, Status.nonfinite, full["status"])
         errors[known] = np.sqrt((groups - 1) / groups * np.sum((spread - spread.mean(axis=0)) ** 2, axis=0))
     return Points(full | {"test_error_stderr": errors})
 

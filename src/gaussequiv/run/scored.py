@@ -43,6 +43,7 @@ def score(
     problem: Problem,
     sizes: Any,
     y: FloatArray,
+    uniforms: FloatArray,
     group: list[Student],
     fits: list[list[Any]],
     fresh: Fresh | None,
@@ -63,17 +64,19 @@ def score(
         for (i, k), fit in zip(places, found, strict=True):
             z = fresh.prediction[:, position]
             position += 1
+            if not np.isfinite(fit.intercept):
+                continue  # labels of one class: the status says so
             learner, n = learners[k], int(sizes[i])
             if not hasattr(learner, "loss"):
                 for name, value in _plain_scores(learner, channel, fresh.y, z, fit).items():
                     out[name][k, i] = value
                 continue
-            own, weight = y[:n], learner.weights_of(y[:n])
+            own, weight, loss = y[:n], learner.weights_of(y[:n], uniforms[:n]), fit.loss
             trained = fit(student.train(n))
-            values = empirical.fresh_scores(learner.loss, channel, fresh.y, z, fresh.field)
-            values |= {"train_loss": empirical.mean_loss(learner.loss, own, trained, weight), "intercept": float(fit.intercept)}
+            values = empirical.fresh_scores(loss, channel, fresh.y, z, fresh.field)
+            values |= {"train_loss": empirical.mean_loss(loss, own, trained, weight), "intercept": float(np.mean(z))}
             if rows.size and fit.lam > 0 and learner.penalty.name == "l2":
-                values["V"] = empirical.susceptibility(learner.loss, fit.lam, student.train(n), own, trained, weight, rows)
+                values["V"] = empirical.susceptibility(loss, fit.lam, student.train(n), own, trained, weight, rows)
             for name, value in values.items():
                 out[name][k, i] = value
             if "margin" in grids:

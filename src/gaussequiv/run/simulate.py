@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # purposes of the random keys (seed, trial, purpose, ...): adding trials or points never changes earlier ones
-_TEACHER, _ROWS, _LABELS, _CENTRE, _FEATURES = 10, 11, 12, 13, 14
+_TEACHER, _ROWS, _LABELS, _CENTRE, _FEATURES, _WEIGHTS = 10, 11, 12, 13, 14, 15
 _CENTRE_ROWS = 8 * BLOCK
 MEASURED = ("test_error", "clean_error", "train_error", "m", "q", "lam", "status", "steps", "residual")
 
@@ -196,7 +196,7 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
     total = int(plan.n[-1])
     rng = np.random.default_rng((plan.seed, trial, _FEATURES))
     group = students(plan.problem, plan.d, total, teacher.rows, rng)
-    y = np.empty(total)
+    y, uniforms = np.empty(total), np.random.default_rng((plan.seed, trial, _WEIGHTS)).random(total)
     for start, stop in _blocks(total):
         x, _, y[start:stop] = teacher.block(TRAIN, start, stop)
         for student in group:
@@ -208,6 +208,7 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
     for i, n in enumerate(plan.n):
         for student, found in zip(group, fits, strict=True):
             sample = student.sample(y, int(n))
+            sample.uniforms = uniforms[:n]
             for k in student.learners:
                 fit = learners[k].fit(sample, plan.equivalents[k])
                 found.append(fit)
@@ -215,7 +216,7 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
                 out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
                 out["steps"][k, i], out["residual"][k, i] = fit.steps, fit.residual
     measured = _measure(plan, teacher, group, fits)
-    extras = score(plan.problem, plan.n, y, group, fits, measured.pop("fresh"), plan.grids)
+    extras = score(plan.problem, plan.n, y, uniforms, group, fits, measured.pop("fresh"), plan.grids)
     for name in ("test_error", "clean_error", "m", "q"):
         position = 0
         for student in group:
@@ -225,6 +226,15 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
     bad = ~np.isfinite(out["test_error"]) & (out["status"] == Status.converged)
     out["status"][bad] = Status.nonfinite
     return out | extras | {"offset": measured["offset"]}
+
+
+def _noiseless(plan: _Plan, field: FloatArray) -> FloatArray:
+    """The label without its noise: the field, a function of it, or its sign."""
+    channel = plan.problem.target.channel
+    if plan.problem.task == "classification":
+        return np.where(field >= 0, 1.0, -1.0)
+    clean: FloatArray = channel(field) if callable(channel) else field
+    return clean
 
 
 def _loss(plan: _Plan, y: FloatArray, prediction: FloatArray) -> FloatArray:
@@ -251,7 +261,7 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
             kept.append((prediction, y, field))
             if start == 0:
                 some = [centred_rows(student, rows) for student, rows in zip(group, own, strict=True)]
-        noiseless = field if plan.problem.task == "regression" else np.where(field >= 0, 1.0, -1.0)
+        noiseless = _noiseless(plan, field)
         sums["test_error"] += _loss(plan, y[:, None], prediction).sum(axis=0)
         sums["clean_error"] += _loss(plan, noiseless[:, None], prediction).sum(axis=0)
         sums["field"] += centred.sum(axis=0)

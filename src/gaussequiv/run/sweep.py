@@ -158,6 +158,6 @@ def rerun(
                 over[name] = [_named(value, functions or {}) for value in over[name]]
         return sweep(problem, result["alpha"].values, over, verb=verb, **call)
     if verb == "solve" and "n" in result.coords:
-        return solve(problem, n=result["n"].values, d=call.get("d"))
+        return solve(problem, n=result["n"].values, **call)
     out: xr.Dataset = VERBS[verb](problem, result["alpha"].values, **call)
     return out

@@ -1,0 +1,79 @@
+"""What a user has to know about the points of a predicted curve, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.numerics.status import Status
+
+LOOSE = 0.1  # a standard error above this fraction of the prediction is worth a warning
+FAR = 1.5  # times the rows: the last size at which predictions were measured against refits
+BLIND = 2.0  # times the rows: beyond, nothing is claimed
+UNEQUAL = 100.0  # ratio of the columns' scales from which a failure is likely theirs
+
+WORDS = {
+    Status.converged: "known",
+    Status.max_steps: "the iteration did not settle",
+    Status.diverged: "infinite, or the iteration diverged",
+    Status.nonfinite: "not identified by these rows",
+    Status.interrupted: "interrupted",
+}
+
+
+def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, groups: int) -> list[str]:
+    """Sentences on points that are unknown, without a standard error, loose, or far beyond the rows; empty if there are none.
+
+    `points` holds test_error, test_error_stderr and status with sizes along the last axis; `rows` is the matrix that the student sees.
+    """
+    total, status = len(rows), points["status"]
+    known = status == Status.converged
+    error, deviation = points["test_error"], points["test_error_stderr"]
+    said = []
+    if not known.all():
+        counts = {one: int(np.sum(status == one)) for one in Status if one != Status.converged}
+        why = "; ".join(f"{count} {WORDS[one]}, status {one.name}" for one, count in counts.items() if count)
+        hint = unequal_columns(rows)
+        said.append(
+            f"{int(np.sum(~known))} of {status.size} points are not known from these {total} rows ({why}): more rows, smaller train_sizes "
+            f"or a larger penalty are needed.{' ' + hint if hint else ''}"
+        )
+    bare = known & np.isnan(deviation)
+    if groups and bare.any():
+        said.append(
+            f"{int(bare.sum())} of {bare.size} points have no standard error: without one of the {groups} groups of rows the prediction "
+            "does not settle, so that it hangs on a few rows."
+        )
+    loose = known & ~bare & (deviation > LOOSE * error)
+    if loose.any():
+        said.append(
+            f"n_total = {total} rows are few for this: the standard error exceeds {LOOSE:.0%} of the prediction at "
+            f"{int(loose.sum())} of {loose.size} points."
+        )
+    if np.any(known & (error == 0)):
+        said.append(
+            f"{int(np.sum(known & (error == 0)))} of {error.size} points are exactly 0: none of the {total} rows is predicted wrongly, "
+            f"so that the error is only known to be below about 3/N = {3 / total:.2g}."
+        )
+    reached = sizes[np.any(known.reshape(-1, len(sizes)), axis=0)]
+    ratio = float(reached.max()) / total if reached.size else 0.0
+    if ratio > FAR:
+        beyond = int(np.sum(reached > FAR * total))
+        verdict = "extrapolation, not a prediction" if ratio > BLIND else f"measured against refits only up to {FAR:g} times"
+        said.append(
+            f"{beyond} of the train_sizes {'lies' if beyond == 1 else 'lie'} beyond {FAR:g} times the {total} rows given, up to "
+            f"{int(reached.max())} = {ratio:.3g} times: {verdict}."
+        )
+    return said
+
+
+def unequal_columns(rows: FloatArray) -> str:
+    """A suggestion to standardise where the columns' scales differ much, else nothing."""
+    scale = np.sqrt(np.mean(rows**2, axis=0))
+    scale = scale[scale > 0]
+    if not scale.size or scale.max() < UNEQUAL * scale.min():
+        return ""
+    return (
+        f"The columns' scales differ by a factor of {scale.max() / scale.min():.0e}: standardise them "
+        "(StandardScaler in a pipeline, --standardise in the shell)."
+    )

@@ -1,0 +1,117 @@
+"""Rows, labels and training sizes as users give them: read, or refused with the reason before any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussequiv.errors import ArgumentError, FloatArray, array, fail
+from gaussequiv.realdata.curves import LinearStudent
+
+MANY_VALUES = 20  # more different whole numbers than this, each on fewer rows than the next constant, are measurements, not classes
+ROWS_PER_CLASS = 10
+NAMED = 8  # columns that a message lists
+
+
+def count_rows(X: Any) -> int:
+    """Number of rows of anything that scikit-learn takes as X."""
+    return int(X.shape[0]) if hasattr(X, "shape") and len(X.shape) else len(X)
+
+
+def text_columns(rows: Any) -> list[str]:
+    """Names (or numbers, counted from 0) of the columns of a table or of an object array that hold no numbers."""
+    if hasattr(rows, "columns"):
+        named = [(str(name), rows.iloc[:, i]) for i, name in enumerate(rows.columns)]
+    else:
+        values = np.asarray(rows)
+        if values.ndim != 2 or values.dtype.kind not in "OUS":
+            return []
+        named = [(str(i), values[:, i]) for i in range(values.shape[1])]
+    return [name for name, column in named if not _numeric(column)]
+
+
+def _numeric(column: Any) -> bool:
+    try:
+        np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def text_error(words: list[str]) -> ArgumentError:
+    """The refusal of columns without numbers."""
+    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return ArgumentError(
+        f"Argument `X` must have numeric columns, but these hold text: {', '.join(words[:NAMED])}{more}. "
+        "Drop them, or encode them in the pipeline (OneHotEncoder)."
+    )
+
+
+def read_rows(rows: Any) -> FloatArray:
+    """The matrix that the final estimator sees."""
+    if hasattr(rows, "toarray"):
+        rows = rows.toarray()
+    words = text_columns(rows)
+    if words:
+        raise text_error(words)
+    return array("X", rows, ndim=2, meaning="It holds one sample in each row.")
+
+
+def read_targets(y: Any, student: LinearStudent, rows: int) -> tuple[list[FloatArray], list[Any]]:
+    """Labels as one vector for each curve: real numbers, or -1 and 1 for the lower and the higher class, or each class against the rest.
+
+    A classifier's labels are refused where they are not finite, or look continuous: fractions with more than two values, or more than 20
+    different whole numbers of fewer than 10 rows each.
+    """
+    labels = np.asarray(y)
+    if labels.shape != (rows,):
+        raise fail("y", f"a vector of {rows} labels, one for each row", labels)
+    if not student.classify:
+        return [array("y", labels, ndim=1)], []
+    _check_classes(labels)
+    classes = np.unique(labels)
+    if classes.size < 2:
+        raise ArgumentError("Argument `y` must have at least two classes, but all its labels are equal.")
+    if classes.size == 2:
+        return [np.where(labels == classes[1], 1.0, -1.0)], classes.tolist()
+    if isinstance(student.class_weight, dict):
+        raise ArgumentError("Argument `class_weight` must be None or 'balanced' with more than two classes.")
+    return [np.where(labels == one, 1.0, -1.0) for one in classes], classes.tolist()
+
+
+def _check_classes(labels: Any) -> None:
+    if labels.dtype.kind == "O":
+        from pandas import isna
+
+        unknown = int(np.sum(isna(labels)))
+    else:
+        unknown = int(np.sum(~np.isfinite(labels))) if labels.dtype.kind == "f" else 0
+    if unknown:
+        raise ArgumentError(f"Argument `y` must be finite, but {unknown} of its {len(labels)} values are not.")
+    try:
+        values = np.unique(labels)
+    except TypeError:
+        raise fail("y", "labels of one type", labels) from None
+    if values.dtype.kind not in "fiu" or values.size == 2:
+        return
+    fractions = values.dtype.kind == "f" and bool(np.any(values != np.round(values)))
+    if values.size > 2 and (fractions or (values.size > MANY_VALUES and len(labels) < ROWS_PER_CLASS * values.size)):
+        raise ArgumentError(
+            f"Argument `y` must be classes for a classifier, but y looks continuous: {values.size} different values; use Ridge "
+            "(or write the labels as text if they are classes)."
+        )
+
+
+def read_sizes(train_sizes: ArrayLike, rows: int) -> FloatArray:
+    """Whole numbers are sizes, fractions in (0, 1] are fractions of the rows."""
+    given = np.atleast_1d(np.asarray(train_sizes))
+    sizes = array("train_sizes", given, ndim=1)
+    if np.issubdtype(given.dtype, np.floating) and np.all(sizes <= 1):
+        if np.any(sizes <= 0):
+            raise fail("train_sizes", "fractions in (0, 1] or whole numbers", train_sizes)
+        sizes = np.round(sizes * rows)
+    if np.any(sizes != np.round(sizes)) or np.any(sizes < 2):
+        raise fail("train_sizes", "whole numbers of at least 2, or fractions in (0, 1]", train_sizes)
+    return np.unique(sizes).astype(np.int64)
