@@ -20,7 +20,7 @@ def rows():
 
 def test_scores_are_those_of_scikit_learn(rows):
     y, z = rows
-    out = empirical.fresh_scores(losses.get("logistic"), Sign(), y, z, z)
+    out = empirical.fresh_scores(losses.get("logistic"), Sign(), y, z)
     p = special.expit(z)
     assert out["auc"] == pytest.approx(roc_auc_score(y > 0, z), rel=1e-12)
     assert out["log_loss"] == pytest.approx(log_loss(y > 0, p), rel=1e-12)

@@ -22,8 +22,8 @@ def measured_names(loss: Any, task: str) -> tuple[str, ...]:
     return NAMES + LABEL_NAMES + (PROBABILITY_NAMES if loss.probability(np.zeros(1)) is not None else ())
 
 
-def fresh_scores(loss: Any, channel: Any, y: FloatArray, z: FloatArray, field: FloatArray) -> dict[str, float]:
-    """Observables on fresh rows: labels y, student fields z, target fields (label noise apart).
+def fresh_scores(loss: Any, channel: Any, y: FloatArray, z: FloatArray) -> dict[str, float]:
+    """Observables on fresh rows: labels y, student fields z.
 
     The calibration error compares the loss's probability with that of the rows: a curve of the channel's own family in
     a + b z fitted to the labels, so that the estimate is not raised by noise the way a binned one is.

@@ -60,7 +60,7 @@ class Model:
         self.intercept = erm.learns_constant(e)
         self.linear = float(e.weights @ e.signal_modes)
         self.rho = self.linear + e.model_noise
-        self.nugget = float(getattr(e, "nugget", 0.0))
+        self.nugget = e.nugget
         self.scale = float(e.weights @ e.eigenvalues)
         self.rank = float(e.weights[e.eigenvalues > 0].sum())
         self.folded = False  # whether b0 >= 0 stands for both signs
@@ -218,7 +218,7 @@ def _student(e: GaussianEquivalent, penalty: Any) -> Student:
         raise ArgumentError(
             "Argument `penalty` of quadratic form needs a problem whose inputs have its dimension: solve it through `Problem`."
         )
-    if e.eigenvalues.size > 1 or e.aspect != 1 or getattr(e, "nugget", 0.0) > 0:
+    if e.eigenvalues.size > 1 or e.aspect != 1 or e.nugget > 0:
         words = f"{e.eigenvalues.size} different eigenvalues" if e.eigenvalues.size > 1 else "features or a kernel"
         raise ArgumentError(
             f"Argument `penalty` must be l2 unless the student sees isotropic inputs, but penalty={penalty.name} meets {words}."

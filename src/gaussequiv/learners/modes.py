@@ -51,7 +51,7 @@ class QuadraticStudent:
         self.w, self.mass, self.v = e.eigenvalues[keep], e.weights[keep], e.signal_modes[keep]
         self.linear = float(self.mass @ self.v)
         self.noise = e.model_noise
-        self.nugget = float(getattr(e, "nugget", 0.0))
+        self.nugget = e.nugget
         self.largest = float(self.w.max())
 
     def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:

@@ -32,14 +32,14 @@ def separability_threshold(e: GaussianEquivalent, *, intercept: bool, b0: float 
     linear = float(e.weights @ e.signal_modes)
     rank = float(e.weights[e.eigenvalues > 0].sum())
     root, rest = np.sqrt(linear), np.array([max(e.model_noise, 0.0)])
-    if getattr(e, "nugget", 0.0) > 0:
+    if e.nugget > 0:
         return np.inf  # a kernel with a nugget fits anything
     with np.errstate(divide="ignore", invalid="ignore"):
         edges = np.nan_to_num((channel.edges(rest) - b0) / root, nan=0.0)
     nodes = normal_panels(np.concatenate([edges, np.zeros((1, 1))], axis=1))
     G, mass = nodes.xi[0], nodes.weights[0]
     parts = [(label, mass * channel.probability(label, b0 + root * G, rest).value) for label in (1.0, -1.0)]
-    if all(float(np.minimum(parts[0][1], parts[1][1]).sum()) < 1e-14 for _ in (0,)):
+    if float(np.minimum(parts[0][1], parts[1][1]).sum()) < 1e-14:
         return np.inf
 
     def value(t: FloatArray) -> tuple[float, FloatArray]:

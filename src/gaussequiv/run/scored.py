@@ -31,11 +31,10 @@ def distribution_grids(problem: Problem, margins: Any, probabilities: Any) -> di
 
 @dataclass(frozen=True)
 class Fresh:
-    """Predictions (with intercepts), labels and target fields on the test rows; some centred test rows of each student."""
+    """Predictions (with intercepts) and labels on the test rows; some centred test rows of each student."""
 
     prediction: FloatArray
     y: FloatArray
-    field: FloatArray
     rows: list[FloatArray]
 
 
@@ -73,7 +72,7 @@ def score(
                 continue
             own, weight, loss = y[:n], learner.weights_of(y[:n], uniforms[:n]), fit.loss
             trained = fit(student.train(n))
-            values = empirical.fresh_scores(loss, channel, fresh.y, z, fresh.field)
+            values = empirical.fresh_scores(loss, channel, fresh.y, z)
             values |= {"train_loss": empirical.mean_loss(loss, own, trained, weight), "intercept": float(np.mean(z))}
             if rows.size and fit.lam > 0 and learner.penalty.name == "l2":
                 values["V"] = empirical.susceptibility(loss, fit.lam, student.train(n), own, trained, weight, rows)

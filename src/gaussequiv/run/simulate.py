@@ -250,7 +250,7 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
     sums = {name: np.zeros(intercepts.size) for name in ("test_error", "clean_error", "field", "square", "product")}
     field_sum = 0.0
     wanted = plan.scores or any(hasattr(learner, "loss") for learner in plan.problem.learners)
-    kept: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    kept: list[tuple[FloatArray, FloatArray]] = []
     some: list[FloatArray] = [np.zeros((0, 0)) for _ in group]
     for start, stop in _blocks(plan.test):
         x, field, y = teacher.block(TEST, start, stop)
@@ -258,7 +258,7 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
         centred = np.concatenate([batch(rows) for rows, batch in zip(own, batches, strict=True)], axis=1)
         prediction = centred + intercepts
         if wanted:
-            kept.append((prediction, y, field))
+            kept.append((prediction, y))
             if start == 0:
                 some = [centred_rows(student, rows) for student, rows in zip(group, own, strict=True)]
         noiseless = _noiseless(plan, field)
@@ -279,9 +279,9 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
     }
 
 
-def _joined(kept: list[tuple[FloatArray, FloatArray, FloatArray]], rows: list[FloatArray]) -> Fresh:
-    prediction, y, field = (np.concatenate([block[k] for block in kept]) for k in range(3))
-    return Fresh(prediction, y, field, rows)
+def _joined(kept: list[tuple[FloatArray, FloatArray]], rows: list[FloatArray]) -> Fresh:
+    prediction, y = (np.concatenate([block[k] for block in kept]) for k in range(2))
+    return Fresh(prediction, y, rows)
 
 
 def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
