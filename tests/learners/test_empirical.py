@@ -65,3 +65,9 @@ def test_rows_on_a_kink_have_infinite_curvature():
 def test_margins_count_atoms_whole():
     y, z = np.ones(4), np.array([-1.0, 1.0 - 1e-12, 1.0 + 1e-12, 2.0])
     np.testing.assert_allclose(empirical.margin_cdf(y, z, np.array([0.0, 1.0, 3.0])), [0.25, 0.75, 1.0])
+
+
+def test_more_rows_on_a_kink_than_dimensions_leave_no_response():
+    rng = np.random.default_rng(3)
+    v, y, fresh = rng.standard_normal((30, 12)), np.sign(rng.standard_normal(30)), rng.standard_normal((7, 12))
+    assert empirical.susceptibility(losses.get("hinge"), 0.3, v, y, y, None, fresh) == pytest.approx(0, abs=1e-12)

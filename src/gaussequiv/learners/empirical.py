@@ -99,7 +99,7 @@ def susceptibility(
     if held.any():
         across = linalg.cho_solve(factor, rows[held].T)
         gram = rows[held] @ across
-        lost = linalg.solve(gram, rows[held] @ solved, assume_a="pos")
+        lost = np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ (rows[held] @ solved)  # more rows than dimensions may sit there
         value = value - np.einsum("hk,hk->k", rows[held] @ solved, lost)
     return float(np.mean(value))
 
