@@ -328,7 +328,7 @@ def test_a_linear_kernel_is_the_linear_fit(name, lam):
     linear = fit_erm(sample, loss, lam, L2(), True, s)
     dual = fit_erm_kernel(sample.x @ sample.x.T / 15, sample.y, loss, lam, True, s)
     assert dual.status is linear.status is Status.converged
-    fields = (sample.x @ sample.x.T / 15) @ dual.dual + dual.intercept
+    fields = (sample.x @ sample.x.T / 15) @ dual.coefficients + dual.intercept
     if lam == 0 and loss.kinks:  # the unpenalised minimiser need not be unique
         mine = np.sum(s * loss.value(sample.y, fields))
         theirs = np.sum(s * loss.value(sample.y, sample.x @ linear.coefficients + linear.intercept))
@@ -341,7 +341,9 @@ def test_kernel_ridge():
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((30, 4)), rng.standard_normal(30)
     K = np.exp(-0.1 * np.sum((x[:, None] - x) ** 2, axis=2))
-    np.testing.assert_allclose(fit_erm_kernel(K, y, losses.Square(), 0.2).dual, np.linalg.solve(K + 0.2 * np.eye(30), y), atol=1e-10)
+    np.testing.assert_allclose(
+        fit_erm_kernel(K, y, losses.Square(), 0.2).coefficients, np.linalg.solve(K + 0.2 * np.eye(30), y), atol=1e-10
+    )
 
 
 @pytest.mark.parametrize(

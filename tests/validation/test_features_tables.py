@@ -186,8 +186,8 @@ ALLOWANCE = {
 }
 
 
-def agree(name, d, trials):
-    """|mean - theory| < 4 standard errors, after the measured allowance, which is never above 5%."""
+def compared(name, d, trials):
+    """Relative to what is allowed: |mean - theory| over 4 standard errors and the measured allowance, which is never above 5%."""
     target, features, learner, inputs = CASES[name]
     problem = ge.Problem(target, ge.GaussianInputs(**inputs), learner, features)
     both = ge.compare(problem, [0.8, 2.0], d=d, trials=trials, seed=5, normalise_teacher=True, progress=False)
@@ -195,17 +195,17 @@ def agree(name, d, trials):
     stderr = both.test_error_stderr.values[1]
     allowed = np.minimum(ALLOWANCE[name] / d, 0.05) * value
     assert bool(both.converged.all())
-    assert np.all(np.abs(mean - value) < 4 * stderr + allowed), (name, value, mean, stderr)
     assert np.all(stderr < 0.08 * value)  # else the error bars could not tell
+    return np.abs(mean - value) / (4 * stderr + allowed)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_simulated_students_agree(name):
     """True networks for target and student, the true kernel: d = 60, 16 teachers."""
-    agree(name, 60, 16)
+    assert np.all(compared(name, 60, 16) < 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_simulated_students_agree_at_larger_size(name):
-    agree(name, 240, 32)
+    assert np.all(compared(name, 240, 32) < 1)

@@ -1,6 +1,6 @@
 """What is not symmetric under (field, label) -> (-field, -label): signs of offsets, uneven flips and weights, on true networks.
 
-Sixteen or more teachers; |mean - theory| <= 4 standard errors + (4/d) theory.
+Sixteen or more teachers; |mean - theory| <= 4 standard errors + (4/d) theory + 1e-3, the last for observables near 0.
 """
 
 import numpy as np
@@ -16,19 +16,22 @@ def tanh(**options):
     return ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification", **options)
 
 
-def agrees(problem, names=("test_error",), d=150, trials=24, alpha=(1.0, 3.0)):
+def disagreements(problem, names=("test_error",), d=150, trials=24, alpha=(1.0, 3.0)):
     run = ge.simulate(problem, alpha, d=d, trials=trials, seed=8, normalise_teacher=True, progress=False)
     theory = ge.solve(problem, n=run.n.values, d=d)
+    found = []
     for name in names:
         gap = np.abs(run[f"{name}_mean"].values - theory[name].values)
         allowed = 4 * run[f"{name}_stderr"].values + 4 / d * np.abs(theory[name].values) + 1e-3
-        assert np.all(gap <= allowed), f"{name}: {theory[name].values} {run[f'{name}_mean'].values} +- {run[f'{name}_stderr'].values}"
+        if not np.all(gap <= allowed):
+            found.append(f"{name}: {theory[name].values} {run[f'{name}_mean'].values} +- {run[f'{name}_stderr'].values}")
+    return found
 
 
 @pytest.mark.parametrize("offset", [-0.5, 0.5])
 def test_the_sign_of_a_given_offset_counts(offset):
     learners = [ge.Logistic(0.2, class_weight=UNEVEN, intercept=True), ge.ERM("huber:0.5", 0.3, intercept=True, class_weight=UNEVEN)]
-    agrees(ge.Problem(tanh(offset=offset), learner=learners), ("test_error", "clean_error", "intercept", "test_loss"))
+    assert not disagreements(ge.Problem(tanh(offset=offset), learner=learners), ("test_error", "clean_error", "intercept", "test_loss"))
 
 
 def test_mirrored_problems_mirror_the_intercept():
@@ -44,12 +47,12 @@ def test_mirrored_problems_mirror_the_intercept():
 def test_offsets_of_both_signs_with_uneven_flips():
     """relu teachers: the offset's law is symmetric, the label law is not."""
     target = ge.DeepNetwork("relu", 2, task="classification", flips=(0.4, 0.0))
-    agrees(ge.Problem(target, learner=[ge.Ridge(0.3), ge.ERM("squared_hinge", 0.3)]), d=100, trials=200, alpha=(2.0,))
+    assert not disagreements(ge.Problem(target, learner=[ge.Ridge(0.3), ge.ERM("squared_hinge", 0.3)]), d=100, trials=200, alpha=(2.0,))
 
 
 @pytest.mark.slow
 def test_offsets_of_both_signs_with_an_uneven_loss():
-    agrees(
+    assert not disagreements(
         ge.Problem(ge.DeepNetwork("relu", 2, noise=0.05), learner=ge.ERM("quantile:0.9", 0.3, intercept=False)),
         ("test_error", "test_loss"),
         d=100,
@@ -69,14 +72,14 @@ def test_averages_over_both_signs_are_means_of_given_offsets():
 
 def test_the_clean_error_of_a_function_of_the_field():
     target = ge.DeepNetwork("tanh", 1, weight_variance=4, labels=Output(np.tanh, 0.1, name="tanh"))
-    agrees(ge.Problem(target, learner=[ge.Ridge(0.5), ge.ERM("huber:0.5", 0.5)]), ("test_error", "clean_error"))
+    assert not disagreements(ge.Problem(target, learner=[ge.Ridge(0.5), ge.ERM("huber:0.5", 0.5)]), ("test_error", "clean_error"))
 
 
 def test_the_intercept_is_the_whole_constant():
     """Inputs with a mean and relu features: their mean's direction carries part of the constant."""
     shifted = ge.Problem(tanh(offset=0.4), ge.GaussianInputs(mean=1.0), ge.Logistic(0.2, intercept=False))
-    agrees(shifted, ("test_error", "intercept"))
-    agrees(
+    assert not disagreements(shifted, ("test_error", "intercept"))
+    assert not disagreements(
         ge.Problem(tanh(offset=0.4), learner=ge.Logistic(0.1), features=ge.RandomFeatures("relu", ratio=1.5)), ("test_error", "intercept")
     )
 
@@ -87,11 +90,11 @@ def test_sample_weights_are_nested_and_differ_between_trials():
     draws = rng.random(100)
     assert np.array_equal(learner.weights_of(np.ones(50), draws[:50]), learner.weights_of(np.ones(100), draws)[:50])
     assert learner.weights_of(np.ones(20_000), rng.random(20_000)).mean() == pytest.approx(1.9, abs=0.1)
-    agrees(ge.Problem(tanh(), learner=learner), ("test_error", "train_loss"))
+    assert not disagreements(ge.Problem(tanh(), learner=learner), ("test_error", "train_loss"))
 
 
 def test_tuned_losses_are_scored_as_tuned():
-    agrees(
+    assert not disagreements(
         ge.Problem(ge.DeepNetwork("erf", noise=1.0), learner=ge.ERM("huber:1", 0.5, tune=("threshold",))),
         ("test_error", "test_loss", "train_loss"),
         alpha=(2.0,),

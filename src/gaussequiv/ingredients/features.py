@@ -15,7 +15,7 @@ from gaussequiv.ingredients import activations as acts
 from gaussequiv.ingredients.feature_deterministic import deterministic_modes
 from gaussequiv.ingredients.feature_modes import FeatureModes, explicit_modes, layer_moments, marchenko_pastur_modes, realised_modes
 from gaussequiv.ingredients.inputs import DataInputs, Inputs, Rows
-from gaussequiv.ingredients.networks import _distinct_names
+from gaussequiv.ingredients.layers import layers_of, set_layers
 
 SPECTRA = ("auto", "analytic", "deterministic", "sampled")
 SAMPLED_FEATURES = 1200  # largest width of the draw that stands for the limit where d is not given
@@ -117,17 +117,8 @@ class RandomFeatures:
 
     def __post_init__(self) -> None:
         layers = layers_of(self.activations, self.depth)
-        depth = len(layers)
-
-        def put(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        put("layers", layers)
-        put("activations", tuple(a.name for a in layers))
-        put("depth", depth)
-        put("ratio", per_layer("ratio", self.ratio, depth, positive=True))
-        put("weight_variance", per_layer("weight_variance", self.weight_variance, depth, positive=True))
-        put("bias_variance", per_layer("bias_variance", self.bias_variance, depth))
+        put = set_layers(self, layers)
+        put("ratio", per_layer("ratio", self.ratio, len(layers), positive=True))
         put("spectrum", choice("spectrum", self.spectrum, SPECTRA))
         put("seed", integer("seed", self.seed, minimum=0))
 
@@ -338,20 +329,6 @@ class _MatrixRows:
 
     def block(self, x: FloatArray, purpose: int, start: int, stop: int) -> FloatArray:
         return self.source.block(purpose, start, stop)
-
-
-def layers_of(activations: Any, depth: int | None) -> tuple[acts.Activation, ...]:
-    """One activation for each hidden layer, at least one."""
-    if isinstance(activations, str) or not isinstance(activations, Sequence):
-        return (acts.get(activations),) * integer("depth", 1 if depth is None else depth, minimum=1)
-    layers = _distinct_names(tuple(acts.get(a) for a in activations))
-    if len(layers) == 1 and depth is not None:
-        layers = layers * integer("depth", depth, minimum=1)
-    if not layers:
-        raise fail("activations", "at least one activation", activations)
-    if depth not in (None, len(layers)):
-        raise fail("depth", f"{len(layers)}, the number of activations", depth)
-    return layers
 
 
 def _realised(drawn: FeatureMap, inputs: Inputs, d: int) -> FeatureModes:

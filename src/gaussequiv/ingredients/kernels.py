@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gaussequiv.errors import FloatArray, array, fail, number, per_layer
+from gaussequiv.errors import FloatArray, array, fail, number
 from gaussequiv.ingredients import activations as acts
 from gaussequiv.ingredients import dual_kernels
 from gaussequiv.ingredients.feature_modes import NO_MEAN, FeatureModes
-from gaussequiv.ingredients.features import layers_of
 from gaussequiv.ingredients.inputs import Inputs
+from gaussequiv.ingredients.layers import layers_of, set_layers
 
 ROWS = 128  # rows of a kernel matrix worked on at a time: they stay in cache
 NO_SIGNAL = 1e-12  # a linear part below this fraction of the spread is rounding
@@ -139,17 +139,7 @@ class NNGP(_KernelBase):
     name = "nngp"
 
     def __post_init__(self) -> None:
-        layers = layers_of(self.activations, self.depth)
-        depth = len(layers)
-
-        def put(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        put("layers", layers)
-        put("activations", tuple(a.name for a in layers))
-        put("depth", depth)
-        put("weight_variance", per_layer("weight_variance", self.weight_variance, depth, positive=True))
-        put("bias_variance", per_layer("bias_variance", self.bias_variance, depth))
+        put = set_layers(self, layers_of(self.activations, self.depth))
         put("readout_variance", number("readout_variance", self.readout_variance, positive=True))
         put("readout_bias_variance", number("readout_bias_variance", self.readout_bias_variance, nonnegative=True))
 

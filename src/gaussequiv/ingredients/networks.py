@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from gaussequiv.errors import FloatArray, choice, fail, integer, number, per_lay
 from gaussequiv.ingredients import activations as acts
 from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import Channel, GaussianNoise, Sign
+from gaussequiv.ingredients.layers import layers_of, set_layers
 from gaussequiv.ingredients.links import FunctionLink
 
 
@@ -74,26 +75,8 @@ class DeepNetwork:
     _channel: Any = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        single = isinstance(self.activations, str) or not isinstance(self.activations, Sequence)
-        if single:
-            depth = integer("depth", 1 if self.depth is None else self.depth, minimum=0)
-            layers = (acts.get(self.activations),) * depth
-        else:
-            layers = _distinct_names(tuple(acts.get(a) for a in self.activations))
-            if len(layers) == 1 and self.depth is not None:
-                layers = layers * integer("depth", self.depth, minimum=0)
-            depth = len(layers)
-            if self.depth not in (None, depth):
-                raise fail("depth", f"{depth}, the number of activations", self.depth)
-
-        def put(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        put("layers", layers)
-        put("activations", tuple(a.name for a in layers))
-        put("depth", depth)
-        put("weight_variance", per_layer("weight_variance", self.weight_variance, depth, positive=True))
-        put("bias_variance", per_layer("bias_variance", self.bias_variance, depth))
+        layers = layers_of(self.activations, self.depth, minimum=0)
+        put, depth = set_layers(self, layers), len(layers)
         put("readout_variance", number("readout_variance", self.readout_variance, positive=True))
         put("readout_bias_variance", number("readout_bias_variance", self.readout_bias_variance, nonnegative=True))
         choice("task", self.task, ("regression", "classification"))
@@ -162,20 +145,6 @@ class DeepNetwork:
             readout *= np.sqrt(self.readout_variance) / np.linalg.norm(readout)
         bias = float(np.sqrt(self.readout_bias_variance) * rng.standard_normal())
         return SampledNetwork(self.layers, tuple(weights), tuple(biases), readout, bias)
-
-
-def _distinct_names(layers: tuple[acts.Activation, ...]) -> tuple[acts.Activation, ...]:
-    """Different functions of one name (lambdas) get a number, so that a saved result can tell them apart."""
-    known: dict[str, list[Any]] = {}
-    out = []
-    for layer in layers:
-        functions = known.setdefault(layer.name, [])
-        if layer.function not in functions:
-            functions.append(layer.function)
-        position = functions.index(layer.function)
-        renamed = replace(layer, name=f"{layer.name}#{position + 1}") if position and type(layer) is acts.Activation else layer
-        out.append(renamed)
-    return tuple(out)
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _stein_response(
     return out
 
 
-def residual_averages(loss: Any, noise: float, at: Fields, order: int = ORDER, weights: Any = ((1.0, 1.0),)) -> Averages:
+def residual_averages(loss: Any, noise: float, at: Fields, weights: Any = ((1.0, 1.0),)) -> Averages:
     """Real labels y = field + sqrt(noise) z: one Gaussian residual r = omega - y of variance misfit + noise; mhat = Vhat.
 
     `weights` lists (weight of the loss, fraction of the samples).
@@ -133,7 +133,7 @@ def residual_averages(loss: Any, noise: float, at: Fields, order: int = ORDER, w
     for weight, fraction in weights:
         with np.errstate(divide="ignore", invalid="ignore"):
             edges = np.nan_to_num((loss.breaks(weight * at.V) - mu[:, None]) / sigma[:, None], nan=0.0)
-        nodes = normal_panels(edges, order)
+        nodes = normal_panels(edges)
         r = mu[:, None] + sigma[:, None] * nodes.xi
         g, h = loss.proximal(0.0, r, weight * at.V[:, None])
         g, h = weight * g, weight * h

@@ -10,7 +10,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, array
 from gaussequiv.learners.averages import Fields
 from gaussequiv.learners.erm import ERM
-from gaussequiv.learners.erm_model import Model, Points
+from gaussequiv.learners.erm_model import Model
 from gaussequiv.learners.ridge import Ridge
 from gaussequiv.learners.scores import Observables, score_nodes
 
@@ -33,7 +33,7 @@ def curve_distributions(
         raise ArgumentError(f"Argument `lam` must be positive for distributions over rows, but lam={float(np.min(lam)):g}.")
     model = Model(learner, e)
     nodes = model.b0.size
-    at = Points(np.repeat(alpha / e.aspect, nodes), np.repeat(lam, nodes), np.tile(model.b0, alpha.size))
+    at = model.points(alpha, lam)
     fields = model.solve(at).fields
     out: Observables = {}
     if margins is not None:

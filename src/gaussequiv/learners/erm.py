@@ -189,7 +189,7 @@ class ERM:
             raise ArgumentError("Argument `sensitivity` needs lam > 0, but lam=0: the limit lam -> 0+ has its own equations.")
         model = Model(learner, e)
         nodes = model.b0.size
-        at = Points(np.repeat(alpha / e.aspect, nodes), np.repeat(lam, nodes), np.tile(model.b0, alpha.size))
+        at = model.points(alpha, lam)
         found = tangents(model, at, model.solve(at), names)
         floor = {name: _floor_slope(e, name) for name in names}
         out = {name: {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()} for name, values in found.items()}
@@ -202,7 +202,7 @@ class ERM:
         """Observables at given penalties, one for each alpha."""
         model = Model(self, e)
         nodes = model.b0.size
-        at = Points(np.repeat(alpha / e.aspect, nodes), np.repeat(lam, nodes), np.tile(model.b0, alpha.size))
+        at = model.points(alpha, lam)
         parts: list[Observables] = []
         for start in range(0, at.alpha.size, CHUNK):
             parts.append(self._chunk(model, at.take(slice(start, start + CHUNK))))
@@ -270,7 +270,6 @@ class ERM:
     def fit(self, sample: Any, equivalent: GaussianEquivalent) -> LinearPredictor:
         """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha."""
         from gaussequiv.learners.finite_erm import fit_erm, fit_erm_kernel
-        from gaussequiv.learners.sample import LinearPredictor
 
         learner, lam = self, self.lam
         if self.lam == "optimal" or self.tune:
@@ -285,8 +284,9 @@ class ERM:
             if learner.penalty.name != "l2":
                 raise ArgumentError(f"Argument `penalty` must be l2 for a kernel student, but penalty={as_text(learner.penalty)}.")
             found = fit_erm_kernel(sample.gram, sample.y, learner.loss, lam, intercept, weight)
-            return LinearPredictor(found.dual, found.intercept, lam, found.status, found.steps, found.residual, loss=learner.loss)
-        return replace(fit_erm(sample, learner.loss, lam, learner.penalty, intercept, sample_weight=weight), loss=learner.loss)
+        else:
+            found = fit_erm(sample, learner.loss, lam, learner.penalty, intercept, sample_weight=weight)
+        return replace(found, loss=learner.loss)
 
     def weights_of(self, y: FloatArray, uniforms: FloatArray | None) -> FloatArray | None:
         """Weights of the training rows: by class, and from the law of the samples' weights by inverting its distribution at `uniforms`."""

@@ -16,7 +16,7 @@ from gaussequiv.learners.output_averages import output_averages, output_scores
 from gaussequiv.learners.saddle_point import SaddlePoint, Solution
 from gaussequiv.learners.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.separability import separability_threshold
-from gaussequiv.numerics.panels import ORDER, normal_panels
+from gaussequiv.numerics.panels import normal_panels
 
 if TYPE_CHECKING:
     from gaussequiv.learners.erm import ERM
@@ -63,18 +63,17 @@ class Model:
         self.nugget = e.nugget
         self.scale = float(e.weights @ e.eigenvalues)
         self.rank = float(e.weights[e.eigenvalues > 0].sum())
+        weights = erm.class_weights
+        alike = weights[0] == weights[1] and _odd(self.loss)  # the learner treats both signs of (label, field) alike
         self.folded = False  # whether b0 >= 0 stands for both signs
         if self.regression and self.intercept and not self.nonlinear:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            symmetric = erm.class_weights[0] == erm.class_weights[1] and _odd(self.loss)
-            b0, mass = e.offset_nodes(even=symmetric, smooth=smooth)
+            b0, mass = e.offset_nodes(even=alike, smooth=smooth)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
-            self.folded = symmetric and e.even and self.b0.size > 1
-        weights = erm.class_weights
-        equal = weights[0] == weights[1]
-        symmetric = not self.regression and equal and bool(e.channel.symmetric) and not np.any(self.b0) and _odd(self.loss)
+            self.folded = alike and e.even and self.b0.size > 1
+        symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)
         own = erm.sample_weights
         self.classes: tuple[tuple[float, float, float], ...]
         if symmetric:  # both labels give the same, and the intercept is 0
@@ -87,6 +86,11 @@ class Model:
             raise ArgumentError("Argument `sample_weight` must be None for labels y = f(field) + noise: it is not implemented there.")
         self.signal = self.linear > 0 and self._informative()
         self.student: Student = _student(e, erm.penalty)
+
+    def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
+        """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
+        nodes = self.b0.size
+        return Points(np.repeat(alpha / self.e.aspect, nodes), np.repeat(lam, nodes), np.tile(self.b0, alpha.size))
 
     def _sign(self, at: Points) -> FloatArray | None:
         """Of mhat for labels: that of the slope of P(+1) in the field; None for real labels."""
@@ -128,21 +132,21 @@ class Model:
             field -= factor * p.first * slope
         return square, field
 
-    def average(self, loss: Any, order: int) -> Any:
+    def average(self, loss: Any) -> Any:
         """The averages of `SaddlePoint` for a loss."""
 
         def evaluate(fields: Fields, index: Any) -> Averages:
             if self.nonlinear:
                 return output_averages(loss, self.channel, fields, self.rho)
             if self.regression:
-                return residual_averages(loss, self.channel.noise, fields, order, self.erm.sample_weights)
-            return binary_averages(loss, self.channel, self.classes, fields, order)
+                return residual_averages(loss, self.channel.noise, fields, self.erm.sample_weights)
+            return binary_averages(loss, self.channel, self.classes, fields)
 
         return evaluate
 
-    def saddle(self, at: Points, loss: Any = None, order: int = ORDER) -> SaddlePoint:
+    def saddle(self, at: Points, loss: Any = None) -> SaddlePoint:
         """The equations at some points."""
-        evaluate = self.average(loss or self.loss, order)
+        evaluate = self.average(loss or self.loss)
         return SaddlePoint(self.student, evaluate, at.alpha, at.lam, at.b0, intercept=self.free_constant, signal=self.signal)
 
     def start(self, at: Points) -> FloatArray:

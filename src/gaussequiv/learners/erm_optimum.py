@@ -147,8 +147,7 @@ def _sign(erm: ERM) -> float:
 
 def _points(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None) -> tuple[Model, Points]:
     model = Model(erm, e, rule)
-    nodes = model.b0.size
-    return model, Points(np.repeat(alpha / e.aspect, nodes), np.repeat(lam, nodes), np.tile(model.b0, alpha.size))
+    return model, model.points(alpha, lam)
 
 
 def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observables:

@@ -21,18 +21,6 @@ ACCEPTED = 1e-6  # largest relative violation of the optimality conditions that 
 _POLISHED = 1e-9  # scikit-learn's solutions above it are continued by our own iteration
 
 
-@dataclass(frozen=True)
-class KernelPredictor:
-    """f(x) = sum_i dual_i k(x_i, x) + intercept."""
-
-    dual: FloatArray
-    intercept: float
-    lam: float = np.nan
-    status: Status = Status.converged
-    steps: int = 0
-    residual: float = 0.0
-
-
 class _Fit(NamedTuple):
     w: FloatArray
     c: float
@@ -119,7 +107,7 @@ def fit_erm_kernel(
     lam: float,
     intercept: bool = False,
     sample_weight: ArrayLike | None = None,
-) -> KernelPredictor:
+) -> LinearPredictor:
     r"""Minimise sum_i s_i loss(y_i, c + (K a)_i) + (lam/2) a'K a over the dual coefficients a and, with `intercept`, over c.
 
     K = F F' by an eigendecomposition (eigenvalues below 1e-13 of the largest are zero); `fit_erm`'s problem is solved on the rows of F.
@@ -131,6 +119,11 @@ def fit_erm_kernel(
     y : array of shape (n,)
     loss, lam, intercept, sample_weight
         As in `fit_erm`.
+
+    Returns
+    -------
+    LinearPredictor
+        coefficients = a, which act on the kernel's values at the training rows: f(x) = sum_i a_i k(x_i, x) + c.
 
     Examples
     --------
@@ -155,7 +148,7 @@ def fit_erm_kernel(
     weights = _weights(sample_weight, labels.size)
     used = weights > 0
     fit = _solve(Objective((vectors * root)[used], labels[used], weights[used], loss, 1.0, 0.0, intercept), lam)
-    return KernelPredictor(vectors @ (fit.w / root), fit.c, lam, fit.status, fit.steps, fit.residual)
+    return LinearPredictor(vectors @ (fit.w / root), fit.c, lam, fit.status, fit.steps, fit.residual)
 
 
 def _solve(unit: Objective, lam: float) -> _Fit:
