@@ -6,6 +6,7 @@ import pytest
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.learners.erm import ERM
 from gaussequiv.learners.ridge import Ridge
 from gaussequiv.realdata.equivalent import equivalent_from_rows, fit_population
 from gaussequiv.realdata.pool import Pool
@@ -36,6 +37,15 @@ def test_it_gives_the_curve_of_the_law(task):
     error = found.std(axis=0, ddof=1) / 4
     assert np.all(np.abs(found.mean(axis=0) - exact) < 4 * error + 2 * exact / P)
     assert np.all(error < 0.03 * exact)
+
+
+def test_mirrored_labels_mirror_the_offset():
+    x, y = draw(0, 400, "classification", offset=0.8)
+    one, two = equivalent_from_rows(x, y), equivalent_from_rows(x, -y)
+    assert one.offset == pytest.approx(-two.offset, rel=1e-12)
+    learners = [ERM("logistic", 0.1, class_weight=w) for w in ({-1: 1.0, 1: 3.0}, {-1: 3.0, 1: 1.0})]
+    errors = [learner.solve(e, ALPHA)["test_error"] for learner, e in zip(learners, (one, two), strict=True)]
+    np.testing.assert_allclose(*errors, rtol=1e-9)
 
 
 def test_unequal_classes_give_the_offset():

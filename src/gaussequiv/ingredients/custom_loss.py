@@ -127,10 +127,10 @@ class CustomLoss(Loss):
                 f"Argument `function` must be convex, but the slope of loss {self.name!r} falls from {slope[i]:.6g} to {slope[i + 1]:.6g} "
                 f"between {t[i]:.6g} and {t[i + 1]:.6g}."
             )
-        self._check_values(t, value, slope, kinks)
+        self._check_values(t, value, slope)
         self._check_jumps(t, slope, kinks)
 
-    def _check_values(self, t: FloatArray, value: FloatArray, slope: FloatArray, kinks: FloatArray) -> None:
+    def _check_values(self, t: FloatArray, value: FloatArray, slope: FloatArray) -> None:
         """A convex function lies between its tangents: (b - a) f'(a) <= f(b) - f(a) <= (b - a) f'(b)."""
         width, rise = np.diff(t), np.diff(value)
         slack = 1e-7 * width * (np.abs(slope[1:]) + np.abs(slope[:-1])) + 1e-14 * (np.abs(value[1:]) + np.abs(value[:-1]))

@@ -45,14 +45,12 @@ class LinearStudent:
     classify: bool = False
 
 
-class Points(dict[str, FloatArray]):
-    """test_error, test_error_stderr, status, steps and residual, one entry for each size."""
-
-
 def curve(
     x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent, *, method: str = "rows", groups: int = 10, seed: int = 0
-) -> Points:
+) -> dict[str, FloatArray]:
     """Predicted test errors at the training sizes, with standard errors from `groups` deletions (0: none, nan).
+
+    Entries: test_error, test_error_stderr, status, steps and residual, one value for each size.
 
     The standard error is that of a grouped jackknife: each group of rows is left out in turn, never drawn twice,
     s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2. It covers the pool's finite size, not the ansatz. Where a deletion leaves no prediction,
@@ -88,7 +86,7 @@ def curve(
         full["test_error"] = np.where(lost, np.nan, full["test_error"])
         full["status"] = np.where(lost, Status.nonfinite, full["status"])
         errors[known] = np.sqrt((groups - 1) / groups * np.sum((spread - spread.mean(axis=0)) ** 2, axis=0))
-    return Points(full | {"test_error_stderr": errors})
+    return full | {"test_error_stderr": errors}
 
 
 def _rows(state: State, kept: Any) -> State:
@@ -143,14 +141,11 @@ def _gaussian(x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearSt
     from gaussequiv.learners.erm import ERM
 
     p = x.shape[1]
-    flip = -1.0 if student.classify and y.mean() < 0 else 1.0  # the equivalent's offset is positive: mirror the labels
     weight = student.class_weight
     if isinstance(weight, str):
         share = float(np.mean(y == 1))
         weight = {-1: 0.5 / (1 - share), 1: 0.5 / share}
-    if weight is not None and flip < 0:
-        weight = {-1: weight[1], 1: weight[-1]}
-    equivalent = equivalent_from_rows(x, flip * y, task="classification" if student.classify else "regression")
+    equivalent = equivalent_from_rows(x, y, task="classification" if student.classify else "regression")
     learner = ERM(student.loss, student.lam / p, intercept=student.intercept, class_weight=weight)
     found = learner.solve(equivalent, (np.asarray(sizes, dtype=float) - int(student.intercept)) / p)
     names = ("test_error", "status", "steps", "residual")

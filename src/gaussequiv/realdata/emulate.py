@@ -156,7 +156,7 @@ def _iterate(
         keep = np.maximum(1 - curvature * own, 1e-12)
         V = own / keep
         move = inverse @ (ratio * (phi @ design) - penalty * state.coefficients)
-        extra = _extra(design, inverse, seen, own, keep, curvature, penalty, V, ratio * square - (ratio * phi) ** 2)
+        extra = _extra(design, seen, own, keep, curvature, penalty, V, ratio * square - (ratio * phi) ** 2)
         spread = float(np.var(state.score)) + 1e-300
         step = max(
             float(np.max(np.abs(design @ move)) / np.sqrt(spread + 1e-12)),
@@ -235,7 +235,6 @@ def _ramp(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, FloatArr
 
 def _extra(
     design: FloatArray,
-    inverse: FloatArray,
     seen: FloatArray,
     own: FloatArray,
     keep: FloatArray,

@@ -77,7 +77,7 @@ def equivalent_from_rows(features: ArrayLike, y: ArrayLike, *, task: str = "clas
             raise ArgumentError("Argument `y` must depend on the features, but no linear signal was found in these rows.")
         share = min(total, MOST)
         scale = share / total / slope2
-        channel, offset = Sign(1 - share), abs(b0) or None  # the other sign is the mirror image
+        channel, offset = Sign(1 - share), b0 or None
     modes = np.divide(signal * scale, masses, out=np.zeros_like(w), where=masses > 0)
     return GaussianEquivalent(
         eigenvalues=w,
