@@ -169,11 +169,8 @@ class Model:
         steps = solution.steps.copy()
         previous: FloatArray | None = None
         lam = easy.lam
-        while True:
-            todo = np.flatnonzero(lam > np.maximum(at.lam, 1e-8 * lowest if np.all(at.lam == 0) else 0.0))
-            todo = todo[(at.lam[todo] > 0) | (lam[todo] > 1e-4 * lowest)]
-            if todo.size == 0:
-                break
+        last = np.where(at.lam > 0, at.lam, 1e-4 * lowest)  # lam = 0 itself is solved from there
+        while (todo := np.flatnonzero(lam > last)).size:
             target = np.maximum(lam[todo] / RATIO, at.lam[todo])
             x = solution.unknowns[todo]
             guess = x if previous is None else x + (x - previous[todo]) * (np.log(lam[todo] / target) / np.log(RATIO))[:, None]
@@ -183,7 +180,7 @@ class Model:
             lam[todo] = target
             steps[todo] += part.steps
             _place(solution, todo, part)
-        zero = np.flatnonzero((at.lam == 0) & (lam > 0))
+        zero = np.flatnonzero(at.lam == 0)
         if zero.size:
             part = self.saddle(at.take(zero), loss).solve(solution.unknowns[zero], picard=0, sign=solution.sign[zero])
             steps[zero] += part.steps
