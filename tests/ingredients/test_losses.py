@@ -227,6 +227,18 @@ def test_custom_logistic_is_logistic():
     assert custom.margin_limit and custom.to_dict()["name"] == "mine"
 
 
+def test_a_custom_loss_may_lose_digits_near_its_minimum():
+    """log cosh r cancels near 0: neighbouring probes must not be so close that rounding looks like a wrong slope."""
+    custom = losses.CustomLoss(
+        lambda r: np.log(np.cosh(r)), "residual", slope=np.tanh, curvature=lambda r: np.cosh(r) ** -2.0, name="log cosh"
+    )
+    omega = np.linspace(-5, 5, 101)
+    g, h = custom.proximal(0.0, omega, np.full(101, 3.0))
+    z = omega + 3.0 * g
+    np.testing.assert_allclose(-g, np.tanh(z), atol=1e-12)
+    np.testing.assert_allclose(h, -1 / (np.cosh(z) ** 2 + 3.0), rtol=1e-10)
+
+
 def test_custom_kinks_in_jax_and_numpy():
     traced = losses.CustomLoss(lambda r: jnp.where(r < 0, -0.2 * r, 0.8 * r) + 0.5 * r**2, kind="residual", kinks=(0.0,))
     plain = losses.CustomLoss(

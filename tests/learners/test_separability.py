@@ -86,3 +86,9 @@ def test_linear_programs_on_true_samples():
         found.append(separable)
     assert found[0] >= 14
     assert found[1] <= 2, found
+
+
+@pytest.mark.parametrize("given", [ge.Problem(ge.DeepNetwork("tanh", task="classification")), ge.Problem(ge.DeepNetwork()).equivalent()])
+def test_other_arguments_are_refused(given):
+    with pytest.raises(ge.ArgumentError, match=r"Argument `e` must be an? .*quivalent"):
+        ge.separability_threshold(given, intercept=False)

@@ -13,7 +13,8 @@ from gaussequiv.errors import ArgumentError, FloatArray, array, choice
 from gaussequiv.ingredients.base_loss import Loss
 
 _SIDE = 4e-15  # one-sided slopes at a kink k are taken at k -+ _SIDE max(1, |k|)
-_PROBE = np.unique(np.concatenate([np.linspace(-30, 30, 601), np.linspace(-3, 3, 601)]))
+# rounded: the slope between points one ulp apart would be rounding
+_PROBE = np.unique(np.round(np.concatenate([np.linspace(-30, 30, 601), np.linspace(-3, 3, 601)]), 6))
 _EDGES = np.array([0.0, 1.0, 2.5, 4.5, 8.0, 14.0, 26.0, 50.0])
 
 

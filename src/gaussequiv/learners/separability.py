@@ -8,7 +8,7 @@ import numpy as np
 from scipy import optimize, special
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
 from gaussequiv.numerics.panels import normal_panels
 
 
@@ -28,7 +28,11 @@ def separability_threshold(e: GaussianEquivalent, *, intercept: bool, b0: float 
     >>> round(separability_threshold(e, intercept=False), 3)
     3.576
     """
+    if not isinstance(e, GaussianEquivalent):
+        raise fail("e", "a GaussianEquivalent, such as problem.equivalent()", e)
     channel = e.channel
+    if channel.task == "regression":
+        raise fail("e", 'an equivalent of labels -1 and +1 (task="classification")', channel)
     linear = float(e.weights @ e.signal_modes)
     rank = float(e.weights[e.eigenvalues > 0].sum())
     root, rest = np.sqrt(linear), np.array([max(e.model_noise, 0.0)])
