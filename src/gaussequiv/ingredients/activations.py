@@ -139,7 +139,7 @@ class _PiecewiseLinear(Activation):
     def __init__(self, p: float, q: float, name: str) -> None:
         object.__setattr__(self, "_p", p)
         object.__setattr__(self, "_q", q)
-        super().__init__(lambda x: p * x + q * np.abs(x), name=name, kinks=(0.0,) if q else (), smooth=q == 0)
+        super().__init__(lambda x: p * x + q * abs(x), name=name, kinks=(0.0,) if q else (), smooth=q == 0)
 
     def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
         p2, q2 = self._p**2, self._q**2  # type: ignore[attr-defined]

@@ -1,0 +1,138 @@
+r"""The posterior of all weights of a deep network, in JAX: standard normal coordinates and the log-likelihood of labels.
+
+Coordinates u ~ N(0, I) a priori: W_l = sqrt(weight_variance_l/k_{l-1}) u_l, b_l = sqrt(bias_variance_l) u, and so on, so that
+
+    log P(u | D) = -|u|^2/2 + sum_mu log P(y_mu | S(x_mu; u)) + constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gaussequiv.errors import ArgumentError, FloatArray
+from gaussequiv.ingredients.binary import Binary
+from gaussequiv.ingredients.channels import GaussianNoise
+from gaussequiv.ingredients.links import LogitLink, SignLink
+from gaussequiv.ingredients.networks import DeepNetwork, SampledNetwork
+
+Parameters = dict[str, Any]  # "weights": one array (fan_in, width) a layer; "readout"; "biases" and "bias" where their variance is positive
+
+
+def jax_activation(activation: Any) -> Callable[[Any], Any]:
+    """A named or user's activation as a JAX function."""
+    import jax
+    import jax.numpy as jnp
+
+    known: dict[str, Callable[[Any], Any]] = {
+        "erf": jax.lax.erf,
+        "tanh": jnp.tanh,
+        "gelu": lambda x: x * jax.scipy.stats.norm.cdf(x),
+        "swish": lambda x: x * jax.nn.sigmoid(x),
+        "sigmoid": jax.nn.sigmoid,
+        "softplus": lambda x: jnp.logaddexp(0.0, x),
+        "sine": jnp.sin,
+    }
+    if activation.name in known:
+        return known[activation.name]
+    function = activation.function
+
+    def call(x: Any) -> Any:
+        try:
+            return function(x)
+        except Exception as error:
+            raise ArgumentError(
+                f"Argument `activations` must be written with jax.numpy to be sampled, but {activation.name!r} is not: "
+                f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}."
+            ) from None
+
+    return call
+
+
+def shapes(network: DeepNetwork, d: int) -> Parameters:
+    """Shapes of the parameters for inputs of dimension d."""
+    sizes = (d, *network.widths_at(d))
+    out: Parameters = {"weights": tuple(pairwise(sizes)), "readout": (sizes[-1],)}
+    if any(network.bias_variance):
+        out["biases"] = tuple((k,) for k in sizes[1:])
+    if network.readout_bias_variance:
+        out["bias"] = ()
+    return out
+
+
+def coordinates_of(network: DeepNetwork, sampled: SampledNetwork, d: int) -> Parameters:
+    """Standard coordinates of a sampled network (the teacher): an exact draw from the posterior of its own labels."""
+    sizes = (d, *network.widths_at(d))
+    weights = tuple(w * np.sqrt(k / v) for w, k, v in zip(sampled.weights, sizes, network.weight_variance, strict=False))
+    out: Parameters = {"weights": weights, "readout": sampled.readout * np.sqrt(sizes[-1] / network.readout_variance)}
+    if any(network.bias_variance):
+        roots = [np.sqrt(v) if v > 0 else np.inf for v in network.bias_variance]
+        out["biases"] = tuple(b / r for b, r in zip(sampled.biases, roots, strict=True))
+    if network.readout_bias_variance:
+        out["bias"] = np.float64(sampled.bias / np.sqrt(network.readout_bias_variance))
+    return out
+
+
+def field(network: DeepNetwork) -> Callable[[Parameters, Any], Any]:
+    """S(u, x): local fields of rows x, shape (rows,), a pure JAX function of the coordinates u."""
+    import jax.numpy as jnp
+
+    functions = [jax_activation(a) for a in network.layers]
+
+    def call(u: Parameters, x: Any) -> Any:
+        h = x
+        for layer, (phi, w) in enumerate(zip(functions, u["weights"], strict=True)):
+            h = h @ w * np.sqrt(network.weight_variance[layer] / w.shape[0])
+            if "biases" in u:
+                h = h + np.sqrt(network.bias_variance[layer]) * u["biases"][layer]
+            h = phi(h)
+        a = u["readout"]
+        s = h @ a * np.sqrt(network.readout_variance / a.shape[0])
+        return s + jnp.sqrt(network.readout_bias_variance) * u["bias"] if "bias" in u else s
+
+    return call
+
+
+def label_density(channel: Any) -> Callable[[Any, Any], Any]:
+    """log P(y | field) as a differentiable JAX function of arrays."""
+    import jax
+    import jax.numpy as jnp
+
+    if channel.task == "regression" and channel.noise == 0:
+        raise ArgumentError(
+            "Argument `noise` must be positive to sample a posterior, but noise=0: the likelihood would be a hard constraint."
+        )
+    if isinstance(channel, GaussianNoise):
+        return lambda y, s: -0.5 * (y - s) ** 2 / channel.noise - 0.5 * np.log(2 * np.pi * channel.noise)
+    if isinstance(channel, Binary):
+        low, high = channel.flips[1], channel.flips[0]  # P(+1) = low + (1 - low - high) p
+        if isinstance(channel.link, SignLink):
+            if channel.noise == 0:
+                raise ArgumentError(
+                    "Argument `noise` must be positive to sample a posterior of sign labels, but noise=0: the likelihood would jump."
+                )
+            plain: Callable[[Any], Any] = lambda t: jax.scipy.special.log_ndtr(t / np.sqrt(channel.noise))  # noqa: E731
+        elif isinstance(channel.link, LogitLink) and channel.noise == 0:
+            plain = lambda t: jax.nn.log_sigmoid(t / channel.link.scale)  # noqa: E731
+        else:
+            raise ArgumentError(f"Argument `labels` must be sign with noise or logit to be sampled, but is {channel.link}.")
+        if low == high == 0:
+            return lambda y, s: plain(y * s)
+
+        def flipped(y: Any, s: Any) -> Any:
+            floor = jnp.where(y > 0, low, high)
+            return jnp.log(floor + (1 - low - high) * jnp.exp(plain(y * s)))
+
+        return flipped
+    if hasattr(channel, "function") and channel.task == "regression":
+        return lambda y, s: -0.5 * (y - channel.function(s)) ** 2 / channel.noise - 0.5 * np.log(2 * np.pi * channel.noise)
+    raise ArgumentError(f"Argument `labels` must be Gaussian noise, sign with noise, logit or Output to be sampled, but is {channel}.")
+
+
+def log_likelihood(network: DeepNetwork) -> Callable[[Parameters, Any, FloatArray], Any]:
+    """sum_mu log P(y_mu | S(x_mu; u)), a pure JAX function of (u, x, y); y is +-1 for binary labels."""
+    s, log_p = field(network), label_density(network.channel)
+    return lambda u, x, y: log_p(y, s(u, x)).sum()
