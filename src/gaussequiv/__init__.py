@@ -36,6 +36,14 @@ _NAMES = {
     "CustomLoss": "ingredients.custom_loss",
     "Binary": "ingredients.binary",
     "Output": "ingredients.outputs",
+    "AbsoluteValue": "ingredients.outputs",
+    "Relu": "ingredients.outputs",
+    "Quantised": "ingredients.counts",
+    "Poisson": "ingredients.counts",
+    "LogLikelihood": "ingredients.log_likelihood",
+    "RandomOutput": "ingredients.log_likelihood",
+    "LinearTarget": "ingredients.linear_target",
+    "LogDensity": "ingredients.priors",
     "Quadratic": "ingredients.penalties",
     "separability_threshold": "learners.separability",
     "theory_curve": "estimators",
@@ -46,6 +54,11 @@ _NAMES = {
     "Problem": "problems.supervised",
     "solve": "run.solve",
     "samples_for": "run.solve",
+    "information": "run.information",
+    "Promise": "equivalence.validity",
+    "fixed_points": "run.fixed_points",
+    "thresholds": "run.fixed_points",
+    "phase_diagram": "run.fixed_points",
     "simulate": "run.simulate",
     "compare": "run.compare",
     "sweep": "run.sweep",
@@ -66,6 +79,7 @@ if TYPE_CHECKING:
     from gaussequiv import datasets as datasets
     from gaussequiv import plot as plot
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent as GaussianEquivalent
+    from gaussequiv.equivalence.validity import Promise as Promise
     from gaussequiv.errors import AccuracyWarning as AccuracyWarning
     from gaussequiv.errors import ArgumentError as ArgumentError
     from gaussequiv.errors import ConvergenceWarning as ConvergenceWarning
@@ -77,6 +91,8 @@ if TYPE_CHECKING:
     from gaussequiv.estimators import theory_curve as theory_curve
     from gaussequiv.ingredients.activations import Activation as Activation
     from gaussequiv.ingredients.binary import Binary as Binary
+    from gaussequiv.ingredients.counts import Poisson as Poisson
+    from gaussequiv.ingredients.counts import Quantised as Quantised
     from gaussequiv.ingredients.custom_loss import CustomLoss as CustomLoss
     from gaussequiv.ingredients.features import FeatureMatrix as FeatureMatrix
     from gaussequiv.ingredients.features import GivenFeatures as GivenFeatures
@@ -86,9 +102,15 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.kernels import NNGP as NNGP
     from gaussequiv.ingredients.kernels import NTK as NTK
     from gaussequiv.ingredients.kernels import DotProductKernel as DotProductKernel
+    from gaussequiv.ingredients.linear_target import LinearTarget as LinearTarget
+    from gaussequiv.ingredients.log_likelihood import LogLikelihood as LogLikelihood
+    from gaussequiv.ingredients.log_likelihood import RandomOutput as RandomOutput
     from gaussequiv.ingredients.networks import DeepNetwork as DeepNetwork
+    from gaussequiv.ingredients.outputs import AbsoluteValue as AbsoluteValue
     from gaussequiv.ingredients.outputs import Output as Output
+    from gaussequiv.ingredients.outputs import Relu as Relu
     from gaussequiv.ingredients.penalties import Quadratic as Quadratic
+    from gaussequiv.ingredients.priors import LogDensity as LogDensity
     from gaussequiv.ingredients.spectra import MarchenkoPastur as MarchenkoPastur
     from gaussequiv.ingredients.spectra import PowerLaw as PowerLaw
     from gaussequiv.ingredients.spectra import TwoLevel as TwoLevel
@@ -106,6 +128,10 @@ if TYPE_CHECKING:
     from gaussequiv.results import save as save
     from gaussequiv.run.compare import compare as compare
     from gaussequiv.run.finite_size import fit_finite_size as fit_finite_size
+    from gaussequiv.run.fixed_points import fixed_points as fixed_points
+    from gaussequiv.run.fixed_points import phase_diagram as phase_diagram
+    from gaussequiv.run.fixed_points import thresholds as thresholds
+    from gaussequiv.run.information import information as information
     from gaussequiv.run.simulate import Interrupted as Interrupted
     from gaussequiv.run.simulate import simulate as simulate
     from gaussequiv.run.solve import samples_for as samples_for

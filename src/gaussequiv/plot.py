@@ -189,6 +189,44 @@ def _shares(equivalent: GaussianEquivalent) -> Any:
     return shares
 
 
+def information(result: xr.Dataset, ax: Axes | None = None, *, log: bool = False) -> Axes:
+    """Information and entropies per sample of a result of `information`, against alpha.
+
+    The information on the weights and the label entropy fall from their values at no data; what labels tell about the
+    nonlinear parts does not depend on alpha. Infinite ones (real labels without noise) are left out.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> from gaussequiv.run.information import information as verb
+    >>> axes = information(verb(ge.Problem(ge.DeepNetwork("tanh", noise=0.2)), alpha=[0.5, 1.0, 2.0]))
+    >>> axes.get_ylabel()
+    'nats per sample'
+    """
+    if "mutual_information" not in result:
+        raise fail("result", "a result of information", list(map(str, result.data_vars)))
+    ax = _axes(ax)
+    alpha, ok = result["alpha"].values, result["converged"].values
+    weights = result["mutual_information"].values / alpha
+    lines = {
+        "information, all parameters": result["mutual_information_per_sample"].values,
+        "information, weights": weights,
+        "information, nonlinear parts given weights": result["conditional_information"].values,
+        "entropy of the labels": result["label_entropy"].values,
+        "entropy of the next label": result["predictive_entropy"].values,
+        "entropy of the label noise": result["label_noise_entropy"].values,
+    }
+    for i, (label, values) in enumerate(lines.items()):
+        if np.any(np.isfinite(values)):
+            ax.plot(alpha, np.where(ok & np.isfinite(values), values, np.nan), color=f"C{i % 3}", ls="-" if i < 3 else "--", label=label)
+    if log:
+        _log_axis(ax)
+    ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
+    ax.set_ylabel("nats per sample")
+    ax.legend(frameon=False, ncols=2, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    return ax
+
+
 def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     """z-scores of a comparison against alpha, with the band of 4 standard errors.
 
@@ -217,4 +255,72 @@ def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.set_title(f"{verdict}: {result.attrs['reason']}", fontsize=9, wrap=True)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
+    return ax
+
+
+def branches(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "overlap") -> Axes:
+    """Draw every branch of `fixed_points`: equilibrium solid, other stable branches dashed, unstable ones dotted.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> found = ge.fixed_points(ge.Problem(ge.LinearTarget("rademacher", labels="sign")), [1.0, 1.3, 1.6])
+    >>> branches(found).get_ylabel()
+    "overlap with the target's linear part"
+    """
+    ax = _axes(ax)
+    alpha = result["alpha"].values
+    equilibrium = result["equilibrium"].values
+    best = np.array([float(result[observable].sel(branch=kind).values[i]) for i, kind in enumerate(equilibrium)])
+    jumps = np.flatnonzero(equilibrium[1:] != equilibrium[:-1]) + 1
+    for kind, style, colour in (("uninformed", "--", "C0"), ("informed", "--", "C1"), ("unstable", ":", "0.4")):
+        ax.plot(alpha, result[observable].sel(branch=kind).values, style, color=colour, label=kind)
+    for k, part in enumerate(np.split(np.arange(alpha.size), jumps)):
+        ax.plot(alpha[part], best[part], color="black", lw=2, label="equilibrium" if k == 0 else None)
+    ax.set(xlabel=r"samples per dimension, $\alpha = n/d$", ylabel=_label(result, observable))
+    ax.legend(frameon=False)
+    return ax
+
+
+def phase_diagram(result: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw `phase_diagram`: the phases as colours, the thresholds as lines.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> problem = ge.Problem(ge.LinearTarget("gauss-bernoulli:0.1", noise=1e-6))
+    >>> found = ge.phase_diagram(problem, {"prior": ["gauss-bernoulli:0.1", "gauss-bernoulli:0.2"]}, [0.1, 0.3, 0.9])
+    >>> phase_diagram(found).get_ylabel()
+    'prior'
+    """
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    ax = _axes(ax)
+    name = str(next(dim for dim in result["phase"].dims if dim != "alpha"))
+    values = result[name].values
+    numeric = np.issubdtype(values.dtype, np.number)
+    y = values.astype(float) if numeric else np.arange(values.size, dtype=float)
+    names = result["phase"].attrs["flag_meanings"].split()
+    colours = ["#c9cdd3", "#e8a33d", "#8cc084", "#c5d9ee", "#e6f1e4"]
+    ax.pcolormesh(result["alpha"].values, y, result["phase"].values, cmap=ListedColormap(colours), vmin=-0.5, vmax=4.5, shading="nearest")
+    words = {
+        "weak_recovery": ("weak recovery", "C3", "-."),
+        "informed": ("informed spinodal", "0.4", ":"),
+        "information_theoretic": ("information-theoretic", "black", "-"),
+        "algorithmic": ("algorithmic", "black", "--"),
+    }
+    lines = []
+    for key, (label, colour, style) in words.items():
+        if np.any(np.nan_to_num(result[key].values) > 0):
+            lines += ax.plot(np.where(result[key].values > 0, result[key].values, np.nan), y, color=colour, ls=style, label=label)
+    present = [int(k) for k in np.unique(result["phase"].values[np.isfinite(result["phase"].values)])]
+    patches = [Patch(color=colours[k], label=names[k]) for k in present]
+    ax.legend(handles=[*patches, *lines], fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    alpha = result["alpha"].values
+    ax.set(xlabel=r"samples per dimension, $\alpha = n/d$", ylabel=name, xlim=(alpha.min(), alpha.max()))
+    if not numeric:
+        ax.set_yticks(y, [str(v) for v in values])
+    elif np.all(values > 0) and values.max() > 50 * values.min():
+        ax.set_yscale("log")
     return ax

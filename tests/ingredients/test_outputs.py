@@ -51,6 +51,6 @@ def test_noise_beside_the_channel_is_refused():
         ge.DeepNetwork("erf", labels=Output(np.tanh), noise=0.1)
 
 
-def test_the_bayes_optimal_learner_refuses_it():
-    with pytest.raises(ge.ArgumentError, match="labels"):
+def test_the_bayes_optimal_learner_needs_noise():
+    with pytest.raises(ge.ArgumentError, match="`noise` must be positive for the posterior"):
         ge.solve(ge.Problem(ge.DeepNetwork("erf", labels=Output(np.tanh))), [1.0])

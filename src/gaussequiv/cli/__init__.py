@@ -53,7 +53,12 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "readout_bias_variance": _text("--readout-bias-variance", "Variance of the readout bias. [0]"),
     "task": _text("--task", "regression or classification (labels are the sign). [regression]"),
     "noise": _text("--noise", "Variance of the label noise. [0]"),
-    "labels": _text("--labels", "Binary labels: sign, logit[:SCALE] or random[:PROBABILITY]; implies --task classification. [sign]"),
+    "labels": _text(
+        "--labels", "Labels: sign, logit[:SCALE], random[:PROBABILITY] (binary); abs, relu, quantised:T1/T2/.., poisson[:SCALE] (real)."
+    ),
+    "prior": _text(
+        "--prior", "Law of a linear target's weights: rademacher, gauss-bernoulli:DENSITY, sparse-rademacher:DENSITY, gaussian."
+    ),
     "flips": _text("--flips", "Probability that a binary label is flipped; two for +1 and -1 labels. [0]"),
     "offset": _text("--offset", "Given constant part of the target; by default curves average over its law."),
     "widths": _text("--widths", "Widths of the hidden layers in simulations, one or a comma list."),
@@ -448,3 +453,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def main() -> None:
     """Entry point."""
     app()
+
+
+from gaussequiv.cli import information as _information  # noqa: E402, F401 (registers commands of its own)
+from gaussequiv.cli import phases as _phases  # noqa: E402, F401

@@ -18,6 +18,17 @@ from gaussequiv.problems.supervised import Problem, from_dict
 GRID_FORM = "start:stop:count[:log] or a comma list of numbers"
 _TARGET_NUMBERS = ("readout_variance", "readout_bias_variance", "noise", "offset")
 _TARGET_LAYERS = ("weight_variance", "bias_variance", "width_ratios")
+_DEEP_ONLY = (
+    "activation",
+    "depth",
+    "weight_variance",
+    "bias_variance",
+    "readout_variance",
+    "readout_bias_variance",
+    "widths",
+    "width_ratios",
+)
+_DEEP_FIELDS = ("activations", *_DEEP_ONLY[1:])
 _ALIASES = {"activation": "activations"}
 
 
@@ -94,6 +105,9 @@ def build_problem(options: dict[str, Any]) -> Problem:
     """Problem from a file, if one is named, overridden by the other options."""
     description = read_description(options["problem"]) if options["problem"] else {}
     target = dict(_section(description, "target")) | _target(options)
+    if options["prior"] is not None:
+        refuse_together({"prior": options["prior"]}, {name: options[name] for name in _DEEP_ONLY})
+        target = {key: value for key, value in target.items() if key not in _DEEP_FIELDS} | {"kind": "linear", "prior": options["prior"]}
     if {"activations", "depth"} & _target(options).keys() and "activations" not in _target(options):
         target.setdefault("activations", "tanh")
     inputs = _inputs(options, description)

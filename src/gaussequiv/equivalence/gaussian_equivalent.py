@@ -14,6 +14,7 @@ from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.inputs import Inputs
 from gaussequiv.ingredients.networks import DeepNetwork
+from gaussequiv.ingredients.priors import Gaussian
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,8 @@ class GaussianEquivalent:
         |mean|^2/p of the student's inputs or features. When it is not zero that direction serves as an intercept at no cost.
     student : str
         The student's features in words, for the card; empty for raw inputs.
+    prior : Prior or None
+        Law of the target's weights on isotropic inputs; None for the Gaussian one, which every deep network has.
     form : str
         Digest of a quadratic penalty that was absorbed into the student's coordinates, v = Gamma^(-1/2) x: there it is |w|^2.
     """
@@ -74,6 +77,7 @@ class GaussianEquivalent:
     nugget: float = 0.0
     form: str = ""
     student: str = ""
+    prior: Any = None
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
 
     @cached_property
@@ -165,7 +169,7 @@ class GaussianEquivalent:
         return self.card()
 
 
-def from_network(inputs: Inputs, network: DeepNetwork, d: int | None = None) -> GaussianEquivalent:
+def from_network(inputs: Inputs, network: Any, d: int | None = None) -> GaussianEquivalent:
     """Reduce a deep network on given inputs to its Gaussian equivalent, at size d or in the limit."""
     eigenvalues, weights = inputs.modes(d)
     variance = float(weights @ eigenvalues)
@@ -185,5 +189,6 @@ def from_network(inputs: Inputs, network: DeepNetwork, d: int | None = None) -> 
         validity=assess(inputs, network),
         inputs=str(inputs),
         input_mean_square=inputs.mean_square,
+        prior=None if isinstance(getattr(network, "prior", None), (Gaussian, type(None))) else network.prior,
         _source=(network, variance, inputs.mean_square),
     )

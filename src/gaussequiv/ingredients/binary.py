@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import special
 from scipy.optimize import elementwise
 
 from gaussequiv.errors import FloatArray, fail, number
@@ -112,6 +113,27 @@ class Binary:
         both = up.value * (1 - up.value)
         information = np.divide(up.first**2, both, out=np.zeros_like(both), where=both > 1e-13)  # below, it vanishes with P
         return (nodes.weights * information).sum(axis=1).reshape(q.shape)
+
+    def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
+        """E over omega ~ N(offset, q) of P log P + (1 - P) log(1 - P), P = P(+1) smoothed by V: minus the entropy of a label, nats."""
+        q, V, offset = np.broadcast_arrays(np.asarray(q, float), np.asarray(V, float), np.asarray(offset, float))
+        root, centre = np.sqrt(q.reshape(-1, 1)), offset.reshape(-1, 1)
+        kinks = np.broadcast_to(np.array(getattr(self.link, "kinks", ())), (q.size, len(getattr(self.link, "kinks", ()))))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            breaks = np.nan_to_num((np.concatenate([self.edges(V.ravel()), kinks], axis=1) - centre) / root, nan=0.0)
+        nodes = normal_panels(breaks)
+        omega, rest = centre + root * nodes.xi, V.reshape(-1, 1)
+        entropy = special.entr(self._plain(1.0, omega, rest)) + special.entr(self._plain(-1.0, omega, rest))
+        return -(nodes.weights * entropy).sum(axis=1).reshape(q.shape)
+
+    def _plain(self, y: float, omega: FloatArray, V: FloatArray) -> FloatArray:
+        """P(y) alone: where nothing smooths the link (V + noise = 0) its derivatives need not exist."""
+        random = V + self.noise > 0
+        smooth: FloatArray = self.probability(y, omega, np.where(random, V, 1.0)).value
+        if np.all(random):
+            return smooth
+        up, keep = self.link(omega), 1 - self.flips[0] - self.flips[1]
+        return np.where(random, smooth, self.flips[1] + keep * up if y > 0 else self.flips[0] + keep * (1 - up))
 
     def disagreement(self, c: FloatArray, q: FloatArray, m: FloatArray, b0: FloatArray, rho: FloatArray) -> FloatArray:
         """P(y != sign(z)) for a student score z ~ N(c, q) of covariance m with the field ~ N(b0, rho)."""

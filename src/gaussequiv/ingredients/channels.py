@@ -73,11 +73,17 @@ class GaussianNoise:
     def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
         return 1.0 / (V + self.noise)
 
+    def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
+        """-log(2 pi e (V + noise))/2, whatever q and the offset; infinite at V = noise = 0, where the label is no longer random."""
+        _, total, _ = np.broadcast_arrays(q, np.asarray(V, float) + self.noise, offset)
+        with np.errstate(divide="ignore"):
+            return -0.5 * (np.log(total) + _LOG_2PI + 1.0)
+
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         return np.full(np.shape(b0), rest + self.noise)
 
 
-# Trapezoidal nodes for `Sign.fisher`: after the rescaling below the integrand is analytic in a strip of half-width above 2.8
+# Trapezoidal nodes for `Sign.fisher` and `Sign.psi`: after the rescaling below the integrand is analytic in a strip of half-width above 2.8
 # (the complex zeros of erfc) and decays like a standard normal, so step 0.4 up to 8.4 leaves an error below 1e-15.
 _STEP = 0.4
 _U = _STEP * np.arange(-21, 22)
@@ -91,6 +97,18 @@ def hazard_product(t: FloatArray) -> FloatArray:
     """
     h = 0.5 * special.erfcx(np.abs(t) * np.sqrt(0.5))
     return 1 / (2 * np.pi * h * (1 - h * np.exp(-0.5 * t * t)))
+
+
+def sign_entropy(t: FloatArray) -> FloatArray:
+    """-Phi(t) log Phi(t) - Phi(-t) log Phi(-t) times exp(t^2/2), nats.
+
+    With p = Phi(-|t|) = h exp(-t^2/2), h as above, it is h (-log p - (1 - p) log(1 - p)/p): no tail underflows.
+    """
+    a = np.abs(t)
+    h = 0.5 * special.erfcx(a * np.sqrt(0.5))
+    p = h * np.exp(-0.5 * a * a)
+    other = np.divide((p - 1) * np.log1p(-p), p, out=np.ones_like(p), where=p > 0)
+    return h * (other - special.log_ndtr(-a))
 
 
 class Sign(Binary):
@@ -124,6 +142,21 @@ class Sign(Binary):
         width = np.sqrt(w) * shrink
         t = centre[..., None] + width[..., None] * _U
         return shrink * np.exp(-0.5 * mu**2 / (1 + w)) * (hazard_product(t) @ _U_WEIGHT) / total
+
+    def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
+        r"""-E_x H2(Phi(t)), H2 the binary entropy in nats, t = (offset + sqrt(q) x)/sqrt(V + noise); 0 at V + noise = 0.
+
+        Nodes as in `fisher`: H2(Phi(t)) falls like t exp(-t^2/2).
+
+        Source: Barbier, Krzakala, Macris, Miolane, Zdeborova 2019; offset: conditional on it, omega -> omega + offset.
+        """
+        q, V, offset = np.broadcast_arrays(np.asarray(q, float), np.asarray(V, float), np.asarray(offset, float))
+        random = V + self.noise > 0
+        total = np.where(random, V + self.noise, 1.0)
+        mu2, w = offset**2 / total, q / total
+        centre, width = offset / np.sqrt(total) / (1 + w), np.sqrt(w / (1 + w))
+        t = centre[..., None] + width[..., None] * _U
+        return np.where(random, -np.exp(-0.5 * mu2 / (1 + w)) * (sign_entropy(t) @ _U_WEIGHT) / np.sqrt(1 + w), 0.0)
 
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         """Owen's form of `Binary.bayes_error`: 2 T(b0/sqrt(rho), sqrt(noise/linear))."""

@@ -15,6 +15,7 @@ from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import Channel, GaussianNoise, Sign
 from gaussequiv.ingredients.layers import layers_of, set_layers
 from gaussequiv.ingredients.links import FunctionLink
+from gaussequiv.ingredients.named_channels import named_channel, parts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,9 @@ class DeepNetwork:
     noise : float
         Variance of the label noise.
     labels : str, function, Link or channel, optional
-        Binary labels of another law: "sign" (with noise: probit), "logit[:SCALE]", "random[:PROBABILITY]", a function z -> P(y = +1 | z),
-        or a whole channel such as `Binary`. It implies task="classification" (a channel: its own task).
+        Binary labels of another law: "sign" (with noise: probit), "logit[:SCALE]", "random[:PROBABILITY]", a function z -> P(y = +1 | z);
+        real labels: "abs", "relu", "quantised:T1/T2/...", "poisson[:SCALE]"; or a whole channel such as `Binary`,
+        `Output`, `LogLikelihood`. It implies the task.
     flips : float or (float, float)
         Probability that a binary label is flipped after it was drawn: one for both, or of +1 and of -1 labels.
     widths : sequence of int, optional
@@ -88,6 +90,9 @@ class DeepNetwork:
             put("flips", self.labels.flips)
             link = self.labels.link
             put("labels", link if isinstance(link, FunctionLink) or type(link).__module__ != FunctionLink.__module__ else str(link))
+        elif hasattr(self.labels, "information") and not self.noise and (parts := parts_of(self.labels)) is not None:
+            put("labels", parts[0])
+            put("noise", parts[1])
         put("_channel", self._build_channel())
         put("task", str(self._channel.task))
         put("flips", tuple(self.flips) if np.ndim(self.flips) else float(self.flips))
@@ -106,6 +111,10 @@ class DeepNetwork:
             if flipped or self.noise:
                 raise fail("labels", "given without noise and flips when it is a channel: they belong to it", self.labels)
             return self.labels
+        if isinstance(self.labels, str) and (named := named_channel(self.labels, self.noise)) is not None:
+            if flipped:
+                raise fail("flips", "0 for real labels: only binary labels can be flipped", self.flips)
+            return named
         if self.labels is None and self.task == "regression":
             if flipped:
                 raise fail("flips", "0 for regression: only binary labels can be flipped", self.flips)

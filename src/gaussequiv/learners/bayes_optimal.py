@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv._text import exact
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import ArgumentError, FloatArray, fail
+from gaussequiv.errors import FloatArray, choice, fail
 from gaussequiv.ingredients.binary import sign_error
-from gaussequiv.ingredients.channels import Sign
+from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.learners.general_bayes import general_curve, is_plain
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.fixed_point import solve_monotone
 from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, standardise
@@ -54,6 +55,14 @@ class BayesOptimal:
         A learner that misjudges the target: it believes the labels come from this network (its noise, depth, activations, label law), and
         computes the posterior mean of that model. Regression: ridge at the assumed tau'/s'. Labels: state evolution of message passing
         tuned to the wrong model (`mismatch`), and observables m, q, V.
+    branch : {"equilibrium", "uninformed", "informed"}
+        Which fixed point of state evolution where there are several: the one of largest free entropy (the true optimum), the one that message
+        passing reaches, or the one next to the target. Only priors and channels with a hard phase have more than one.
+
+    Any other prior (`LinearTarget`) or channel (`Output`, `AbsoluteValue`, `Quantised`, `Poisson`, `LogLikelihood`, ...): the fixed points of
+    `fixed_points`, with gibbs_error, estimation_error (per weight), free_entropy and mutual_information (per input dimension) beside the
+    errors, and quadrature_error, the relative error of the channel's integrals. A theorem for isotropic inputs and depth 0 (Barbier,
+    Krzakala, Macris, Miolane, Zdeborova 2019).
 
     Validity: n ~ d. Theorem for odd smooth activations, isotropic inputs and real labels (Camilli, Tieplova, Bergamin, Barbier 2025,
     Theorem 4); replica result for sign labels and structured inputs (Cui, Krzakala, Zdeborova 2023, eq. 12 to 15); extension
@@ -69,6 +78,7 @@ class BayesOptimal:
     """
 
     assumes: Any = None
+    branch: str = "equilibrium"
 
     name = "bayes"
     sees_inputs = True  # also in a problem whose students see features: it knows the target's law
@@ -76,12 +86,13 @@ class BayesOptimal:
     def __post_init__(self) -> None:
         if self.assumes is not None and not hasattr(self.assumes, "layers"):
             raise fail("assumes", "a DeepNetwork, or None for the true target", self.assumes)
+        choice("branch", self.branch, ("equilibrium", "uninformed", "informed"))
 
     @property
     def label(self) -> str:
         """How results name this learner."""
         if self.assumes is None:
-            return "bayes"
+            return "bayes" if self.branch == "equilibrium" else f"bayes({self.branch})"
         a = self.assumes
         own = [f"{'/'.join(a.activations) or 'linear'}", f"noise={exact(a.noise)}"]
         own += [f"{key}={value}" for key, value in a.to_dict().items() if key in _SHOWN and value not in _SHOWN[key]]
@@ -90,14 +101,17 @@ class BayesOptimal:
     def to_dict(self) -> dict[str, object]:
         """The description that saved results carry."""
         own: dict[str, object] = {"name": self.name}
+        own |= {} if self.branch == "equilibrium" else {"branch": self.branch}
         return own if self.assumes is None else own | {"assumes": self.assumes.to_dict()}
 
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         """Exact observables at every alpha, each an array of alpha's length."""
-        if hasattr(equivalent.channel, "moments"):
-            raise ArgumentError(
-                "Argument `labels` must be Gaussian noise or binary for the Bayes-optimal learner, but is a function of the field."
-            )
+        if not is_plain(equivalent):
+            if self.assumes is not None:
+                raise fail(
+                    "assumes", "None for priors and label laws beyond Gaussian weights with Gaussian noise or binary labels", self.assumes
+                )
+            return general_curve(equivalent, alpha, self.branch)
         if self.assumes is not None:
             return self._misjudged(equivalent, alpha)
         if equivalent.channel.task == "regression":
@@ -195,17 +209,24 @@ class BayesOptimal:
         }
 
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
-        """Regression: the equivalent's posterior mean. Classification: message passing on the sample."""
+        """Gaussian weights and noise: the equivalent's posterior mean. Anything else: message passing on the sample, from the prior.
+
+        Where there is a hard phase, this is the uninformed branch.
+        """
         intercept = equivalent.has_offset
         if self.assumes is not None:
             from gaussequiv.learners.mismatch import assumed_equivalent
 
             equivalent = assumed_equivalent(equivalent, self.assumes)
-        if equivalent.channel.task == "regression":
+        if equivalent.channel.task == "regression" and is_plain(equivalent):
             return sample.ridge(equivalent.lam_optimal, intercept)
         from gaussequiv.algorithms.amp import fit_amp
 
-        return fit_amp(sample, equivalent, intercept)
+        fit = fit_amp(sample, equivalent, intercept)
+        if hasattr(equivalent.channel, "predict") and not isinstance(equivalent.channel, GaussianNoise):
+            channel, spread = equivalent.channel, fit.variance
+            fit = replace(fit, response=lambda field: channel.predict(field, spread))
+        return fit
 
 
 def _solve_sign(e: GaussianEquivalent, alpha: FloatArray, b0: FloatArray) -> Observables:

@@ -27,6 +27,7 @@ class LinearPredictor:
     variance: float = np.nan  # of the field that a posterior leaves unknown, effective noise included
     threshold: float = 0.0  # subtracted from the field's mean, so that the likelier label is the sign
     loss: Any = None  # what was minimised, if its numbers were tuned
+    response: Any = None  # field -> predicted label, where they differ (None: the field itself)
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """Predictions for a block of the student's rows."""

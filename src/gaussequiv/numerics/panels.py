@@ -35,14 +35,25 @@ def normal_panels(breaks: FloatArray, order: int = ORDER) -> Nodes:
     points = breaks.shape[0]
     base = np.broadcast_to(BASE, (points, BASE.size))
     edges = np.sort(np.concatenate([base, np.clip(breaks, -REACH, REACH)], axis=1), axis=1)
+    xi, weights = legendre_panels(edges, order)
+    return Nodes(xi, weights * np.exp(-0.5 * xi * xi) / np.sqrt(2 * np.pi), order)
+
+
+def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on the panels between sorted `edges`, shape (points, edges); panels empty at every point are dropped.
+
+    Examples
+    --------
+    >>> x, weights = legendre_panels(np.array([[0.0, 1.0, 3.0]]))
+    >>> round(float(np.sum(weights * x**5)), 10)
+    121.5
+    """
     length = np.diff(edges, axis=1)
     used = length.max(axis=0) > 0
     x, w = np.polynomial.legendre.leggauss(order)
     half = 0.5 * length[:, used, None]
     middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, used, None]
-    xi = (middle + half * x).reshape(points, -1)
-    weights = (half * w).reshape(points, -1) * np.exp(-0.5 * xi * xi) / np.sqrt(2 * np.pi)
-    return Nodes(xi, weights, order)
+    return (middle + half * x).reshape(edges.shape[0], -1), (half * w).reshape(edges.shape[0], -1)
 
 
 def running_integral(nodes: Nodes, values: FloatArray) -> FloatArray:

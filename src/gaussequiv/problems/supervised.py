@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gaussequiv.equivalence.feature_equivalent import from_features
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent, from_network
-from gaussequiv.errors import ArgumentError, did_you_mean, fail
+from gaussequiv.equivalence.validity import Promise, assess, promise
+from gaussequiv.errors import ArgumentError, choice, did_you_mean, fail, integer
 from gaussequiv.ingredients.features import FeatureMatrix, GivenFeatures, RandomFeatures
 from gaussequiv.ingredients.inputs import DataInputs, GaussianInputs
 from gaussequiv.ingredients.kernels import NNGP, NTK, DotProductKernel
+from gaussequiv.ingredients.linear_target import LinearTarget
 from gaussequiv.ingredients.networks import DeepNetwork
 from gaussequiv.learners.bayes_optimal import BayesOptimal
 from gaussequiv.learners.erm import ERM
 from gaussequiv.learners.ridge import Ridge
 
 LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM}
+TARGETS: dict[str, type] = {"deep": DeepNetwork, "linear": LinearTarget}
 FEATURES: dict[str, type] = {"random": RandomFeatures, "nngp": NNGP, "ntk": NTK}
 
 
@@ -29,7 +32,7 @@ class Problem:
 
     Parameters
     ----------
-    target : DeepNetwork
+    target : DeepNetwork or LinearTarget
         The function to be learned, with its label noise.
     inputs : GaussianInputs or DataInputs
         Default: isotropic Gaussian.
@@ -104,6 +107,46 @@ class Problem:
             return self._under_form(penalty, d)
         return self._equivalent(self.sees_features(learner), d)
 
+    def validity(self, n: int | None = None, d: int | None = None, widths: int | Sequence[int] | None = None) -> Promise:
+        """Which hypotheses of the theorem the target and its inputs meet, and what the theorem promises at n samples, d inputs and widths.
+
+        The rate (1 + sqrt(n/d_m) + n/d_m)/sqrt(d_m), d_m = min(d, widths), for every reduced layer and for all of them; see `Promise`.
+
+        Parameters
+        ----------
+        n, d : int, optional
+            Training samples and input dimension (data and covariance matrices fix it). Without them: hypotheses and scaling, no numbers.
+        widths : int or sequence of int, optional
+            Widths of the hidden layers; by default those that a simulation of the target uses.
+
+        Returns
+        -------
+        Promise, which prints words and has `to_dict()`.
+
+        Raises
+        ------
+        ArgumentError : n without d, or widths that do not fit the target's depth.
+
+        Validity: theorem under the hypotheses listed, isotropic Gaussian inputs and Bayes-optimal learning (Camilli, Tieplova, Bergamin,
+        Barbier 2025, Theorems 1, 2 and 4, Corollary 3).
+
+        Examples
+        --------
+        >>> promise = Problem(DeepNetwork("tanh", depth=2, noise=0.1)).validity(n=1000, d=1000)
+        >>> promise.validity.status, promise.smallest, round(promise.rate, 6)
+        ('theorem', 1000, 0.094868)
+        """
+        n = None if n is None else integer("n", n, minimum=1, meaning="n is the number of training samples.")
+        d = self.inputs.dimension if d is None else integer("d", d, minimum=1, meaning="d is the input dimension.")
+        if self.inputs.dimension not in (None, d):
+            raise fail("d", f"{self.inputs.dimension}, the dimension of the inputs", d)
+        if d is None and (n is not None or widths is not None):
+            raise fail("d", "given together with n and widths", d, "d is the input dimension.")
+        if widths is not None and not hasattr(self.target, "widths"):
+            raise fail("widths", "left out for a target without hidden layers", widths)
+        target = self.target if widths is None else replace(self.target, widths=widths, activations=self.target.layers)
+        return promise(assess(self.inputs, self.target), n, d, () if d is None or target.depth == 0 else target.widths_at(d))
+
     def _under_form(self, penalty: Any, d: int | None) -> GaussianEquivalent:
         """The equivalent in the coordinates v = Gamma^(-1/2) x, in which the penalty w' Gamma w is the plain |w|^2."""
         if self.features is not None:
@@ -147,11 +190,14 @@ class Problem:
                 changes = {name: value}
                 if isinstance(part, (GivenFeatures, FeatureMatrix)):
                     raise fail("over", "a field other than those of given features (build them anew)", name)
-                if hasattr(part, "layers") and name in ("activations", "depth"):
+                if "activations" in names and name in ("activations", "depth"):
                     changes = _reshaped(part, name, value)
-                elif hasattr(part, "layers"):
+                elif "activations" in names:
                     changes["activations"] = part.layers
                 return replace(self, **{owner: replace(part, **changes)})
+        prior: Any = getattr(self.target, "prior", None)
+        if is_dataclass(prior) and not isinstance(prior, type) and field_name in [f.name for f in fields(prior) if f.init] and prefix in ("", "target.prior", "prior"):
+            return replace(self, target=replace(self.target, prior=replace(prior, **{field_name: value})))
         raise ArgumentError(f"Argument `over` must name a field of the problem, but got {name!r}.{did_you_mean(name, known)}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,10 +273,14 @@ def from_dict(
         if key not in known:
             raise ArgumentError(f"Argument `problem` must have the sections {', '.join(known)}, but has {key!r}.{did_you_mean(key, known)}")
     target = dict(_table("target", description.get("target", {})))
-    target["activations"] = _named_activations(target.get("activations", ("tanh",)), functions or {})
+    kind = choice("kind", target.pop("kind", "deep"), tuple(TARGETS))
+    if kind == "deep":
+        target["activations"] = _named_activations(target.get("activations", ("tanh",)), functions or {})
+    elif isinstance(target.get("prior"), str):
+        target["prior"] = (functions or {}).get(target["prior"], target["prior"])
     if isinstance(target.get("labels"), str):
         target["labels"] = (functions or {}).get(target["labels"], target["labels"])
-    built = _build(DeepNetwork, "target", target)
+    built = _build(TARGETS[kind], "target", target)
     given = inputs if inputs is not None else _inputs_from(dict(_table("inputs", description.get("inputs", {}))))
     if features is None and description.get("features") is not None:
         features = _features_from(dict(_table("features", description["features"])), functions or {})

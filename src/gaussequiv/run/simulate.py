@@ -212,7 +212,7 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
             for k in student.learners:
                 fit = learners[k].fit(sample, plan.equivalents[k])
                 found.append(fit)
-                out["train_error"][k, i] = np.mean(_loss(plan, y[:n], fit(student.train(int(n)))))
+                out["train_error"][k, i] = np.mean(_loss(plan, y[:n], _respond(fit(student.train(int(n)))[:, None], [fit])[:, 0]))
                 out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
                 out["steps"][k, i], out["residual"][k, i] = fit.steps, fit.residual
     measured = _measure(plan, teacher, group, fits)
@@ -233,7 +233,7 @@ def _noiseless(plan: _Plan, field: FloatArray) -> FloatArray:
     channel = plan.problem.target.channel
     if plan.problem.task == "classification":
         return np.where(field >= 0, 1.0, -1.0)
-    clean: FloatArray = channel(field) if callable(channel) else field
+    clean: FloatArray = channel.mean_label(field) if hasattr(channel, "mean_label") else field
     return clean
 
 
@@ -241,6 +241,13 @@ def _loss(plan: _Plan, y: FloatArray, prediction: FloatArray) -> FloatArray:
     if plan.problem.task == "regression":
         return (y - prediction) ** 2
     return (np.where(prediction >= 0, 1.0, -1.0) != y).astype(float)
+
+
+def _respond(prediction: FloatArray, fits: list[Any]) -> FloatArray:
+    """Predicted labels from predicted fields, one column for each fit."""
+    if all(getattr(fit, "response", None) is None for fit in fits):
+        return prediction
+    return np.stack([column if fit.response is None else fit.response(column) for column, fit in zip(prediction.T, fits, strict=True)], 1)
 
 
 def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[list[Any]]) -> dict[str, Any]:
@@ -262,8 +269,9 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
             if start == 0:
                 some = [centred_rows(student, rows) for student, rows in zip(group, own, strict=True)]
         noiseless = _noiseless(plan, field)
-        sums["test_error"] += _loss(plan, y[:, None], prediction).sum(axis=0)
-        sums["clean_error"] += _loss(plan, noiseless[:, None], prediction).sum(axis=0)
+        answer = _respond(prediction, [fit for found in fits for fit in found])
+        sums["test_error"] += _loss(plan, y[:, None], answer).sum(axis=0)
+        sums["clean_error"] += _loss(plan, noiseless[:, None], answer).sum(axis=0)
         sums["field"] += centred.sum(axis=0)
         sums["square"] += (centred**2).sum(axis=0)
         sums["product"] += field @ centred

@@ -14,13 +14,21 @@ from gaussequiv.ingredients import activations
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem, from_dict
 from gaussequiv.run.compare import compare
+from gaussequiv.run.fixed_points import fixed_points
+from gaussequiv.run.information import information
 from gaussequiv.run.simulate import Interrupted, simulate
 from gaussequiv.run.solve import solve
 
 if TYPE_CHECKING:
     import xarray as xr
 
-VERBS: dict[str, Callable[..., Any]] = {"solve": solve, "simulate": simulate, "compare": compare}
+VERBS: dict[str, Callable[..., Any]] = {
+    "solve": solve,
+    "simulate": simulate,
+    "compare": compare,
+    "information": information,
+    "fixed_points": fixed_points,
+}
 
 
 def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, verb: str = "solve", **options: Any) -> xr.Dataset:

@@ -1,0 +1,383 @@
+r"""Priors P0 of a target's independent weights: a draw, and the posterior under a Gaussian observation.
+
+The posterior of x ~ P0 seen through b = A x + sqrt(A) z has the density P0(x) exp(b x - A x^2/2)/Z(A, b): its log Z, mean ("denoiser")
+and variance, the first two derivatives of log Z in b, are all that message passing and state evolution need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from scipy import special
+
+from gaussequiv._jax import elementwise, float64_scope
+from gaussequiv._text import exact
+from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
+from gaussequiv.numerics.tilted import tilted_moments
+
+
+class Posterior(NamedTuple):
+    """log Z(A, b), posterior mean and variance."""
+
+    log_partition: FloatArray
+    mean: FloatArray
+    variance: FloatArray
+
+
+class Prior(Protocol):
+    """Law of one weight. User classes with these members work everywhere."""
+
+    @property
+    def name(self) -> str:
+        """How files name it."""
+        ...
+
+    @property
+    def second_moment(self) -> float:
+        """E x^2."""
+        ...
+
+    @property
+    def largest(self) -> float:
+        """|x| beyond which the law has no mass to double precision."""
+        ...
+
+    def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
+        """Independent draws."""
+        ...
+
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+        """log Z, mean and variance under exp(b x - A x^2/2); arguments broadcast."""
+        ...
+
+    def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
+        """log density of b = r x + sqrt(r) z: log Z(r, b) - b^2/(2 r) - log(2 pi r)/2, without cancellation."""
+        ...
+
+    def breaks(self, r: float) -> FloatArray:
+        """Values of b near which the posterior at A = r changes fast."""
+        ...
+
+
+def _log_normal(b: FloatArray, variance: float) -> FloatArray:
+    return -0.5 * (b * b / variance + np.log(2 * np.pi * variance))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """x ~ N(0, variance): mean v b/(1 + A v), variance v/(1 + A v).
+
+    Examples
+    --------
+    >>> float(Gaussian().posterior(1.0, 3.0).mean)
+    1.5
+    """
+
+    variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("variance", self.variance, positive=True, meaning="It is the variance of the weights.")
+
+    @property
+    def name(self) -> str:
+        return "gaussian" if self.variance == 1 else f"gaussian:{exact(self.variance)}"
+
+    @property
+    def second_moment(self) -> float:
+        return self.variance
+
+    @property
+    def largest(self) -> float:
+        return float(8.6 * np.sqrt(self.variance))
+
+    def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
+        return np.sqrt(self.variance) * rng.standard_normal(size)
+
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+        A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
+        left = self.variance / (1 + A * self.variance)
+        return Posterior(0.5 * (left * b * b - np.log1p(A * self.variance)), left * b, left)
+
+    def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
+        return _log_normal(b, r + r * r * self.variance)
+
+    def breaks(self, r: float) -> FloatArray:
+        return np.zeros(1)
+
+
+@dataclass(frozen=True)
+class Rademacher:
+    """x = -1 or +1, equally likely: mean tanh b, whatever A.
+
+    Examples
+    --------
+    >>> round(float(Rademacher().posterior(2.0, 0.5).mean), 6)
+    0.462117
+    """
+
+    name: str = field(default="rademacher", init=False)
+    second_moment: float = field(default=1.0, init=False)
+    largest: float = field(default=1.0, init=False)
+
+    def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
+        return np.where(rng.random(size) < 0.5, -1.0, 1.0)
+
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+        A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
+        small = np.exp(-2 * np.abs(b))
+        return Posterior(np.logaddexp(b, -b) - np.log(2) - 0.5 * A, np.tanh(b), 4 * small / (1 + small) ** 2)
+
+    def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
+        return _log_normal(np.abs(b) - r, r) + np.log1p(np.exp(-2 * np.abs(b))) - np.log(2)
+
+    def breaks(self, r: float) -> FloatArray:
+        return np.array([-r, 0.0, r])
+
+
+class _Sparse:
+    """x = 0 with probability 1 - density, else a draw from the slab."""
+
+    density: float
+    slab: Any
+
+    def _check(self) -> None:
+        if not 0 < number("density", self.density) <= 1:
+            raise fail("density", "in (0, 1], the probability that a weight is not zero", self.density)
+
+    @property
+    def second_moment(self) -> float:
+        """E x^2."""
+        return float(self.density * self.slab.second_moment)
+
+    @property
+    def largest(self) -> float:
+        """|x| beyond which the law has no mass."""
+        return float(self.slab.largest)
+
+    def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
+        """Independent draws."""
+        return np.where(rng.random(size) < self.density, self.slab.sample(rng, size), 0.0)
+
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+        """log Z, mean and variance."""
+        on = self.slab.posterior(A, b)
+        with np.errstate(divide="ignore"):
+            up, down = np.log(self.density) + on.log_partition, np.log1p(-self.density)
+        p = special.expit(up - down)
+        spread = p * special.expit(down - up) * on.mean**2
+        return Posterior(np.logaddexp(up, down), p * on.mean, p * on.variance + spread)
+
+    def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
+        """log density of b."""
+        with np.errstate(divide="ignore"):
+            off = np.log1p(-self.density) + _log_normal(b, r)
+        mixed: FloatArray = np.logaddexp(np.log(self.density) + self.slab.log_marginal(r, b), off)
+        return mixed
+
+
+@dataclass(frozen=True)
+class GaussBernoulli(_Sparse):
+    """x ~ N(0, variance) with probability `density`, else 0.
+
+    Examples
+    --------
+    >>> round(float(GaussBernoulli(0.2).posterior(3.0, 2.0).mean), 6)
+    0.085437
+    """
+
+    density: float
+    variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._check()
+        Gaussian(self.variance)
+
+    @property
+    def slab(self) -> Gaussian:
+        """The law of the weights that are not zero."""
+        return Gaussian(self.variance)
+
+    @property
+    def name(self) -> str:
+        tail = "" if self.variance == 1 else f":{exact(self.variance)}"
+        return f"gauss-bernoulli:{exact(self.density)}{tail}"
+
+    def breaks(self, r: float) -> FloatArray:
+        odds = np.log1p(r * self.variance) + 2 * (np.log1p(-self.density) - np.log(self.density)) if self.density < 1 else 0.0
+        edge = np.sqrt(max(odds, 0.0) * (1 + r * self.variance) / self.variance)  # where zero and not zero are equally likely
+        return np.array([-edge, 0.0, edge])
+
+
+@dataclass(frozen=True)
+class SparseRademacher(_Sparse):
+    """x = -1 or +1, each with probability density/2, else 0.
+
+    Examples
+    --------
+    >>> round(float(SparseRademacher(0.5).posterior(1.0, 1.0).mean), 6)
+    0.368194
+    """
+
+    density: float
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    @property
+    def slab(self) -> Rademacher:
+        """The law of the weights that are not zero."""
+        return Rademacher()
+
+    @property
+    def name(self) -> str:
+        return f"sparse-rademacher:{exact(self.density)}"
+
+    def breaks(self, r: float) -> FloatArray:
+        edge = 0.5 * r + (np.log1p(-self.density) - np.log(0.5 * self.density) if self.density < 1 else 0.0)
+        return np.array([-r, -edge, 0.0, edge, r])
+
+
+class LogDensity:
+    """A user's prior from its log-density, which need not be normalised.
+
+    Parameters
+    ----------
+    function : callable
+        x -> log density, elementwise, NumPy or JAX; -inf is allowed outside `support`.
+    support : (float, float)
+        Interval of x; infinite ends are replaced by where the density has fallen by exp(-42).
+    kinks : tuple of float
+        Points where the log-density or a derivative jumps.
+    name : str, optional
+    scale : float
+        A length within which the law's bulk is to be found, used for infinite supports.
+
+    Posterior moments by `tilted_moments`. Normalisation and moments are checked by a second rule; what differs is refused.
+
+    Examples
+    --------
+    >>> laplace = LogDensity(lambda x: -abs(x), kinks=(0.0,))
+    >>> round(laplace.second_moment, 9)
+    2.0
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        support: tuple[float, float] = (-np.inf, np.inf),
+        kinks: tuple[float, ...] = (),
+        name: str | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        module, qualname = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__qualname__)
+        self.function, self.name = function, name or f"{module}:{qualname}"
+        self.kinks = tuple(float(k) for k in kinks)
+        number("scale", scale, positive=True)
+        low, high = (float(end) for end in support)
+        if not low < high:
+            raise fail("support", "an interval (low, high)", support)
+        everywhere = np.isinf(low) and np.isinf(high)
+        self._call = elementwise(function, self.name, "log-density") if everywhere else self._direct
+        self.low, self.high = self._bulk(low, high, scale)
+        found = tilted_moments(lambda x, part: self._call(x), np.array([self.low]), np.array([self.high]), self.kinks)
+        self._log_mass = float(found.log_integral[0])
+        self.second_moment = float(found.variance[0] + found.mean[0] ** 2)
+        self.largest = max(abs(self.low), abs(self.high))
+        x, weights = self._table()
+        A = 3 / self.second_moment  # the zooming rule against the table, for the law and for a posterior that is not symmetric
+        tilt = weights * np.exp(0.37 * A * np.sqrt(self.second_moment) * x - 0.5 * A * x * x)
+        seen = float(self.posterior(A, 0.37 * A * np.sqrt(self.second_moment)).mean)
+        check = max(abs(float(weights @ x**2) / self.second_moment - 1), abs(float(tilt @ x / tilt.sum()) / seen - 1))
+        if not check <= 1e-7:
+            raise ArgumentError(
+                f"Argument `function` must be a log-density that quadrature resolves, but for {self.name!r} two rules for its moments "
+                f"differ by {check:.1e}; declare kinks=(...), support=(low, high) or scale."
+            )
+        self._nodes, self._cumulative = x, np.cumsum(weights) - 0.5 * weights
+
+    def _direct(self, x: FloatArray) -> FloatArray:
+        with float64_scope():
+            return np.asarray(self.function(x), dtype=np.float64)
+
+    def _bulk(self, low: float, high: float, scale: float) -> tuple[float, float]:
+        t = np.linspace(-12, 12, 4001)
+        x = np.clip(scale * np.sinh(t), low, high)
+        values = self._call(x)
+        if not np.any(np.isfinite(values)) or np.any(values == np.inf):
+            raise fail("function", "a log-density that is finite on its support", float(values.max()))
+        inside = np.flatnonzero(values >= values.max() - 42)
+        a, b = x[max(inside[0] - 1, 0)], x[min(inside[-1] + 1, x.size - 1)]
+        if (np.isinf(low) and inside[0] == 0) or (np.isinf(high) and inside[-1] == x.size - 1):
+            raise fail("function", "a log-density that falls by 42 within 80,000 scales (heavier tails have no use here)", self.name)
+        return float(a), float(b)
+
+    def _table(self) -> tuple[FloatArray, FloatArray]:
+        from gaussequiv.numerics.panels import legendre_panels
+
+        inner = [k for k in self.kinks if self.low < k < self.high]
+        edges = np.sort(np.concatenate([np.linspace(self.low, self.high, 1025), inner]))
+        x, w = legendre_panels(edges[None, :], 6)
+        return x[0], w[0] * np.exp(self._call(x[0]) - self._log_mass)
+
+    def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
+        """Independent draws, by the inverse of the distribution function tabulated at 6,000 nodes."""
+        u = rng.random(size)
+        return np.interp(u, self._cumulative, self._nodes)
+
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+        """log Z, mean and variance."""
+        A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
+        flat_A, flat_b = A.reshape(-1, 1), b.reshape(-1, 1)
+
+        def exponent(x: FloatArray, part: slice) -> FloatArray:
+            return self._call(x) - self._log_mass + flat_b[part] * x - 0.5 * flat_A[part] * x * x
+
+        found = tilted_moments(exponent, np.full(b.size, self.low), np.full(b.size, self.high), self.kinks)
+        return Posterior(*(value.reshape(b.shape) for value in found))
+
+    def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
+        """log density of b."""
+        return self.posterior(r, b).log_partition + _log_normal(b, r)
+
+    def breaks(self, r: float) -> FloatArray:
+        """The declared kinks."""
+        return r * np.array(self.kinks or (0.0,))
+
+    def __repr__(self) -> str:
+        return f"LogDensity({self.name})"
+
+
+_BUILDERS: dict[str, Callable[..., Any]] = {
+    "gaussian": Gaussian,
+    "rademacher": Rademacher,
+    "gauss-bernoulli": GaussBernoulli,
+    "sparse-rademacher": SparseRademacher,
+}
+FORMS = ("gaussian[:VARIANCE]", "rademacher", "gauss-bernoulli:DENSITY[:VARIANCE]", "sparse-rademacher:DENSITY")
+
+
+def get(prior: Any) -> Any:
+    """Turn a name, a log-density function or a `Prior` into a `Prior`.
+
+    Examples
+    --------
+    >>> get("gauss-bernoulli:0.1")
+    GaussBernoulli(density=0.1, variance=1.0)
+    """
+    if hasattr(prior, "posterior") and not isinstance(prior, type):
+        return prior
+    if isinstance(prior, str):
+        head, *rest = prior.strip().lower().replace("_", "-").split(":")
+        try:
+            return _BUILDERS[head](*(float(part) for part in rest))
+        except ArgumentError:
+            raise
+        except (KeyError, ValueError, TypeError):
+            hint = did_you_mean(head, tuple(_BUILDERS))
+            raise ArgumentError(f"Argument `prior` must be one of {', '.join(FORMS)}, but prior={prior!r}.{hint}") from None
+    if callable(prior) and not isinstance(prior, type):
+        return LogDensity(prior)
+    raise fail("prior", f"one of {', '.join(FORMS)}, a log-density or a prior", prior)

@@ -1,0 +1,203 @@
+r"""What state evolution needs of any channel, by quadrature: Psi, the Fisher information of the field and the Bayes error.
+
+For omega ~ N(offset, q) and field ~ N(omega, V), Z(y; omega, V) = E P(y | field):
+
+    Psi(q) = E_omega int dy Z log Z,   fisher(q) = E_omega int dy (dZ/domega)^2/Z   (twice the derivative of Psi in q at constant q + V).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.numerics.panels import legendre_panels, normal_panels
+from gaussequiv.numerics.tilted import tilted_moments
+
+REACH = 8.6
+_EDGES = np.array([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0])
+TINY = 1e-290
+ORDERS = (8, 12)  # of the Gauss-Legendre panels; the first serves iterations, their difference is the error
+
+
+class Outcomes(NamedTuple):
+    """Z and dZ/domega at quadrature nodes of y, shape (fields, outcomes), and the weights of y."""
+
+    weights: FloatArray
+    Z: FloatArray
+    slope: FloatArray
+
+
+class OutputInformation(NamedTuple):
+    """Psi, fisher, and `error`: the largest of the relative changes under a finer rule and the defect of int dy Z = 1."""
+
+    psi: float
+    fisher: float
+    error: float
+
+
+class QuadratureChannel:
+    """Base of channels that give `log_likelihood(y, z)` and `label_nodes(low, high)`; closed forms override `outcomes` or the rest.
+
+    `kinks` are the fields at which the likelihood is not smooth, `resolution` the smallest scale on which it varies with the field.
+    """
+
+    task: str = "regression"
+    noise: float = 0.0
+    kinks: tuple[float, ...] = ()
+    resolution: float = np.inf
+
+    def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """log P(y | z); arguments broadcast."""
+        raise NotImplementedError
+
+    def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights of int dy (or of the sum over y) for fields between low and high."""
+        raise NotImplementedError
+
+    # --- one label at a time: message passing -------------------------------------------------------------------------------------
+
+    def _tilted(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> Any:
+        y, omega, V = np.broadcast_arrays(np.asarray(y, float), np.asarray(omega, float), np.asarray(V, float))
+        flat_y, centre, root = y.reshape(-1, 1), omega.reshape(-1, 1), np.sqrt(V).reshape(-1, 1)
+
+        def exponent(u: FloatArray, part: slice) -> FloatArray:
+            return self.log_likelihood(flat_y[part], centre[part] + root[part] * u) - 0.5 * u * u
+
+        reach = np.full(y.size, 40.0)
+        if self.kinks:
+            return self._split(exponent, centre, root, reach, y.shape)
+        found = tilted_moments(exponent, -reach, reach)
+        return tuple(value.reshape(y.shape) for value in found)
+
+    def _split(self, exponent: Any, centre: FloatArray, root: FloatArray, reach: FloatArray, shape: tuple[int, ...]) -> Any:
+        """One integral between each two kinks, combined by their weights."""
+        ends = [np.clip((k - centre[:, 0]) / root[:, 0], -reach, reach) for k in sorted(self.kinks)]
+        parts = []
+        for low, high in zip([-reach, *ends], [*ends, reach], strict=True):
+            width = np.maximum(high - low, 1e-12)
+            found = tilted_moments(exponent, low, low + width)
+            parts.append((np.where(high > low, found.log_integral, -np.inf), found.mean, found.variance))
+        logs, means, variances = (np.stack(values) for values in zip(*parts, strict=True))
+        top = logs.max(axis=0)
+        share = np.exp(logs - top)
+        total = share.sum(axis=0)
+        share /= total
+        mean = (share * means).sum(axis=0)
+        variance = (share * (variances + (means - mean) ** 2)).sum(axis=0)
+        return tuple(value.reshape(shape) for value in (np.log(total) + top, mean, variance))
+
+    def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
+        """log Z(y; omega, V)."""
+        value: FloatArray = self._tilted(y, omega, V)[0] - 0.5 * np.log(2 * np.pi)
+        return value
+
+    def g_out(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+        """g = d log Z/d omega = (E[z | y] - omega)/V and dg = (Var[z | y] - V)/V^2, both exact for the quadrature's posterior."""
+        _, mean, variance = self._tilted(y, omega, V)
+        return mean / np.sqrt(V), (variance - 1) / V
+
+    # --- averages over the label: state evolution ---------------------------------------------------------------------------------
+
+    def predict(self, omega: FloatArray, V: FloatArray | float) -> FloatArray:
+        """E[y | omega, V], the posterior mean of a label."""
+        omega, V = np.broadcast_arrays(np.asarray(omega, float), np.asarray(V, float))
+        z, weights = self._fields(omega.ravel(), V.ravel())
+        return (weights * self.mean_label(z)).sum(axis=1).reshape(omega.shape)
+
+    def mean_label(self, z: FloatArray) -> FloatArray:
+        """E[y | field]."""
+        raise NotImplementedError
+
+    def label_variance(self, z: FloatArray) -> FloatArray:
+        """Var[y | field]."""
+        raise NotImplementedError
+
+    def _fields(self, centre: FloatArray, variance: FloatArray, order: int = 16) -> tuple[FloatArray, FloatArray]:
+        root = np.sqrt(variance).reshape(-1, 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            breaks = np.nan_to_num((np.array(self.kinks or (0.0,)) - centre.reshape(-1, 1)) / root, nan=0.0)
+        nodes = normal_panels(breaks, order)
+        return centre.reshape(-1, 1) + root * nodes.xi, nodes.weights
+
+    def label_noise(self, variance: float, b0: FloatArray) -> FloatArray:
+        """E Var[y | field] for a field ~ N(b0, variance): what no learner that knows the field can predict."""
+        z, weights = self._fields(np.asarray(b0, float).ravel(), np.full(np.size(b0), variance))
+        return (weights * self.label_variance(z)).sum(axis=1).reshape(np.shape(b0))
+
+    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        """Least mean squared error given omega of variance `linear`, the field's other part having variance `rest`."""
+        flat = np.asarray(b0, float).ravel()
+        z, weights = self._fields(flat, np.full(flat.size, linear + rest))
+        second = (weights * (self.mean_label(z) ** 2 + self.label_variance(z))).sum(axis=1)
+        width = np.sqrt(max(rest, 1e-300)) * _EDGES
+        omega, outer = self._omega(linear, np.concatenate([k + width for k in (self.kinks or (0.0,))]), flat, 16)
+        known = self.predict(omega, max(rest, 1e-300))
+        return np.maximum(second - (outer * known**2).sum(axis=1), 0.0).reshape(np.shape(b0))
+
+    def _omega(self, q: float, places: FloatArray, offset: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
+        root = np.sqrt(max(q, 1e-300))
+        breaks = np.clip((places - offset.reshape(-1, 1)) / root, -1e8, 1e8)
+        nodes = normal_panels(breaks, order)
+        return offset.reshape(-1, 1) + root * nodes.xi, nodes.weights
+
+    def outcomes(self, omega: FloatArray, V: float, order: int) -> Outcomes:
+        """Z and its slope on a grid of labels shared by these (sorted, close) values of omega."""
+        root = np.sqrt(V)
+        low, high = float(omega.min() - REACH * root), float(omega.max() + REACH * root)
+        panel = 2.0 * min(root, 1.5 * self.resolution)
+        count = max(int(np.ceil((high - low) / panel)), 1)
+        inner = [k for k in self.kinks if low < k < high]
+        z, dz = legendre_panels(np.sort(np.concatenate([np.linspace(low, high, count + 1), inner]))[None, :], order)
+        y, weights = self.label_nodes(low, high)
+        u = (z - omega[:, None]) / root
+        kernel = dz / (root * np.sqrt(2 * np.pi)) * np.exp(-0.5 * u * u)
+        likelihood = np.exp(self.log_likelihood(y[None, :], z[0][:, None]))
+        return Outcomes(weights, kernel @ likelihood, (kernel * u / root) @ likelihood)
+
+    def information(self, q: float, V: float, offset: float = 0.0) -> OutputInformation:
+        """Psi and fisher at one point with an estimate of their relative error."""
+        first, second = (self._information(q, self.total(V), offset, order) for order in ORDERS)
+        changes = [abs(a / b - 1) if b else abs(a) for a, b in zip(first, second, strict=True)]
+        return OutputInformation(second[0], second[1], float(max(*changes[:2], abs(second[2] - 1))))
+
+    def _information(self, q: float, V: float, offset: float, order: int) -> tuple[float, float, float]:
+        width = np.sqrt(V) * _EDGES
+        places = np.concatenate([k + width for k in (self.kinks or (0.0,))])
+        omega, outer = self._omega(q, places, np.array([offset]), order + 6)
+        omega, outer = omega[0], outer[0]
+        psi = fisher = mass = 0.0
+        group = np.floor((omega - omega[0]) / (8 * np.sqrt(V)))  # fields that share a grid of labels
+        cuts = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [omega.size]])
+        for a, b in pairwise(cuts):
+            found = self.outcomes(omega[a:b], V, order)
+            Z = np.maximum(found.Z, TINY)
+            used = found.Z > TINY
+            share = outer[a:b, None] * found.weights * used
+            psi += float((share * Z * np.log(Z)).sum())
+            fisher += float((share * found.slope**2 / Z).sum())
+            mass += float((share * Z).sum())
+        return psi, fisher, mass
+
+    def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
+        """E_omega int dy Z log Z in nats; arguments broadcast."""
+        return self._each(0, q, V, offset)
+
+    def fisher(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
+        """E_omega int dy (dZ/domega)^2/Z; arguments broadcast."""
+        return self._each(1, q, V, offset)
+
+    def _each(self, part: int, q: Any, V: Any, offset: Any) -> FloatArray:
+        q, V, offset = np.broadcast_arrays(*(np.asarray(a, float) for a in (q, V, offset)))
+        found = [self.quick(float(a), float(b), float(c))[part] for a, b, c in zip(q.flat, V.flat, offset.flat, strict=True)]
+        return np.array(found).reshape(q.shape)
+
+    def quick(self, q: float, V: float, offset: float = 0.0) -> tuple[float, float]:
+        """Psi and fisher by the first rule alone."""
+        return self._information(q, self.total(V), offset, ORDERS[0])[:2]
+
+    def total(self, V: float) -> float:
+        """Variance of what enters the likelihood, inner noise included."""
+        return V

@@ -1,0 +1,182 @@
+"""`fixed_points`, `thresholds`, `phase_diagram`: every branch of Bayes-optimal inference and where they exchange stability."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussequiv.errors import ConvergenceWarning, FloatArray, fail, grid
+from gaussequiv.learners.fixed_points import Potential, Thresholds
+from gaussequiv.learners.general_bayes import observe
+from gaussequiv.numerics.status import Status
+from gaussequiv.problems.supervised import Problem
+from gaussequiv.results import dataset
+from gaussequiv.run.progress import track
+from gaussequiv.run.solve import ALPHA_MEANING, provenance
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+KINDS = ("uninformed", "unstable", "informed")
+PHASES = ("impossible", "hard", "easy", "partial", "unique")
+
+
+def _potential(problem: Problem, d: int | None = None) -> Potential:
+    if problem.features is not None:
+        raise fail("problem", "a problem without features: the Bayes-optimal learner sees the inputs", problem.features)
+    e = problem.equivalent(d)
+    if e.offset is None and e.offset_variance > 0:
+        raise fail(
+            "target", "a target whose constant part is given (offset=...): fixed points differ from offset to offset", problem.target
+        )
+    return Potential(e, float(e.offset or 0.0))
+
+
+def fixed_points(problem: Problem, alpha: ArrayLike) -> xr.Dataset:
+    r"""Every fixed point of Bayes-optimal state evolution, with errors, free entropy and mutual information.
+
+        R = alpha F(q),   q = q(R),   phi = psi(R) + alpha Psi(q) - R q/2
+
+    Parameters
+    ----------
+    problem : Problem
+        Any prior and channel (`LinearTarget`, or a `DeepNetwork` through its equivalent). The learner is not used.
+    alpha : array of shape (points,), positive
+
+    Returns
+    -------
+    Dataset with dims (branch, alpha), branch = uninformed (reached from q = 0), unstable, informed (reached from the target; the same as
+    uninformed where there is one stable solution): q, overlap, qhat, test_error, clean_error, gibbs_error, estimation_error,
+    free_entropy (per input dimension), mutual_information (per input dimension), quadrature_error, residual; nan where a branch does not
+    exist. equilibrium(alpha) names the branch of largest free entropy. A third stable branch is not shown, but warned of.
+
+    Validity: theorem for depth 0 on isotropic Gaussian inputs (Barbier, Krzakala, Macris, Miolane, Zdeborova 2019, Theorem 1); for deep
+    targets it is the equivalent's.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> found = ge.fixed_points(ge.Problem(ge.LinearTarget("rademacher", labels="sign")), [1.4])
+    >>> found.q.values.ravel().round(4).tolist()
+    [0.7897, 0.9546, 1.0]
+    """
+    alphas = grid("alpha", alpha, meaning=ALPHA_MEANING)
+    potential = _potential(problem)
+    values: dict[str, FloatArray] = {}
+    best, many = [], 0
+    status = np.full((len(KINDS), alphas.size), float(Status.converged))
+    for i, a in enumerate(alphas):
+        solutions = potential.solutions(float(a))
+        stable = [point for point in solutions if point.stable]
+        many += len(stable) > 2
+        unstable = [point for point in solutions if not point.stable and stable[0].R < point.R]
+        shown = {0: stable[0], 2: stable[-1]} | ({1: unstable[-1]} if len(stable) > 1 and unstable else {})
+        for row, point in shown.items():
+            for key, value in observe(potential, point, float(a)).items():
+                if key != "steps":
+                    values.setdefault(key, np.full((len(KINDS), alphas.size), np.nan))[row, i] = value
+        equilibrium = max((0, 2), key=lambda row: (shown[row].free_entropy, -row))
+        best.append(KINDS[equilibrium])
+    if many:
+        warnings.warn(f"{many} of {alphas.size} points have more than two stable branches; the middle ones are not shown.", stacklevel=2)
+    dims = ("branch", "alpha")
+    status[np.nan_to_num(values["residual"]) > 1e-6] = float(Status.max_steps)
+    variables: dict[str, tuple[tuple[str, ...], Any]] = {key: (dims, value) for key, value in values.items()}
+    variables |= {"equilibrium": (("alpha",), np.array(best)), "status": (dims, status)}
+    return dataset(variables, {"branch": list(KINDS), "alpha": alphas}, provenance(problem, "fixed_points", {}) | {"source": "theory"})
+
+
+def thresholds(problem: Problem) -> Thresholds:
+    r"""Information-theoretic and algorithmic thresholds in alpha, and spinodals.
+
+    Returns
+    -------
+    Thresholds : `weak_recovery` (q = 0 is unstable above it; 0 if labels say something at any alpha), `transitions` (for each first-order
+    one: informed spinodal, information-theoretic threshold, algorithmic spinodal), `perfect` (nothing is left to learn in equilibrium
+    above it; inf if never).
+
+    The spinodals are extrema of alpha(R) = R/F(q(R)), polished to 1e-7 in log R; noiseless limits are taken where 1e-13 of the signal is
+    left. Validity: as for `fixed_points`.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> found = ge.thresholds(ge.Problem(ge.LinearTarget("rademacher", labels="sign"))).transitions[0]
+    >>> round(found.information_theoretic, 4), round(found.algorithmic, 4)
+    (1.2447, 1.4926)
+    """
+    return _potential(problem).thresholds()
+
+
+def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *, progress: bool | None = None) -> xr.Dataset:
+    """Phases of Bayes-optimal inference over alpha and one parameter of the problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    over : dict
+        One parameter by name and its values, as in `sweep`: {"noise": [...]}, {"prior": ["gauss-bernoulli:0.1", ...]}.
+    alpha : array of shape (points,), positive
+    progress : bool, optional
+        Show a progress bar (default: on a terminal).
+
+    Returns
+    -------
+    Dataset with dims (parameter, alpha): overlap of the equilibrium and of the uninformed branch, `phase`: 0 impossible (nothing can be
+    learned), 1 hard (the optimum exists, message passing stays below it), 2 easy (it reaches an optimum that another branch had hidden, or
+    that q = 0 does not stop), 3 partial (a better branch exists, but is not yet the optimum), 4 unique (one branch, with overlap); and dims
+    (parameter,): weak_recovery, informed, information_theoretic, algorithmic (nan without a transition; of several the last), perfect.
+    Draw it with `plot.phase_diagram`.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> target = ge.LinearTarget("gauss-bernoulli:0.2", noise=1e-6)
+    >>> found = ge.phase_diagram(ge.Problem(target), {"prior": ["gauss-bernoulli:0.1", "gauss-bernoulli:0.2"]}, [0.1, 0.3, 0.9])
+    >>> found.phase.dims
+    ('prior', 'alpha')
+    """
+    if len(over) != 1:
+        raise fail("over", "one parameter and its values", over)
+    (name, given), alphas = next(iter(over.items())), grid("alpha", alpha, meaning=ALPHA_MEANING)
+    values = list(np.atleast_1d(np.asarray(given)))
+    shape = (len(values), alphas.size)
+    rows = {key: np.full(shape, np.nan) for key in ("overlap", "overlap_uninformed", "phase")}
+    lines = {key: np.full(shape[0], np.nan) for key in ("weak_recovery", "informed", "information_theoretic", "algorithmic", "perfect")}
+    status = np.full(shape, float(Status.converged))
+    for k in track(range(len(values)), "solving", progress):
+        value = values[k].item() if hasattr(values[k], "item") else values[k]
+        potential = _potential(problem.with_parameter(name, value))
+        edges = potential.thresholds()
+        lines["weak_recovery"][k], lines["perfect"][k] = edges.weak_recovery, edges.perfect
+        if edges.transitions:
+            last = edges.transitions[-1]
+            for key in ("informed", "information_theoretic", "algorithmic"):
+                lines[key][k] = getattr(last, key)
+        for i, a in enumerate(alphas):
+            stable = potential.solutions(float(a), stable=True)
+            best = max(stable, key=lambda point: (point.free_entropy, point.q))
+            rows["overlap"][k, i], rows["overlap_uninformed"][k, i] = best.q / potential.total, stable[0].q / potential.total
+            rows["phase"][k, i] = _phase(stable, best, any(tr.algorithmic <= a for tr in edges.transitions) or potential.blind)
+    if not np.all(np.isfinite(rows["overlap"])):
+        warnings.warn("Some points are not finite; find them with result.status.", ConvergenceWarning, stacklevel=2)
+        status[~np.isfinite(rows["overlap"])] = float(Status.nonfinite)
+    variables: dict[str, tuple[tuple[str, ...], Any]] = {key: ((name, "alpha"), value) for key, value in rows.items()}
+    variables |= {key: ((name,), value) for key, value in lines.items()}
+    variables["status"] = ((name, "alpha"), status)
+    coordinates = {name: [str(v) if isinstance(v, str) or not np.isscalar(v) else v for v in values], "alpha": alphas}
+    out = dataset(variables, coordinates, provenance(problem, "phase_diagram", {"over": name}) | {"source": "theory"})
+    out["phase"].attrs |= {"flag_values": list(range(len(PHASES))), "flag_meanings": " ".join(PHASES)}
+    return out
+
+
+def _phase(stable: list[Any], best: Any, jumped: bool) -> int:
+    if len(stable) > 1:
+        return PHASES.index("hard") if best is not stable[0] else PHASES.index("partial") if stable[0].q > 0 else PHASES.index("impossible")
+    if best.q == 0:
+        return PHASES.index("impossible")
+    return PHASES.index("easy") if jumped else PHASES.index("unique")
