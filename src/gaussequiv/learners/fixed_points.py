@@ -31,7 +31,7 @@ PER_DECADE = 3  # points of the first grid in R, refined twice where the curve b
 BEND = 0.1
 NEARLY = 1e-13  # of the signal: what may be left where the curve ends
 SATURATED = 1e-9  # of the noise: what is left is then invisible, and alpha(R) a straight line
-OFFSETS = 31  # values of the target's constant part over which curves are averaged
+OFFSETS = 3  # nodes on each of five panels (of either sign) of the law of the target's constant part
 REAL = 1e-7  # relative fall of alpha(R) that counts as a branch
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,13 @@ def normal_panels(breaks: FloatArray, order: int = ORDER) -> Nodes:
     return Nodes(xi, weights * np.exp(-0.5 * xi * xi) / np.sqrt(2 * np.pi), order)
 
 
+@cache
+def _gauss(order: int) -> tuple[FloatArray, FloatArray]:
+    x, w = np.polynomial.legendre.leggauss(order)
+    x.flags.writeable = w.flags.writeable = False  # shared
+    return x, w
+
+
 def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights on the panels between sorted `edges`, shape (points, edges); panels empty at every point are dropped.
 
@@ -50,7 +58,7 @@ def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, 
     """
     length = np.diff(edges, axis=1)
     used = length.max(axis=0) > 0
-    x, w = np.polynomial.legendre.leggauss(order)
+    x, w = _gauss(order)
     half = 0.5 * length[:, used, None]
     middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, used, None]
     return (middle + half * x).reshape(edges.shape[0], -1), (half * w).reshape(edges.shape[0], -1)
