@@ -21,7 +21,7 @@ RANKS = {
     "realdata": 4.5,
     "problems": 5,
 }
-RANKS |= {"datasets": 4, "results": 6, "run": 7, "plot": 8, "estimators": 8, "papers": 8, "testing": 8, "cli": 9}
+RANKS |= {"datasets": 4, "results": 6, "run": 7, "plot": 8, "estimators": 8, "amp_estimators": 8, "papers": 8, "testing": 8, "cli": 9}
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 # the one step sideways: the Bayes-optimal classifier is fitted by message passing, which is itself defined on a learner's sample
 SIDEWAYS = {("learners", "algorithms"), ("algorithms", "learners")}

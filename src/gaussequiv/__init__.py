@@ -56,6 +56,12 @@ _NAMES = {
     "samples_for": "run.solve",
     "information": "run.information",
     "Promise": "equivalence.validity",
+    "track": "run.track",
+    "AMPRegressor": "amp_estimators",
+    "AMPClassifier": "amp_estimators",
+    "GAMP": "algorithms.amp",
+    "VAMP": "algorithms.vamp",
+    "StateEvolution": "algorithms.state_evolution",
     "fixed_points": "run.fixed_points",
     "thresholds": "run.fixed_points",
     "phase_diagram": "run.fixed_points",
@@ -78,6 +84,11 @@ __all__ = ["__version__", *_NAMES, *_MODULES]
 if TYPE_CHECKING:
     from gaussequiv import datasets as datasets
     from gaussequiv import plot as plot
+    from gaussequiv.algorithms.amp import GAMP as GAMP
+    from gaussequiv.algorithms.state_evolution import StateEvolution as StateEvolution
+    from gaussequiv.algorithms.vamp import VAMP as VAMP
+    from gaussequiv.amp_estimators import AMPClassifier as AMPClassifier
+    from gaussequiv.amp_estimators import AMPRegressor as AMPRegressor
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent as GaussianEquivalent
     from gaussequiv.equivalence.validity import Promise as Promise
     from gaussequiv.errors import AccuracyWarning as AccuracyWarning
@@ -138,6 +149,7 @@ if TYPE_CHECKING:
     from gaussequiv.run.solve import solve as solve
     from gaussequiv.run.sweep import rerun as rerun
     from gaussequiv.run.sweep import sweep as sweep
+    from gaussequiv.run.track import track as track
 
 
 def __getattr__(name: str) -> Any:

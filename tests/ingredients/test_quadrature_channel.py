@@ -127,7 +127,9 @@ def test_quantised_labels_far_in_the_tail_keep_their_digits():
     channel = Quantised((-1.0, 0.0, 1.0))
     value = float(channel.log_partition(3.0, -30.0, 1.0))
     assert value == pytest.approx(float(stats.norm.logsf(31.0)), rel=1e-12)
-    assert float(channel.g_out(np.array([3.0]), np.array([-30.0]), 1.0)[0][0]) == pytest.approx(float(np.exp(stats.norm.logpdf(31.0) - stats.norm.logsf(31.0))), rel=1e-9)
+    assert float(channel.g_out(np.array([3.0]), np.array([-30.0]), 1.0)[0][0]) == pytest.approx(
+        float(np.exp(stats.norm.logpdf(31.0) - stats.norm.logsf(31.0))), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.learners.fixed_points import Potential
-from gaussequiv.learners.prior_side import Independent, Modes, prior_side
+from gaussequiv.learners.prior_side import Coordinates, Independent, Modes, prior_side
 
 
 def potential(target, inputs=None):
@@ -128,8 +128,24 @@ def test_the_mmse_of_large_precision_keeps_its_digits():
     assert sparse.at(1e12).left * 1e12 == pytest.approx(0.3, rel=1e-4)
 
 
-def test_independent_weights_need_isotropic_inputs():
-    problem = ge.Problem(RADEMACHER, ge.GaussianInputs(spectrum="power-law:0.5"))
-    with pytest.raises(ge.ArgumentError, match="isotropic"):
-        prior_side(problem.equivalent())
-    assert np.isfinite(ge.solve(ge.Problem(RADEMACHER, ge.GaussianInputs(spectrum="power-law:0.5"), ge.Ridge(0.1)), [1.0]).test_error[0])
+def test_independent_weights_need_their_own_coordinates():
+    inputs = ge.GaussianInputs(covariance=np.diag([1.0, 2.0, 3.0]) + 0.1)
+    with pytest.raises(ge.ArgumentError, match="isotropic or a spectrum"):
+        prior_side(ge.Problem(RADEMACHER, inputs).equivalent())
+    assert np.isfinite(ge.solve(ge.Problem(RADEMACHER, inputs, ge.Ridge(0.1)), [1.0]).test_error[0])
+
+
+def test_a_long_spectrum_is_interpolated_without_loss():
+    """Gaussian weights one coordinate at a time against the modes' closed form."""
+    scales, weights = np.geomspace(0.01, 5, 40), np.full(40, 1 / 40)
+    side, modes = Coordinates(ge.LinearTarget("gaussian:2").prior, scales, weights), Modes(2 * scales, weights)
+    for R in (1e-4, 0.3, 40.0, 1e6):
+        assert side.at(R) == pytest.approx(modes.at(R), rel=1e-7)
+
+
+def test_binary_weights_on_two_variances():
+    """The slope of psi is half the overlap, and overlap and rest close the signal."""
+    side = prior_side(ge.Problem(RADEMACHER, ge.GaussianInputs("two-level:4:0.2:0.2")).equivalent())
+    h = 1e-3
+    assert (side.at(1 + h).psi - side.at(1 - h).psi) / h == pytest.approx(side.at(1.0).q, rel=1e-6)
+    assert side.at(1.0).q + side.at(1.0).left == pytest.approx(side.total, rel=1e-12)

@@ -56,7 +56,9 @@ class GaussianEquivalent:
     student : str
         The student's features in words, for the card; empty for raw inputs.
     prior : Prior or None
-        Law of the target's weights on isotropic inputs; None for the Gaussian one, which every deep network has.
+        Law of the target's weights; None for the Gaussian one, which every deep network has.
+    rotated : bool
+        Whether the inputs' modes are other directions than the coordinates in which the weights are independent.
     form : str
         Digest of a quadratic penalty that was absorbed into the student's coordinates, v = Gamma^(-1/2) x: there it is |w|^2.
     """
@@ -78,6 +80,7 @@ class GaussianEquivalent:
     form: str = ""
     student: str = ""
     prior: Any = None
+    rotated: bool = False
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
 
     @cached_property
@@ -190,5 +193,6 @@ def from_network(inputs: Inputs, network: Any, d: int | None = None) -> Gaussian
         inputs=str(inputs),
         input_mean_square=inputs.mean_square,
         prior=None if isinstance(getattr(network, "prior", None), (Gaussian, type(None))) else network.prior,
+        rotated=getattr(inputs, "covariance", None) is not None or not hasattr(inputs, "spectrum"),
         _source=(network, variance, inputs.mean_square),
     )

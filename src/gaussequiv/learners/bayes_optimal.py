@@ -56,11 +56,11 @@ class BayesOptimal:
         computes the posterior mean of that model. Regression: ridge at the assumed tau'/s'. Labels: state evolution of message passing
         tuned to the wrong model (`mismatch`), and observables m, q, V.
     branch : {"equilibrium", "uninformed", "informed"}
-        Which fixed point of state evolution where there are several: the one of largest free entropy (the true optimum), the one that message
-        passing reaches, or the one next to the target. Only priors and channels with a hard phase have more than one.
+        Which fixed point of state evolution where there are several: the one of largest free entropy (the true optimum), the one that
+        message passing reaches, or the one next to the target. Only priors and channels with a hard phase have more than one.
 
-    Any other prior (`LinearTarget`) or channel (`Output`, `AbsoluteValue`, `Quantised`, `Poisson`, `LogLikelihood`, ...): the fixed points of
-    `fixed_points`, with gibbs_error, estimation_error (per weight), free_entropy and mutual_information (per input dimension) beside the
+    Any other prior (`LinearTarget`) or channel (`Output`, `AbsoluteValue`, `Quantised`, `Poisson`, `LogLikelihood`, ...): the fixed points
+    of `fixed_points`, with gibbs_error, estimation_error (per weight), free_entropy and mutual_information (per input dimension) beside the
     errors, and quadrature_error, the relative error of the channel's integrals. A theorem for isotropic inputs and depth 0 (Barbier,
     Krzakala, Macris, Miolane, Zdeborova 2019).
 

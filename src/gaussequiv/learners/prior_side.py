@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray
@@ -16,6 +17,7 @@ from gaussequiv.numerics.panels import legendre_panels
 _OFFSETS = np.array([-20.0, -8.0, -3.0, -1.0, -0.3, 0.0, 0.3, 1.0, 3.0, 8.0, 20.0])
 _WIDTHS = np.array([-16.0, -8.0, -4.0, -2.0, -1.0, -0.4, 0.4, 1.0, 2.0, 4.0, 8.0, 16.0])  # of the noise, t = b/sqrt(r)
 _PANELS = 400
+_FEW = 16
 
 
 class Known(NamedTuple):
@@ -71,13 +73,45 @@ class Independent:
         return Known(self.scale * q, self.scale * left, float(mass @ found.log_partition))
 
 
-def prior_side(e: GaussianEquivalent) -> Modes | Independent:
+class Coordinates:
+    """Independent weights on inputs whose coordinates have different variances: a sum of `Independent` over the spectrum."""
+
+    def __init__(self, prior: Any, scales: FloatArray, weights: FloatArray) -> None:
+        self.prior, self.scales, self.weights = prior, scales, weights
+        self.total = float(weights @ scales) * float(prior.second_moment)
+        self._one = Independent(prior, 1.0)
+        self._table: Any = None
+
+    def _functions(self, r: FloatArray) -> FloatArray:
+        """Overlap, rest and psi at every precision; long spectra interpolate their logarithms in log r, to about 1e-8."""
+        if r.size <= _FEW:
+            return np.array([self._one.at(float(x)) for x in r]).T
+        if self._table is None:
+            grid = np.geomspace(1e-12, 1e16, 1121)
+            values = np.array([self._one.at(float(x)) for x in grid]).T
+            self._table = CubicSpline(np.log(grid), np.log(np.maximum(values, 1e-300)), axis=1)
+        found: FloatArray = np.exp(self._table(np.log(np.clip(r, 1e-12, 1e16))))
+        return found
+
+    def at(self, R: float) -> Known:
+        """The half at precision R."""
+        if R <= 0:
+            first, size = self._one.at(0.0), float(self.weights @ self.scales)
+            return Known(size * first.q, size * first.left, 0.0)
+        q, left, psi = self._functions(self.scales * R)
+        return Known(float(self.weights @ (self.scales * q)), float(self.weights @ (self.scales * left)), float(self.weights @ psi))
+
+
+def prior_side(e: GaussianEquivalent) -> Modes | Independent | Coordinates:
     """The prior's half for an equivalent."""
     if e.prior is None:
         return Modes(e.signal_modes, e.weights)
-    if np.ptp(e.eigenvalues) > 1e-12 * e.eigenvalues.max():
+    scales = e.signal_modes / float(e.prior.second_moment)
+    if np.ptp(scales) <= 1e-12 * scales.max():
+        return Independent(e.prior, float(e.weights @ scales))
+    if e.rotated:
         raise ArgumentError(
-            f"Argument `inputs` must be isotropic for the Bayes-optimal learner of independent {e.prior.name} weights, but is {e.inputs}: "
-            "no closed state evolution is known in other coordinates than the weights' own."
+            f"Argument `inputs` must be isotropic or a spectrum for the Bayes-optimal learner of independent {e.prior.name} weights, but "
+            f"is {e.inputs}: no closed state evolution is known in other coordinates than the weights' own."
         )
-    return Independent(e.prior, float(e.signal_variance / e.prior.second_moment))
+    return Coordinates(e.prior, scales, e.weights)

@@ -48,7 +48,7 @@ def _gauss(order: int) -> tuple[FloatArray, FloatArray]:
 
 
 def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, FloatArray]:
-    """Gauss-Legendre nodes and weights on the panels between sorted `edges`, shape (points, edges); panels empty at every point are dropped.
+    """Gauss-Legendre nodes and weights between sorted `edges`, shape (points, edges); panels that are empty everywhere are dropped.
 
     Examples
     --------

@@ -196,7 +196,12 @@ class Problem:
                     changes["activations"] = part.layers
                 return replace(self, **{owner: replace(part, **changes)})
         prior: Any = getattr(self.target, "prior", None)
-        if is_dataclass(prior) and not isinstance(prior, type) and field_name in [f.name for f in fields(prior) if f.init] and prefix in ("", "target.prior", "prior"):
+        if (
+            is_dataclass(prior)
+            and not isinstance(prior, type)
+            and field_name in [f.name for f in fields(prior) if f.init]
+            and prefix in ("", "target.prior", "prior")
+        ):
             return replace(self, target=replace(self.target, prior=replace(prior, **{field_name: value})))
         raise ArgumentError(f"Argument `over` must name a field of the problem, but got {name!r}.{did_you_mean(name, known)}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.errors import FloatArray, number
+from gaussequiv.errors import FloatArray, choice, number
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.finite_size import committed_allowance
@@ -43,6 +43,8 @@ def compare(
     normalise_teacher: bool = False,
     allowance: float | None = None,
     progress: bool | None = None,
+    axis: str = "alpha",
+    steps: int = 10,
 ) -> xr.Dataset:
     """Solve and simulate a problem at the same (n, d) and judge whether they agree.
 
@@ -53,6 +55,9 @@ def compare(
     allowance : float, optional
         Finite-size constant c: the mean may differ from theory by c/d of the theory's value (at most 5%). By default the committed
         fit for this family of problems (`finite_size`), where the problem lies in its range.
+    axis : {"alpha", "step"}
+        "step": at one alpha, message passing beside state evolution after every one of `steps` passes over the data (`track`).
+    steps : int
 
     Returns
     -------
@@ -72,9 +77,13 @@ def compare(
     """
     if allowance is not None:
         allowance = number("allowance", allowance, nonnegative=True, meaning="It is c in the finite-size allowance c/d.")
-    simulation = simulate(
-        problem, alpha, d=d, trials=trials, seed=seed, test_samples=test_samples, normalise_teacher=normalise_teacher, progress=progress
-    )
+    options: dict[str, Any] = {"d": d, "trials": trials, "seed": seed, "test_samples": test_samples}
+    options |= {"normalise_teacher": normalise_teacher, "progress": progress}
+    if choice("axis", axis, ("alpha", "step")) == "step":
+        from gaussequiv.run.track import as_steps
+
+        return as_steps(problem, alpha, steps=steps, allowance=allowance, **options)
+    simulation = simulate(problem, alpha, **options)
     return align(problem, simulation, allowance)
 
 

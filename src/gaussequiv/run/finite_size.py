@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, integer
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.ingredients.priors import Gaussian
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve
@@ -78,6 +79,8 @@ def family(problem: Problem, learner: Any) -> str | None:
     if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
         return None
     if not isinstance(target.channel, (GaussianNoise, Sign)):
+        return None
+    if not isinstance(getattr(target, "prior", None), (Gaussian, type(None))):
         return None
     if target.offset is not None or getattr(learner, "intercept", None) is not None:
         return None  # neither given offsets nor forced intercepts were fitted

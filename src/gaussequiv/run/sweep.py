@@ -18,6 +18,7 @@ from gaussequiv.run.fixed_points import fixed_points
 from gaussequiv.run.information import information
 from gaussequiv.run.simulate import Interrupted, simulate
 from gaussequiv.run.solve import solve
+from gaussequiv.run.track import track
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +29,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "compare": compare,
     "information": information,
     "fixed_points": fixed_points,
+    "track": track,
 }
 
 
