@@ -324,3 +324,24 @@ def phase_diagram(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     elif np.all(values > 0) and values.max() > 50 * values.min():
         ax.set_yscale("log")
     return ax
+
+
+def steps(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test_error") -> Axes:
+    """Draw `track`: state evolution as a line, message passing as markers with error bars, by step.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> run = ge.track(ge.Problem(ge.DeepNetwork("tanh", noise=0.1)), 2.0, d=30, trials=3, steps=3)
+    >>> steps(run).get_xlabel()
+    'passes over the data'
+    """
+    ax = _axes(ax)
+    theory, run = (result[observable].sel(source=side).values for side in ("theory", "simulation"))
+    spread = result[f"{observable}_stderr"].sel(source="simulation").values
+    step = result["step"].values
+    ax.plot(step, theory, color="C0", label="state evolution")
+    ax.errorbar(step, run, yerr=spread, fmt="o", color="C0", mfc="white", capsize=2, label=f"message passing, $d = {result.attrs['d']}$")
+    ax.set(xlabel="passes over the data", ylabel=_label(result, observable))
+    ax.legend(frameon=False)
+    return ax

@@ -455,5 +455,6 @@ def main() -> None:
     app()
 
 
+from gaussequiv.cli import inference as _inference  # noqa: E402, F401
 from gaussequiv.cli import information as _information  # noqa: E402, F401 (registers commands of its own)
 from gaussequiv.cli import phases as _phases  # noqa: E402, F401
