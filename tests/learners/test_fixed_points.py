@@ -61,6 +61,19 @@ def test_deep_target_with_a_steep_readout():
         assert alpha * found.ceiling - point.free_entropy == pytest.approx(information, abs=6e-7)
 
 
+@pytest.mark.parametrize(
+    "target", [RADEMACHER, ge.DeepNetwork("tanh", depth=2, weight_variance=4, labels=ge.Output(steep, 0.05))], ids=["sign", "steep"]
+)
+def test_the_precision_is_twice_alpha_times_the_slope_of_psi(target):
+    """r = 2 alpha Psi'(q), to 1e-6, at the fixed point of alpha = 1."""
+    found = potential(target)
+    point = found.chosen(1.0, "uninformed")
+    h, V = 0.02 * min(point.q, point.left), point.left + found.noise
+    psi = [float(found.channel.psi(point.q + k * h, V - k * h)) for k in (-3, -2, -1, 1, 2, 3)]
+    slope = (-psi[0] + 9 * psi[1] - 45 * psi[2] + 45 * psi[3] - 9 * psi[4] + psi[5]) / (60 * h)
+    assert 2 * slope == pytest.approx(point.R, rel=1e-6)
+
+
 def test_noiseless_phase_retrieval():
     """Weak recovery at 1/2, perfect recovery at 1, message passing at 1.128 (Barbier et al. 2019; Mondelli, Montanari 2018)."""
     edges = potential(ge.LinearTarget(labels=ge.AbsoluteValue())).thresholds()

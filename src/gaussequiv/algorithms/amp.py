@@ -56,7 +56,7 @@ class GAMP:
     prior : array of shape (d,), Prior or ScaledPrior
         An array holds the variances of Gaussian weights.
     channel : Channel
-        Its `g_out` and derivative; a user's likelihood gets both by automatic differentiation.
+        Its `g_out` and derivative, the Onsager terms; for a user's likelihood both are posterior moments of the field.
     extra : float
         Effective noise of the network, added to V (label noise sits in the channel).
     dimension : int

@@ -32,6 +32,7 @@ app = typer.Typer(
 FAILURE, USAGE, UNCONVERGED, INTERRUPTED = 1, 2, 3, 130
 ENDINGS = (".nc", ".json", ".csv", ".png", ".svg", ".pdf")
 PROBLEM, CALL, OUT = "Problem", "Points and sizes", "Output"
+INFERENCE = "Optimal inference"
 
 
 def _option(kind: Any, *names: str, help: str, panel: str) -> Any:
@@ -131,7 +132,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(name: str, panel: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command; a parameter named `options` is replaced by the problem options; named errors become exit codes."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -152,7 +153,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 shown.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         wrapped.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-        app.command(name)(wrapped)
+        app.command(name, rich_help_panel=panel)(wrapped)
         return function
 
     return register

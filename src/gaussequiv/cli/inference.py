@@ -9,6 +9,7 @@ import typer
 
 from gaussequiv.cli import (
     CALL,
+    INFERENCE,
     UNCONVERGED,
     Allowance,
     Alpha,
@@ -43,7 +44,7 @@ Few = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_
 Budget = Annotated[float | None, typer.Option("--seconds", help="Stop adding networks after this time.", rich_help_panel=CALL)]
 
 
-@command("track")
+@command("track", INFERENCE)
 def track(
     options: Any,
     alpha: One,
@@ -85,7 +86,7 @@ def track(
     _finish(result, output, strict, plot.steps)
 
 
-@command("sample-posterior")
+@command("sample-posterior", INFERENCE)
 def sample_posterior(
     options: Any,
     alpha: Alpha = None,
@@ -126,7 +127,7 @@ def sample_posterior(
     _finish(result, output, strict, None)
 
 
-@command("network-information")
+@command("network-information", INFERENCE)
 def network_information(
     options: Any,
     d: Dimension = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gaussequiv.cli import CALL, UNCONVERGED, Alpha, Count, Dimension, Json, Output, Strict, _build, _say, command
+from gaussequiv.cli import CALL, INFERENCE, UNCONVERGED, Alpha, Count, Dimension, Json, Output, Strict, _build, _say, command
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +26,7 @@ Kept = Annotated[
 ]
 
 
-@command("information")
+@command("information", INFERENCE)
 def information(
     options: Any,
     alpha: Alpha = None,
@@ -97,7 +97,7 @@ def _write(result: xr.Dataset, output: str) -> None:
 Samples = Annotated[int | None, typer.Option("--n", help="Training samples.", rich_help_panel=CALL)]
 
 
-@command("validity")
+@command("validity", INFERENCE)
 def validity(options: Any, n: Samples = None, d: Dimension = None, as_json: Json = False) -> None:
     """Which hypotheses of the theorem hold, and what it promises at n samples, d inputs and --widths."""
     promise = _build(options).validity(n=n, d=d)

@@ -143,7 +143,7 @@ def equivalent_to_dict(equivalent: GaussianEquivalent, partial: PartialReduction
 
 def known_names() -> dict[str, list[str]]:
     """Everything the options understand."""
-    from gaussequiv.ingredients import activations, links, losses, spectra
+    from gaussequiv.ingredients import activations, links, losses, named_channels, priors, spectra
 
     return {
         "activations": list(activations.names()),
@@ -158,7 +158,8 @@ def known_names() -> dict[str, list[str]]:
             *(n for n in losses.names() if n not in ("logistic", "max_margin")),
         ],
         "features": ["random", "nngp", "ntk"],
-        "labels": list(links.FORMS),
+        "labels": [*links.FORMS, *named_channels.FORMS],
+        "priors": list(priors.FORMS),
         "tasks": ["regression", "classification"],
         "data": ["digits", "FILE.npy", "FILE.csv"],
     }
