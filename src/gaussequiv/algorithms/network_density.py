@@ -18,6 +18,7 @@ from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import GaussianNoise
 from gaussequiv.ingredients.links import LogitLink, SignLink
 from gaussequiv.ingredients.networks import DeepNetwork, SampledNetwork
+from gaussequiv.ingredients.outputs import Output
 
 Parameters = dict[str, Any]  # "weights": one array (fan_in, width) a layer; "readout"; "biases" and "bias" where their variance is positive
 
@@ -38,15 +39,19 @@ def jax_activation(activation: Any) -> Callable[[Any], Any]:
     }
     if activation.name in known:
         return known[activation.name]
-    function = activation.function
+    return _traceable(activation.function, "activations", activation.name)
+
+
+def _traceable(function: Callable[[Any], Any], argument: str, name: str) -> Callable[[Any], Any]:
+    """A user's function, with an error that says what sampling needs of it."""
 
     def call(x: Any) -> Any:
         try:
             return function(x)
         except Exception as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
             raise ArgumentError(
-                f"Argument `activations` must be written with jax.numpy to be sampled, but {activation.name!r} is not: "
-                f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}."
+                f"Argument `{argument}` must be written with jax.numpy to be sampled, but {name!r} is not: {reason}."
             ) from None
 
     return call
@@ -76,24 +81,34 @@ def coordinates_of(network: DeepNetwork, sampled: SampledNetwork, d: int) -> Par
     return out
 
 
-def field(network: DeepNetwork) -> Callable[[Parameters, Any], Any]:
-    """S(u, x): local fields of rows x, shape (rows,), a pure JAX function of the coordinates u."""
-    import jax.numpy as jnp
-
+def hidden(network: DeepNetwork) -> Callable[[Parameters, Any], tuple[Any, ...]]:
+    """h_1, ..., h_L at rows x, each of shape (rows, width), a pure JAX function of the coordinates u (h_0 = x for depth 0)."""
     functions = [jax_activation(a) for a in network.layers]
 
-    def call(u: Parameters, x: Any) -> Any:
-        h = x
+    def call(u: Parameters, x: Any) -> tuple[Any, ...]:
+        h, found = x, []
         for layer, (phi, w) in enumerate(zip(functions, u["weights"], strict=True)):
             h = h @ w * np.sqrt(network.weight_variance[layer] / w.shape[0])
             if "biases" in u:
                 h = h + np.sqrt(network.bias_variance[layer]) * u["biases"][layer]
             h = phi(h)
-        a = u["readout"]
-        s = h @ a * np.sqrt(network.readout_variance / a.shape[0])
-        return s + jnp.sqrt(network.readout_bias_variance) * u["bias"] if "bias" in u else s
+            found.append(h)
+        return tuple(found) or (x,)
 
     return call
+
+
+def read(network: DeepNetwork, u: Parameters, top: Any) -> Any:
+    """S given the last layer's outputs, shape (rows,)."""
+    a = u["readout"]
+    s = top @ a * np.sqrt(network.readout_variance / a.shape[0])
+    return s + np.sqrt(network.readout_bias_variance) * u["bias"] if "bias" in u else s
+
+
+def field(network: DeepNetwork) -> Callable[[Parameters, Any], Any]:
+    """S(u, x): local fields of rows x, shape (rows,), a pure JAX function of the coordinates u."""
+    layers = hidden(network)
+    return lambda u, x: read(network, u, layers(u, x)[-1])
 
 
 def label_density(channel: Any) -> Callable[[Any, Any], Any]:
@@ -101,7 +116,7 @@ def label_density(channel: Any) -> Callable[[Any, Any], Any]:
     import jax
     import jax.numpy as jnp
 
-    if channel.task == "regression" and channel.noise == 0:
+    if isinstance(channel, (GaussianNoise, Output)) and channel.noise == 0:
         raise ArgumentError(
             "Argument `noise` must be positive to sample a posterior, but noise=0: the likelihood would be a hard constraint."
         )
@@ -127,9 +142,25 @@ def label_density(channel: Any) -> Callable[[Any, Any], Any]:
             return jnp.log(floor + (1 - low - high) * jnp.exp(plain(y * s)))
 
         return flipped
-    if hasattr(channel, "function") and channel.task == "regression":
-        return lambda y, s: -0.5 * (y - channel.function(s)) ** 2 / channel.noise - 0.5 * np.log(2 * np.pi * channel.noise)
+    if isinstance(channel, Output):
+        if channel.inner_noise:
+            raise ArgumentError(
+                f"Argument `inner_noise` must be 0 to sample a posterior, but inner_noise={channel.inner_noise:g}: the likelihood of one "
+                "label would be an integral."
+            )
+        mean = _traceable(channel.function, "labels", channel.name)
+        return lambda y, s: -0.5 * (y - mean(s)) ** 2 / channel.noise - 0.5 * np.log(2 * np.pi * channel.noise)
     raise ArgumentError(f"Argument `labels` must be Gaussian noise, sign with noise, logit or Output to be sampled, but is {channel}.")
+
+
+def mean_label(channel: Any) -> Callable[[Any], Any]:
+    """E[y | field] of real labels, P(y = +1 | field) of binary ones, as a JAX function."""
+    import jax.numpy as jnp
+
+    if channel.task == "classification":
+        log_p = label_density(channel)
+        return lambda s: jnp.exp(log_p(jnp.ones_like(s), s))
+    return _traceable(channel.function, "labels", channel.name) if isinstance(channel, Output) else lambda s: s
 
 
 def log_likelihood(network: DeepNetwork) -> Callable[[Parameters, Any, FloatArray], Any]:

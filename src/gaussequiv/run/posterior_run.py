@@ -1,0 +1,201 @@
+"""The work of `sample_posterior`: data sets in turn, each a run of chains in pieces, with what is stored of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussequiv.algorithms import checkpoint
+from gaussequiv.errors import ArgumentError, FloatArray, fail
+from gaussequiv.ingredients.inputs import TEST, TRAIN
+from gaussequiv.ingredients.networks import DeepNetwork
+from gaussequiv.results import versions
+from gaussequiv.run.posterior_summary import UNTRACED, between_starts, summarise
+from gaussequiv.run.simulate import _blocks, _noiseless, _Plan, _Teacher, _teacher
+
+STARTS = ("uninformed", "informed")
+_START, _CHAINS, _PRIOR = 20, 21, 22  # purposes of random keys, apart from those of `simulate`
+_PRIOR_DRAWS = 16  # independent networks for the kernel overlap without data
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Arguments of `sample_posterior` that say how the chains run."""
+
+    start: tuple[str, ...]
+    chains: int
+    draws: int
+    warmup: int
+    thin: int
+    sampler: str
+    marginal_readout: bool
+    keep_weights: bool
+
+    def call(self) -> dict[str, Any]:
+        """As arguments, for files."""
+        return asdict(self) | {"start": list(self.start)}
+
+
+class PosteriorRun:
+    """Trial by trial, sample size by sample size; `done` holds the numbers of the finished data sets, in that order."""
+
+    def __init__(self, plan: _Plan, network: DeepNetwork, settings: Settings, every: int, folder: Path | None) -> None:
+        from gaussequiv.algorithms.sampling import sampling
+
+        self.plan, self.network, self.settings, self.folder = plan, network, settings, folder
+        s = settings
+        self.machine = sampling(network, plan.d, s.sampler, s.warmup, s.draws, s.thin, s.marginal_readout, s.keep_weights)
+        self.jobs = [(trial, int(n)) for trial in range(plan.trials) for n in plan.n]
+        self.stops = [
+            *range(every, s.warmup, every),
+            s.warmup,
+            *range(s.warmup + every, self.machine.iterations, every),
+            self.machine.iterations,
+        ]
+        self.done: list[dict[str, Any]] = []
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.jobs) * len(self.stops)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What a checkpoint must share with the call that reads it."""
+        from importlib.metadata import version
+
+        plan = self.plan
+        own = {
+            "problem": plan.problem.to_dict(),
+            "d": plan.d,
+            "n": plan.n.tolist(),
+            "trials": plan.trials,
+            "seed": plan.seed,
+            "test_samples": plan.test,
+            "versions": versions() | {name: version(name) for name in ("jax", "jaxlib", "blackjax")},
+            "platform": f"{platform.system()} {platform.machine()}",
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(own | self.settings.call()))
+        return plain
+
+    def _check(self) -> None:
+        """Refuse a folder of another call before any work."""
+        if self.folder is None or not self.folder.exists():
+            return
+        if not self.folder.is_dir():
+            raise fail("checkpoint", "a folder", str(self.folder))
+        for path in sorted(self.folder.glob("*.npz")):
+            checkpoint.same_call(path, checkpoint.read(path)[0], self.header)
+
+    def pieces(self) -> Iterator[None]:
+        """Do the work, one piece at a time (those that an earlier run finished count, too)."""
+        for number, (trial, n) in enumerate(self.jobs):
+            path = None if self.folder is None else self.folder / f"data_set_{number:05d}.npz"
+            if path is not None and path.exists():
+                self.done.append(checkpoint.read(path)[1])
+                yield from (None for _ in self.stops)
+                continue
+            for numbers in self._sample(number, trial, n):
+                if numbers is not None:
+                    if path is not None:
+                        checkpoint.write(path, self.header, numbers)
+                    self.done.append(numbers)
+                yield None
+
+    def _sample(self, number: int, trial: int, n: int) -> Iterator[dict[str, Any] | None]:
+        """The chains on one data set; the last piece gives its numbers."""
+        import jax
+
+        machine, seed = self.machine, (self.plan.seed, trial)
+        data, noiseless = self._data(_teacher(self.plan, trial), n)
+        key = jax.random.key(int(np.random.SeedSequence((*seed, _CHAINS, n)).generate_state(1, np.uint64)[0] >> 1))
+        state = machine.init(key, self._positions(data, np.random.default_rng((*seed, _START, n))), data)
+        structure: Any = jax.tree.structure(state)
+        digest = hashlib.sha256(np.asarray(data.y).tobytes()).digest()
+        mark: dict[str, Any] = {"number": np.int64(number), "labels": np.frombuffer(digest, np.uint8)}
+        path = None if self.folder is None else self.folder / "current.npz"
+        if path is not None and path.exists():
+            stored = checkpoint.read(path)[1]
+            if int(stored["number"]) == number:
+                if not np.array_equal(stored["labels"], mark["labels"]):
+                    raise ArgumentError(
+                        f"Argument `checkpoint` must be a folder of the same data, but the labels of {str(path)!r} differ: "
+                        "a function of the problem has changed under the same name."
+                    )
+                state = machine.restored([stored[f"leaf_{i}"] for i in range(structure.num_leaves)], structure)
+        for stop in self.stops:
+            if int(state.iteration) < stop:
+                state = machine.advance(key, state, data, stop)
+                if path is not None:
+                    checkpoint.write(path, self.header, mark | {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))})
+            yield self._numbers(state, data, noiseless, seed) if stop == self.stops[-1] else None
+
+    def _data(self, teacher: _Teacher, n: int) -> tuple[Any, FloatArray]:
+        """A data set for the machine, and the noiseless labels of its test rows."""
+        import jax
+        import jax.numpy as jnp
+
+        from gaussequiv.algorithms.network_density import coordinates_of, hidden
+        from gaussequiv.algorithms.network_observables import Data, kernel_vectors
+
+        parts = [_joined(teacher.block, purpose, total) for purpose, total in ((TRAIN, n), (TEST, self.plan.test))]
+        (x, _, y), (test_x, field, test_y) = parts
+        u = jax.tree.map(jnp.asarray, coordinates_of(self.network, teacher.network, self.plan.d))  # type: ignore[arg-type]
+        kernels = kernel_vectors(self.network)(hidden(self.network)(u, jnp.asarray(test_x)))
+        rows = [jnp.asarray(part) for part in (x, y, test_x, test_y, field)]
+        data = Data(rows[0], rows[1], rows[2], rows[3], rows[4], u, kernels)
+        return data, _noiseless(self.plan, field)
+
+    def _positions(self, data: Any, rng: np.random.Generator) -> Any:
+        """Starting points of the chains of all starts, one after the other."""
+        import jax.numpy as jnp
+
+        from gaussequiv.algorithms.sampling import prior_draws
+
+        chains = self.settings.chains
+        out = []
+        for start in self.settings.start:
+            draws = prior_draws(self.network, self.plan.d, rng, chains) if start == "uninformed" else [data.teacher] * chains
+            out += [self.machine.flat(u) for u in draws]
+        return jnp.stack(out)
+
+    def _numbers(self, state: Any, data: Any, noiseless: FloatArray, seed: tuple[int, ...]) -> dict[str, Any]:
+        from gaussequiv.algorithms.network_observables import prior_kernel_overlap
+        from gaussequiv.algorithms.sampling import prior_draws
+
+        s, chains = self.settings, self.settings.chains
+        parts = [slice(i * chains, (i + 1) * chains) for i in range(len(s.start))]
+        traces = {name: np.asarray(values) for name, values in state.traces.items()}
+        sums = {name: np.asarray(values) for name, values in state.sums.items()}
+        groups = [{name: values[part] for name, values in traces.items()} for part in parts]
+        test_y = np.asarray(data.test_y)
+        found = [
+            summarise(group, {name: values[part] for name, values in sums.items()}, test_y, noiseless, self.plan.problem.task)
+            for group, part in zip(groups, parts, strict=True)
+        ]
+        out = {name: np.stack([np.asarray(one[name]) for one in found]) for name in found[0]}
+        per_chain = {"acceptance": state.acceptance, "divergences": state.divergences, "gradients": state.gradients}
+        counts = {"acceptance": s.draws * s.thin, "divergences": 1, "gradients": 1}
+        out |= {name: np.stack([np.asarray(value)[part] / counts[name] for part in parts]) for name, value in per_chain.items()}
+        for name in traces:
+            label = {"probe": "field_trace"}.get(name, name if name in UNTRACED else f"{name}_trace")
+            out[label] = np.stack([group[name] for group in groups])
+        out["step_size"] = np.asarray(state.step)
+        out["r_hat_between"] = np.asarray(between_starts(groups))
+        if self.network.layers:
+            rng = np.random.default_rng((*seed, _PRIOR))
+            independent = prior_draws(self.network, self.plan.d, rng, _PRIOR_DRAWS)
+            out["kernel_overlap_prior"] = prior_kernel_overlap(self.network, independent, data)
+        return out
+
+
+def _joined(block: Callable[[int, int, int], tuple[FloatArray, ...]], purpose: int, total: int) -> list[FloatArray]:
+    """All rows of a purpose: inputs, fields, labels."""
+    parts = [block(purpose, start, stop) for start, stop in _blocks(total)]
+    return [np.concatenate([part[k] for part in parts]) for k in range(3)]
