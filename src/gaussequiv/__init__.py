@@ -57,6 +57,8 @@ _NAMES = {
     "information": "run.information",
     "Promise": "equivalence.validity",
     "track": "run.track",
+    "sample_posterior": "run.posterior",
+    "network_information": "run.evidence",
     "AMPRegressor": "amp_estimators",
     "AMPClassifier": "amp_estimators",
     "GAMP": "algorithms.amp",
@@ -138,11 +140,13 @@ if TYPE_CHECKING:
     from gaussequiv.results import load as load
     from gaussequiv.results import save as save
     from gaussequiv.run.compare import compare as compare
+    from gaussequiv.run.evidence import network_information as network_information
     from gaussequiv.run.finite_size import fit_finite_size as fit_finite_size
     from gaussequiv.run.fixed_points import fixed_points as fixed_points
     from gaussequiv.run.fixed_points import phase_diagram as phase_diagram
     from gaussequiv.run.fixed_points import thresholds as thresholds
     from gaussequiv.run.information import information as information
+    from gaussequiv.run.posterior import sample_posterior as sample_posterior
     from gaussequiv.run.simulate import Interrupted as Interrupted
     from gaussequiv.run.simulate import simulate as simulate
     from gaussequiv.run.solve import samples_for as samples_for

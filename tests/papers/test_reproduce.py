@@ -86,7 +86,7 @@ def test_usage_errors_name_the_known_papers_and_figures():
 
 def test_list_names_papers_with_titles_and_figures():
     every = run("list")
-    assert every.exit_code == 0 and "leaky_relu" in every.stdout and "papers: aubin2020, cui2023" in every.stdout
+    assert every.exit_code == 0 and "leaky_relu" in every.stdout and "papers: aubin2020, camilli2025, cui2023" in every.stdout
     papers = run("list", "papers").stdout
     assert all(key in papers for key in catalogue.keys()) and "classification: Test error" in papers
     assert json.loads(run("list", "papers", "--json").stdout)["papers"]["cui2023"]["figures"] == ["regression", "classification"]

@@ -412,15 +412,16 @@ def list_names(
 def reproduce(
     key: Annotated[str, typer.Argument(help="A paper: 'gaussequiv list papers'.", show_default=False)],
     figure: Annotated[str | None, typer.Option("--figure", help="Only this figure.", show_default=False)] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Fewer points and trials, smaller dimensions: at most a minute.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer points and trials, smaller dimensions: seconds to minutes.")] = False,
     folder: Annotated[str, typer.Option("--output", metavar="DIR", help="Folder for NetCDF files, figures and the report.")] = ".",
     seed: Seed = 0,
+    hours: Annotated[float | None, typer.Option("--hours", help="Time limit of figures that can be continued (camilli2025).")] = None,
     as_json: Json = False,
 ) -> None:
     """Make the figures of a paper again and compare with its numbers; exit code 1 if one does not agree."""
     from gaussequiv.cli.reproduce import run
 
-    run(key, figure, fast, folder, seed, as_json)
+    run(key, figure, fast, folder, seed, hours, as_json)
 
 
 @command("cite")

@@ -68,7 +68,7 @@ def track(
         begin: str | float = float(start)
     except ValueError:
         begin = start
-    given = {"d": d, "trials": trials, "steps": steps, "start": begin, "seed": seed, "test_samples": test_samples}
+    given: dict[str, Any] = {"d": d, "trials": trials, "steps": steps, "start": begin, "seed": seed, "test_samples": test_samples}
     problem = _build(options)
     result = _keep_partial(output, lambda: verb(problem, alpha, **given, normalise_teacher=normalise_teacher, allowance=allowance))
     rows = [
@@ -110,7 +110,15 @@ def sample_posterior(
 
     problem = _build(options)
     grid = parse_grid("alpha", required("alpha", alpha))
-    given = {"chains": chains, "draws": draws, "warmup": warmup, "thin": thin, "sampler": sampler, "seed": seed, "checkpoint": checkpoint}
+    given: dict[str, Any] = {
+        "chains": chains,
+        "draws": draws,
+        "warmup": warmup,
+        "thin": thin,
+        "sampler": sampler,
+        "seed": seed,
+        "checkpoint": checkpoint,
+    }
     result = _keep_partial(output, lambda: verb(problem, grid, d=d, trials=trials, **given))
     theory = solve(problem, result["alpha"].values)["test_error"].values
     rows = []

@@ -15,9 +15,9 @@ from gaussequiv.papers.reproduce import Reproduction, reproduce, summary
 FAILURE = 1
 
 
-def run(key: str, figure: str | None, fast: bool, folder: str, seed: int, as_json: bool) -> None:
+def run(key: str, figure: str | None, fast: bool, folder: str, seed: int, hours: float | None, as_json: bool) -> None:
     """Reproduce, print one sentence for each figure (or one JSON object), and fail if a reference number does not agree."""
-    made = reproduce(key, figure, fast=fast, output=folder, seed=seed)
+    made = reproduce(key, figure, fast=fast, output=folder, seed=seed, hours=hours)
     if as_json:
         print(json.dumps({"key": key, "fast": fast, "seed": seed, "figures": [_record(one) for one in made]}))
     for one in made:

@@ -61,15 +61,17 @@ class Figure:
     """One figure: how to compute its Datasets, draw them, and which numbers they must contain.
 
     `run(fast, seed, progress)` returns named Datasets of the package's usual form; `draw(data)` is a Matplotlib figure of them and of
-    nothing else, so that the saved files are enough to draw it again; `check(data)` gives the reference numbers.
+    nothing else, so that the saved files are enough to draw it again; `check(data)` gives the reference numbers. `run` of a `resumable`
+    figure also takes `folder`, where it keeps and continues finished work, and `hours`, the time it may take.
     """
 
     name: str
     title: str
     duration: str
-    run: Callable[[bool, int, bool | None], Data]
+    run: Callable[..., Data]
     draw: Callable[[Data], Canvas]
     check: Callable[[Data], list[Check]]
+    resumable: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,14 @@ class Reproduction:
 
 
 def reproduce(
-    key: str, figure: str | None = None, *, fast: bool = False, output: str | Path = ".", seed: int = 0, progress: bool | None = None
+    key: str,
+    figure: str | None = None,
+    *,
+    fast: bool = False,
+    output: str | Path = ".",
+    seed: int = 0,
+    hours: float | None = None,
+    progress: bool | None = None,
 ) -> list[Reproduction]:
     """Make the figures of a paper again; write NetCDF, PNG and a report in Markdown into a folder.
 
@@ -45,6 +52,8 @@ def reproduce(
         chosen); made if missing.
     seed : int
         Seed of simulations and random instances.
+    hours : float, optional
+        Limit for figures that can be continued (camilli2025), which keep their trials in the folder.
     progress : bool, optional
         Show progress bars (default: on a terminal).
 
@@ -64,7 +73,8 @@ def reproduce(
     made = []
     for one in chosen:
         start = time.perf_counter()
-        data = one.run(fast, seed, progress)
+        options = {"folder": folder, "hours": hours} if one.resumable else {}
+        data = one.run(fast, seed, progress, **options)
         files = [save(result, folder / f"{key}-{one.name}-{name}.nc") for name, result in data.items()]
         picture = folder / f"{key}-{one.name}.png"
         one.draw(data).savefig(picture, dpi=200)

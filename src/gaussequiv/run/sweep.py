@@ -14,8 +14,10 @@ from gaussequiv.ingredients import activations
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem, from_dict
 from gaussequiv.run.compare import compare
+from gaussequiv.run.evidence import network_information
 from gaussequiv.run.fixed_points import fixed_points
 from gaussequiv.run.information import information
+from gaussequiv.run.posterior import sample_posterior
 from gaussequiv.run.simulate import Interrupted, simulate
 from gaussequiv.run.solve import solve
 from gaussequiv.run.track import track
@@ -30,6 +32,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "information": information,
     "fixed_points": fixed_points,
     "track": track,
+    "sample_posterior": sample_posterior,
+    "network_information": network_information,
 }
 
 
