@@ -31,7 +31,11 @@ test: lint
 slow: $(STAMP)
 	$(ONE_THREAD) $(BIN)/pytest -n 2 -m slow
 
-bench: $(STAMP)
+.venv/.bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	touch .venv/.bench
+
+bench: .venv/.bench
 	$(BIN)/python -m benchmarks
 
 docs: .venv/.docs
