@@ -94,9 +94,9 @@ def large(variances: str, n: int = 40_000, d: int = 20_000) -> str:
     error = np.mean(np.sign(fresh @ state.a) != Sign(0.1).sample(rng, fresh @ theta / np.sqrt(d)))
     theory = ge.solve(ge.Problem(ge.DeepNetwork((), labels="sign", noise=0.1)), n / d)
     return (
-        f"{n} x {d}, {variances} variances: {status.name} in {state.steps} steps, {seconds:.1f} s, peak {peak_bytes() / 1e9:.3f} GB (data alone "
-        f"{before / 1e9:.3f} GB), q {float(state.a @ state.a) / d:.5f} (theory {float(theory.q[0]):.5f}), error {error:.4f} on 2,000 rows "
-        f"({float(theory.test_error[0]):.4f})"
+        f"{n} x {d}, {variances} variances: {status.name} in {state.steps} steps, {seconds:.1f} s, peak {peak_bytes() / 1e9:.3f} GB "
+        f"(data alone {before / 1e9:.3f} GB), q {float(state.a @ state.a) / d:.5f} (theory {float(theory.q[0]):.5f}), error {error:.4f} "
+        f"on 2,000 rows ({float(theory.test_error[0]):.4f})"
     )
 
 

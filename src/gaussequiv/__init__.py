@@ -44,6 +44,7 @@ _NAMES = {
     "RandomOutput": "ingredients.log_likelihood",
     "LinearTarget": "ingredients.linear_target",
     "LogDensity": "ingredients.priors",
+    "Discrete": "ingredients.priors",
     "Quadratic": "ingredients.penalties",
     "separability_threshold": "learners.separability",
     "theory_curve": "estimators",
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.outputs import Output as Output
     from gaussequiv.ingredients.outputs import Relu as Relu
     from gaussequiv.ingredients.penalties import Quadratic as Quadratic
+    from gaussequiv.ingredients.priors import Discrete as Discrete
     from gaussequiv.ingredients.priors import LogDensity as LogDensity
     from gaussequiv.ingredients.spectra import MarchenkoPastur as MarchenkoPastur
     from gaussequiv.ingredients.spectra import PowerLaw as PowerLaw

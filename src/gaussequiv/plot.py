@@ -273,7 +273,9 @@ def branches(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "o
     equilibrium = result["equilibrium"].values
     best = np.array([float(result[observable].sel(branch=kind).values[i]) for i, kind in enumerate(equilibrium)])
     jumps = np.flatnonzero(equilibrium[1:] != equilibrium[:-1]) + 1
-    for kind, style, colour in (("uninformed", "--", "C0"), ("informed", "--", "C1"), ("unstable", ":", "0.4")):
+    styles = {"uninformed": ("--", "C0"), "middle": ("--", "C2"), "informed": ("--", "C1"), "unstable": (":", "0.4")}
+    for kind in result["branch"].values:
+        style, colour = styles[str(kind)]
         ax.plot(alpha, result[observable].sel(branch=kind).values, style, color=colour, label=kind)
     for k, part in enumerate(np.split(np.arange(alpha.size), jumps)):
         ax.plot(alpha[part], best[part], color="black", lw=2, label="equilibrium" if k == 0 else None)

@@ -105,6 +105,20 @@ def test_phase_retrieval_is_impossible_below_weak_recovery():
     assert float(found.weak_recovery[0]) > 0.5
 
 
+def test_labels_that_say_nothing():
+    random = ge.Problem(ge.LinearTarget("rademacher", labels="random"))
+    found = ge.fixed_points(random, [3.0]).sel(branch="uninformed")
+    assert float(found.overlap.item()) == 0 and float(found.test_error.item()) == pytest.approx(0.5)
+    assert float(found.mutual_information.item()) == pytest.approx(0.0, abs=1e-12)
+    assert ge.thresholds(random).weak_recovery == np.inf
+
+
+def test_little_noise_keeps_the_information_finite():
+    """Noise 1e-12: I is about half a log of signal over noise a dimension, not infinite."""
+    found = ge.solve(ge.Problem(ge.LinearTarget(labels="abs", noise=1e-12)), [3.0])
+    assert 13 < float(found.mutual_information[0]) < 16
+
+
 def test_thresholds_where_there_is_no_transition():
     found = ge.thresholds(ge.Problem(ge.DeepNetwork("tanh", noise=0.1)))
     assert found.transitions == () and found.weak_recovery == 0.0 and found.perfect == np.inf

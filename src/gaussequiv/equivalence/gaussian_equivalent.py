@@ -178,6 +178,12 @@ def from_network(inputs: Inputs, network: Any, d: int | None = None) -> Gaussian
     variance = float(weights @ eigenvalues)
     if variance <= 0:
         raise fail("d", "large enough for the spectrum to have a positive eigenvalue", d)
+    rotated = getattr(inputs, "covariance", None) is not None or not hasattr(inputs, "spectrum")
+    prior = None if isinstance(getattr(network, "prior", None), (Gaussian, type(None))) else network.prior
+    if prior is not None and (rotated or inputs.mean_square > 0):
+        mean = float(prior.posterior(0.0, 0.0).mean)
+        if abs(mean) > 1e-9 * np.sqrt(prior.second_moment):  # then E w w' is not isotropic
+            raise fail("prior", "of zero mean on inputs with a mean or correlated coordinates", prior.name)
     reduction: DepthReduction = reduce_depth(network, variance, inputs.mean_square)
     return GaussianEquivalent(
         eigenvalues=eigenvalues,
@@ -192,7 +198,7 @@ def from_network(inputs: Inputs, network: Any, d: int | None = None) -> Gaussian
         validity=assess(inputs, network),
         inputs=str(inputs),
         input_mean_square=inputs.mean_square,
-        prior=None if isinstance(getattr(network, "prior", None), (Gaussian, type(None))) else network.prior,
-        rotated=getattr(inputs, "covariance", None) is not None or not hasattr(inputs, "spectrum"),
+        prior=prior,
+        rotated=rotated,
         _source=(network, variance, inputs.mean_square),
     )

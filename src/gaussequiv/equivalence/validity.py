@@ -9,8 +9,11 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels import GaussianNoise
+from gaussequiv.ingredients.counts import Poisson, Quantised
 from gaussequiv.ingredients.inputs import Inputs
+from gaussequiv.ingredients.log_likelihood import LogLikelihood, RandomOutput
 from gaussequiv.ingredients.networks import DeepNetwork
+from gaussequiv.ingredients.priors import Gaussian
 
 ROWS_PER_COLUMN = 20  # a sample spectrum is wider than the population's: errors come out about 10% low at 2 rows per column
 
@@ -163,7 +166,7 @@ def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
         ("label noise > 0", network.noise > 0),
         ("real labels (the sign is not smooth)", network.task == "regression"),
         ("odd readout of the field", _odd_readout(network.channel)),
-        ("Gaussian weights, all learned", str(getattr(getattr(network, "prior", None), "name", "gaussian")).startswith("gaussian")),
+        ("Gaussian weights, all learned", isinstance(getattr(network, "prior", Gaussian()), Gaussian)),
     )
     if all(holds for _, holds in hypotheses):
         if network.depth == 0:
@@ -175,7 +178,8 @@ def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
         enough = (words, bool(rows >= ROWS_PER_COLUMN * columns))
         hypotheses = (*hypotheses, enough)
         return Validity("extension verified numerically", "real inputs replaced by Gaussian ones of equal covariance", hypotheses)
-    random = network.noise > 0 or network.task == "classification"
+    channel = network.channel
+    random = network.noise > 0 or network.task == "classification" or isinstance(channel, (Poisson, Quantised, LogLikelihood, RandomOutput))
     if network.depth == 0 and isotropic and unbiased and inputs.mean_square == 0 and random:
         reason = "generalised linear model: Barbier, Krzakala, Macris, Miolane, Zdeborova 2019, Theorems 1 and 2"
         return Validity("theorem", reason, hypotheses)

@@ -11,6 +11,7 @@ from scipy import special
 from gaussequiv.errors import FloatArray, number
 from gaussequiv.ingredients.binary import Binary
 from gaussequiv.numerics.orthant import aligned_disagreement, standardise
+from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -126,8 +127,7 @@ class Sign(Binary):
     def g_out(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray]:
         scale = np.sqrt(V + self.noise)
         t = y * omega / scale
-        ratio = np.exp(-0.5 * t * t - 0.5 * _LOG_2PI - special.log_ndtr(t))
-        return y * ratio / scale, -ratio * (t + ratio) / scale**2
+        return y * inverse_mills(t) / scale, -bend(t) / scale**2
 
     def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
         r"""(1/V') E_x[ g(t)^2 / (Phi(t) Phi(-t)) ], t = (offset + sqrt(q) x)/sqrt(V'), V' = V + noise.

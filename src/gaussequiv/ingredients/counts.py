@@ -14,8 +14,7 @@ from gaussequiv._text import exact
 from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.ingredients.quadrature_channel import Outcomes, QuadratureChannel
 from gaussequiv.numerics.panels import legendre_panels
-
-_LOG_2PI = float(np.log(2 * np.pi))
+from gaussequiv.numerics.tails import bend, inverse_mills
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,28 @@ class Quantised(QuadratureChannel):
         return np.array(self.values)[np.searchsorted(np.array(self.thresholds), z)]
 
     def _terms(self, k: Any, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """log Z, Z'/Z and Z''/Z of the bins k, by logarithms of normal tails."""
+        """log Z of the bins k and its first two derivatives in omega, by normal tails on the side where they are small."""
         root = np.sqrt(np.asarray(V) + self.noise)
         edges: FloatArray = self._edges  # type: ignore[attr-defined]
         a, b = (edges[k] - omega) / root, (edges[k + 1] - omega) / root
-        flip = a > 0  # both edges on the right: use the upper tails
-        low, high = np.where(flip, -b, a), np.where(flip, -a, b)
+        side = np.where(a > 0, -1.0, 1.0)  # both edges on the right: use the upper tails
+        low, high = np.where(a > 0, -b, a), np.where(a > 0, -a, b)
         top, bottom = special.log_ndtr(high), special.log_ndtr(low)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            log_Z = top + np.log1p(-np.exp(bottom - top))
-            at_a, at_b = (np.exp(-0.5 * t * t - 0.5 * _LOG_2PI - log_Z) for t in (a, b))
-            first = at_a - at_b
-            second = np.where(np.isfinite(a), a * at_a, 0.0) - np.where(np.isfinite(b), b * at_b, 0.0)
-        return log_Z, first / root, second / root**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.exp(bottom - top)
+            whole = 1 / -np.expm1(bottom - top)
+            at_high = inverse_mills(high) * whole
+            at_low = np.where(share > 0, inverse_mills(low) * share * whole, 0.0)
+            inner = np.where(share > 0, low * at_low, 0.0)
+            second = -whole * bend(high) - at_high**2 * share + inner + 2 * at_high * at_low - at_low**2
+        return top - np.log(whole), side * (at_low - at_high) / root, second / root**2
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         return self._terms(self._bin(np.asarray(y, float)), np.asarray(omega, float), V)[0]
 
     def g_out(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-        _, g, curvature = self._terms(self._bin(np.asarray(y, float)), np.asarray(omega, float), V)
-        return g, curvature - g**2
+        _, g, dg = self._terms(self._bin(np.asarray(y, float)), np.asarray(omega, float), V)
+        return g, dg
 
     def outcomes(self, omega: FloatArray, V: float, order: int) -> Outcomes:
         k = np.arange(len(self.values))
@@ -157,6 +158,19 @@ class Poisson(QuadratureChannel):
         slope = np.abs(np.gradient(rate, z))
         object.__setattr__(self, "resolution", float(np.min(np.sqrt(np.maximum(rate, 0.2)) / np.maximum(slope, 1e-9))))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_call"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "_call", elementwise(self.rate, self.name, "rate"))  # type: ignore[attr-defined]
+
+    def _tilted(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> Any:
+        counts = np.asarray(y, float)
+        if np.any(counts != np.rint(counts)):
+            raise fail("y", "non-negative integers", float(counts[counts != np.rint(counts)].flat[0]))
+        return super()._tilted(counts, omega, V)
+
     def mean_label(self, z: FloatArray) -> FloatArray:
         rate: FloatArray = self.scale * self._call(np.asarray(z, float))  # type: ignore[attr-defined]
         return rate
@@ -168,6 +182,8 @@ class Poisson(QuadratureChannel):
         return rng.poisson(self.mean_label(field)).astype(float)
 
     def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        if np.any(np.asarray(y) < 0):
+            raise fail("y", "non-negative counts", float(np.min(y)))
         rate = self.mean_label(z)
         return special.xlogy(y, rate) - rate - special.gammaln(np.asarray(y) + 1)
 

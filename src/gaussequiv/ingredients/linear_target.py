@@ -25,8 +25,9 @@ class LinearTarget:
         As in `DeepNetwork`: Gaussian noise, sign labels, or labels=channel (`AbsoluteValue`, `Relu`, `Quantised`, `Poisson`, `Output`,
         `LogLikelihood`, ...).
 
-    A Gaussian prior is `DeepNetwork` of depth 0. Only the prior's second moment enters the curves of ridge and convex learners on Gaussian
-    inputs; the Bayes-optimal learner knows all of it (isotropic inputs).
+    A Gaussian prior is `DeepNetwork` of depth 0. Only the prior's second moment enters the curves of ridge and convex learners; a prior
+    whose mean is not zero therefore needs centred inputs in the weights' own coordinates (a spectrum). The Bayes-optimal learner
+    knows all of the prior.
 
     Examples
     --------
@@ -81,8 +82,9 @@ class LinearTarget:
     def sample(self, rng: np.random.Generator, d: int, *, normalise: bool = False) -> SampledNetwork:
         """Draw the weights; `normalise` rescales them to their expected norm."""
         weights: FloatArray = self.prior.sample(rng, d) / np.sqrt(d)
-        if normalise:
-            weights = weights * (np.sqrt(self.readout_variance) / np.linalg.norm(weights))
+        norm = float(np.linalg.norm(weights))
+        if normalise and norm > 0:  # sparse weights may all be zero
+            weights = weights * (np.sqrt(self.readout_variance) / norm)
         return SampledNetwork((), (), (), weights, 0.0)
 
     def to_dict(self) -> dict[str, Any]:

@@ -87,8 +87,8 @@ class LogLikelihood(QuadratureChannel):
         if self.labels is not None:
             return self.labels, np.ones(self.labels.size)
         centre = 0.5 * (low + high)
-        y = np.unique(np.clip(centre + np.sinh(np.linspace(-12, 12, 4801)), *self.support))
-        z = np.unique(np.linspace(low, high, 17))
+        y = np.unique(np.clip(centre + np.sinh(np.linspace(-12, 12, 1601)), *self.support))
+        z = np.unique(np.linspace(low, high, 9))
         values = self.log_likelihood(y[:, None], z[None, :])
         inside = np.any(values >= values.max(axis=0) - 42, axis=1)
         first, last = np.flatnonzero(inside)[[0, -1]]

@@ -14,6 +14,7 @@ from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, number
 from gaussequiv.ingredients.quadrature_channel import Outcomes, QuadratureChannel
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
+from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -92,6 +93,13 @@ class Output(QuadratureChannel):
         slope = (weights * values * centred).sum(axis=1) / (variance + self.inner_noise)
         return (weights * values).sum(axis=1), slope, (weights * values**2).sum(axis=1)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_call"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "_call", elementwise(self.function, self.name))
+
     # --- the quadrature channel -----------------------------------------------------------------------------------------------------
 
     def _needs_noise(self) -> None:
@@ -151,6 +159,17 @@ class Output(QuadratureChannel):
         return self.name
 
 
+@dataclass(frozen=True)
+class _Kinked:
+    """p z + q |z|."""
+
+    p: float
+    q: float
+
+    def __call__(self, z: Any) -> Any:
+        return self.p * z + self.q * abs(z)
+
+
 class HalfLines(Output):
     r"""y = left z for z < 0, right z for z >= 0, plus noise: Z is a mixture of two closed forms, also without noise.
 
@@ -160,8 +179,7 @@ class HalfLines(Output):
 
     def __init__(self, left: float, right: float, noise: float, inner_noise: float, name: str) -> None:
         object.__setattr__(self, "slopes", ((-1.0, left), (1.0, right)))
-        p, q = 0.5 * (right + left), 0.5 * (right - left)
-        super().__init__(lambda z: p * z + q * abs(z), noise, (0.0,), name, inner_noise)
+        super().__init__(_Kinked(0.5 * (right + left), 0.5 * (right - left)), noise, (0.0,), name, inner_noise)
 
     def _needs_noise(self) -> None:
         """Noiseless labels are allowed."""
@@ -173,9 +191,8 @@ class HalfLines(Output):
             S = c * c * V + self.noise
             if c == 0 and self.noise == 0:  # the atom
                 t = side * omega / np.sqrt(V)
-                ratio = np.exp(-0.5 * t * t - 0.5 * _LOG_2PI - special.log_ndtr(t))
                 value = np.where(y == 0, special.log_ndtr(t), -np.inf)
-                out.append((value, side * ratio / np.sqrt(V), -ratio * (t + ratio) / V))
+                out.append((value, side * inverse_mills(t) / np.sqrt(V), -bend(t) / V))
                 continue
             gap = (y - c * omega) / S
             value = -0.5 * (gap * (y - c * omega) + np.log(S) + _LOG_2PI)
@@ -187,9 +204,8 @@ class HalfLines(Output):
                 spread = np.sqrt(V * self.noise / S)
                 t = side * (omega + c * V * gap) / spread
                 slope = side * (self.noise / S) / spread
-                ratio = np.exp(-0.5 * t * t - 0.5 * _LOG_2PI - special.log_ndtr(t))
-                value, first = value + special.log_ndtr(t), first + slope * ratio
-                second = second - slope**2 * ratio * (t + ratio)
+                value, first = value + special.log_ndtr(t), first + slope * inverse_mills(t)
+                second = second - slope**2 * bend(t)
             out.append((value, first, second))
         return out
 
@@ -199,8 +215,8 @@ class HalfLines(Output):
         total = np.logaddexp(l0, l1)
         with np.errstate(invalid="ignore"):
             p0, p1 = np.nan_to_num(np.exp(l0 - total)), np.nan_to_num(np.exp(l1 - total))
-        g = p0 * a0 + p1 * a1
-        return total, g, p0 * h0 + p1 * h1 + p0 * p1 * (a0 - a1) ** 2
+        a0, h0, a1, h1 = (np.where(p > 0, value, 0.0) for p, value in ((p0, a0), (p0, h0), (p1, a1), (p1, h1)))
+        return total, p0 * a0 + p1 * a1, p0 * h0 + p1 * h1 + p0 * p1 * (a0 - a1) ** 2
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """log density of y for field ~ N(omega, V)."""

@@ -16,7 +16,7 @@ from scipy import special
 from gaussequiv._jax import elementwise, float64_scope
 from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
-from gaussequiv.numerics.tilted import tilted_moments
+from gaussequiv.numerics.tilted import Tilted, tilted_moments
 
 
 class Posterior(NamedTuple):
@@ -240,6 +240,58 @@ class SparseRademacher(_Sparse):
         return np.array([-r, -edge, 0.0, edge, r])
 
 
+class Discrete:
+    """x among finitely many values.
+
+    Examples
+    --------
+    >>> levels = Discrete((-1, 0, 1), (0.25, 0.5, 0.25))
+    >>> bool(np.isclose(levels.posterior(1.0, 1.0).mean, SparseRademacher(0.5).posterior(1.0, 1.0).mean))
+    True
+    """
+
+    def __init__(self, values: Any, probabilities: Any) -> None:
+        self.values, self.probabilities = np.asarray(values, float).ravel(), np.asarray(probabilities, float).ravel()
+        if self.values.size < 2 or len(set(self.values.tolist())) < self.values.size:
+            raise fail("values", "at least two different numbers", values)
+        if self.probabilities.size != self.values.size or np.any(self.probabilities <= 0) or abs(self.probabilities.sum() - 1) > 1e-12:
+            raise fail("probabilities", "positive, of sum 1, one for each value", probabilities)
+        self.name = "discrete:" + "/".join(f"{exact(v)}={exact(p)}" for v, p in zip(self.values, self.probabilities, strict=True))
+        self.second_moment = float(self.probabilities @ self.values**2)
+        self.largest = float(np.abs(self.values).max())
+
+    def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
+        """Independent draws."""
+        return rng.choice(self.values, size=size, p=self.probabilities)
+
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+        """log Z, mean and variance."""
+        A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
+        x = self.values
+        exponent = b[..., None] * x - 0.5 * A[..., None] * x * x + np.log(self.probabilities)
+        top = exponent.max(axis=-1, keepdims=True)
+        share = np.exp(exponent - top)
+        total = share.sum(axis=-1, keepdims=True)
+        share = share / total
+        mean = share @ x
+        log_Z = (top + np.log(total))[..., 0]
+        return Posterior(log_Z, mean, (share * (x - mean[..., None]) ** 2).sum(axis=-1))
+
+    def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
+        """log density of b."""
+        b = np.asarray(b, float)
+        parts = _log_normal(b[..., None] - r * self.values, r) + np.log(self.probabilities)
+        mixed: FloatArray = np.logaddexp.reduce(parts, axis=-1)
+        return mixed
+
+    def breaks(self, r: float) -> FloatArray:
+        """The values and, for two neighbours, where both are equally likely."""
+        order = np.argsort(self.values)
+        x, log_p = self.values[order], np.log(self.probabilities[order])
+        between = 0.5 * r * (x[1:] + x[:-1]) + (log_p[:-1] - log_p[1:]) / np.diff(x)
+        return np.concatenate([r * x, between])
+
+
 class LogDensity:
     """A user's prior from its log-density, which need not be normalised.
 
@@ -253,9 +305,10 @@ class LogDensity:
         Points where the log-density or a derivative jumps.
     name : str, optional
     scale : float
-        A length within which the law's bulk is to be found, used for infinite supports.
+        A length within which the law's bulk is to be found, used for infinite supports; peaks much narrower than a hundredth of it may be
+        overlooked.
 
-    Posterior moments by `tilted_moments`. Normalisation and moments are checked by a second rule; what differs is refused.
+    Posterior moments by `tilted_moments`. Moments are checked by a second rule; what differs is refused.
 
     Examples
     --------
@@ -279,8 +332,8 @@ class LogDensity:
         low, high = (float(end) for end in support)
         if not low < high:
             raise fail("support", "an interval (low, high)", support)
-        everywhere = np.isinf(low) and np.isinf(high)
-        self._call = elementwise(function, self.name, "log-density") if everywhere else self._direct
+        self._ends = tuple(end for end in (low, high) if np.isfinite(end))
+        self._bind()
         self.low, self.high = self._bulk(low, high, scale)
         found = tilted_moments(lambda x, part: self._call(x), np.array([self.low]), np.array([self.high]), self.kinks)
         self._log_mass = float(found.log_integral[0])
@@ -297,6 +350,12 @@ class LogDensity:
                 f"differ by {check:.1e}; declare kinks=(...), support=(low, high) or scale."
             )
         self._nodes, self._cumulative = x, np.cumsum(weights) - 0.5 * weights
+
+    def _bind(self) -> None:
+        try:
+            self._call = self._direct if self._ends else elementwise(self.function, self.name, "log-density")
+        except ArgumentError as error:
+            raise ArgumentError(f"{error} A law with a finite end needs support=(low, high).") from None
 
     def _direct(self, x: FloatArray) -> FloatArray:
         with float64_scope():
@@ -330,21 +389,44 @@ class LogDensity:
     def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
         """log Z, mean and variance."""
         A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
-        flat_A, flat_b = A.reshape(-1, 1), b.reshape(-1, 1)
+        flat_A, flat_b = A.ravel(), b.ravel()
+        found, peak = self._about(flat_A, flat_b)
+        return Posterior(*(value.reshape(b.shape) for value in (found.log_integral + peak, found.mean, found.variance)))
+
+    def _about(self, A: FloatArray, b: FloatArray) -> tuple[Tilted, FloatArray]:
+        """Moments under exp(-A (x - b/A)^2/2), and b^2/(2 A), which that leaves out; where A is small, under exp(b x - A x^2/2), and 0."""
+        sharp = A * (self.high - self.low) ** 2 > 1.0
+        safe = np.where(sharp, A, 1.0)
+        centre = np.where(sharp, b / safe, 0.0)
+        inside = sharp & (centre > self.low) & (centre < self.high)  # outside, the posterior leans on an end of the support
+        reach = 40 / np.sqrt(safe)
+        low = np.where(inside, np.maximum(centre - reach, self.low), self.low)
+        high = np.where(inside, np.minimum(centre + reach, self.high), self.high)
 
         def exponent(x: FloatArray, part: slice) -> FloatArray:
-            return self._call(x) - self._log_mass + flat_b[part] * x - 0.5 * flat_A[part] * x * x
+            square = 0.5 * A[part, None] * (x - centre[part, None]) ** 2
+            return self._call(x) - self._log_mass - square + np.where(sharp[part, None], 0.0, b[part, None] * x)
 
-        found = tilted_moments(exponent, np.full(b.size, self.low), np.full(b.size, self.high), self.kinks)
-        return Posterior(*(value.reshape(b.shape) for value in found))
+        return tilted_moments(exponent, low, high, self.kinks), np.where(sharp, 0.5 * b * centre, 0.0)
 
     def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
         """log density of b."""
-        return self.posterior(r, b).log_partition + _log_normal(b, r)
+        flat = np.asarray(b, float).ravel()
+        found, peak = self._about(np.full(flat.size, float(r)), flat)
+        rest = np.where(peak > 0, 0.0, 0.5 * flat * flat / r) if r * (self.high - self.low) ** 2 <= 1.0 else 0.0
+        value: FloatArray = found.log_integral - rest - 0.5 * np.log(2 * np.pi * r)
+        return value.reshape(np.shape(b))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_call"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind()
 
     def breaks(self, r: float) -> FloatArray:
-        """The declared kinks."""
-        return r * np.array(self.kinks or (0.0,))
+        """The declared kinks and the ends of a finite support."""
+        return r * np.array([*(self.kinks or (0.0,)), *self._ends])
 
     def __repr__(self) -> str:
         return f"LogDensity({self.name})"

@@ -12,13 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tilted import tilted_moments
 
 REACH = 8.6
 _EDGES = np.array([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0])
 TINY = 1e-290
+DEPTH = 42.0  # below its maximum by this an exponent does not count
+LARGEST_SCAN = 400_001
+LARGEST_TABLE = 4e8  # fields times labels of one grid
+_OUTSIDE = np.linspace(9.5, 40.0, 62)
 ORDERS = (8, 12)  # of the Gauss-Legendre panels; the first serves iterations, their difference is the error
 
 
@@ -60,34 +64,53 @@ class QuadratureChannel:
     # --- one label at a time: message passing -------------------------------------------------------------------------------------
 
     def _tilted(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> Any:
+        """log int exp(log P - u^2/2) du, mean and variance of u = (z - omega)/sqrt(V) given y.
+
+        A scan at half the resolution finds every maximum that matters; between kinks and valleys each is integrated by `tilted_moments`.
+        """
         y, omega, V = np.broadcast_arrays(np.asarray(y, float), np.asarray(omega, float), np.asarray(V, float))
-        flat_y, centre, root = y.reshape(-1, 1), omega.reshape(-1, 1), np.sqrt(V).reshape(-1, 1)
+        flat = [a.ravel() for a in (y, omega, np.sqrt(V))]
+        out = np.empty((3, y.size))
+        count = 2 * max(int(np.ceil(9 * flat[2].max(initial=0.0) / (0.5 * self.resolution))), 32) + 1
+        if count > LARGEST_SCAN:
+            raise fail("labels", "a channel that varies on scales above 5e-5 of the spread of the field (more noise)", str(self))
+        scan = np.concatenate([-_OUTSIDE[::-1], np.linspace(-9, 9, count), _OUTSIDE])
+        block = max(1, 2_000_000 // scan.size)
+        for start in range(0, y.size, block):
+            part = slice(start, start + block)
+            out[:, part] = self._peaks(scan, *(a[part] for a in flat))
+        return tuple(values.reshape(y.shape) for values in out)
 
-        def exponent(u: FloatArray, part: slice) -> FloatArray:
-            return self.log_likelihood(flat_y[part], centre[part] + root[part] * u) - 0.5 * u * u
+    def _peaks(self, scan: FloatArray, y: FloatArray, omega: FloatArray, root: FloatArray) -> FloatArray:
+        def exponent(u: FloatArray, at: Any) -> FloatArray:
+            return self.log_likelihood(y[at, None], omega[at, None] + root[at, None] * u) - 0.5 * u * u
 
-        reach = np.full(y.size, 40.0)
-        if self.kinks:
-            return self._split(exponent, centre, root, reach, y.shape)
-        found = tilted_moments(exponent, -reach, reach)
-        return tuple(value.reshape(y.shape) for value in found)
-
-    def _split(self, exponent: Any, centre: FloatArray, root: FloatArray, reach: FloatArray, shape: tuple[int, ...]) -> Any:
-        """One integral between each two kinks, combined by their weights."""
-        ends = [np.clip((k - centre[:, 0]) / root[:, 0], -reach, reach) for k in sorted(self.kinks)]
-        parts = []
-        for low, high in zip([-reach, *ends], [*ends, reach], strict=True):
-            width = np.maximum(high - low, 1e-12)
-            found = tilted_moments(exponent, low, low + width)
-            parts.append((np.where(high > low, found.log_integral, -np.inf), found.mean, found.variance))
-        logs, means, variances = (np.stack(values) for values in zip(*parts, strict=True))
-        top = logs.max(axis=0)
-        share = np.exp(logs - top)
-        total = share.sum(axis=0)
-        share /= total
-        mean = (share * means).sum(axis=0)
-        variance = (share * (variances + (means - mean) ** 2)).sum(axis=0)
-        return tuple(value.reshape(shape) for value in (np.log(total) + top, mean, variance))
+        rows = np.arange(y.size)
+        values = exponent(np.broadcast_to(scan, (y.size, scan.size)), rows)
+        seen = values >= values.max(axis=1, keepdims=True) - DEPTH
+        between = np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
+        valley = (values[:, 1:-1] < values[:, :-2]) & (values[:, 1:-1] <= values[:, 2:]) & between[:, 1:-1]
+        row, column = np.nonzero(valley)
+        edges = [(rows, np.full(y.size, scan[0])), (row, scan[column + 1])]
+        for kink in self.kinks:
+            edges.append((rows, np.clip((kink - omega) / root, scan[0], scan[-1])))
+        row, low = (np.concatenate(parts) for parts in zip(*edges, strict=True))
+        order = np.lexsort((low, row))
+        row, low = row[order], low[order]
+        last = np.append(row[1:] != row[:-1], True)
+        high = np.where(last, scan[-1], np.append(low[1:], scan[-1]))
+        used = high > low
+        row, low, high = row[used], low[used], high[used]
+        found = tilted_moments(lambda u, part: exponent(u, row[part]), low, high)
+        first = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+        top = np.maximum.reduceat(found.log_integral, first)
+        share = np.exp(found.log_integral - np.where(np.isfinite(top), top, 0.0)[row])
+        total = np.add.reduceat(share, first)
+        share = share / np.where(total > 0, total, 1.0)[row]
+        mean = np.add.reduceat(share * found.mean, first)
+        variance = np.add.reduceat(share * (found.variance + (found.mean - mean[row]) ** 2), first)
+        with np.errstate(divide="ignore"):
+            return np.stack([np.log(total) + top, mean, variance])
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """log Z(y; omega, V)."""
@@ -154,8 +177,15 @@ class QuadratureChannel:
         y, weights = self.label_nodes(low, high)
         u = (z - omega[:, None]) / root
         kernel = dz / (root * np.sqrt(2 * np.pi)) * np.exp(-0.5 * u * u)
-        likelihood = np.exp(self.log_likelihood(y[None, :], z[0][:, None]))
-        return Outcomes(weights, kernel @ likelihood, (kernel * u / root) @ likelihood)
+        if float(z.size) * y.size > LARGEST_TABLE:
+            raise fail("labels", f"a channel that 4e8 values resolve, not {z.size} fields times {y.size} labels (more noise)", str(self))
+        found = np.empty((2, omega.size, y.size))
+        step = max(1, int(4e6 // z.size))
+        for start in range(0, y.size, step):
+            likelihood = np.exp(self.log_likelihood(y[None, start : start + step], z[0][:, None]))
+            found[0, :, start : start + step] = kernel @ likelihood
+            found[1, :, start : start + step] = (kernel * u / root) @ likelihood
+        return Outcomes(weights, found[0], found[1])
 
     def information(self, q: float, V: float, offset: float = 0.0) -> OutputInformation:
         """Psi and fisher at one point with an estimate of their relative error."""

@@ -17,6 +17,7 @@ message passing follows state evolution from q = 0 is one too. For deep targets 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
+from gaussequiv.learners.full_knowledge import known_psi
 from gaussequiv.learners.prior_side import Known, prior_side
 
 PER_DECADE = 3  # points of the first grid in R, refined twice where the curve bends
@@ -85,10 +87,15 @@ class Potential:
         at_zero = self._fisher(self.start)
         self.blind = at_zero <= 1e-13 / (self.total + self.noise)  # nothing is seen of the weights at q = 0
         low = 1e-6 / self.total
+        self.silent = max(at_zero, self._fisher(self._known(1e3 / self.total))) <= 1e-13 / (self.total + self.noise)
+        if self.silent:  # labels that say nothing: q never leaves its start
+            self.grid, self.alphas, self.onset = [low], np.array([np.inf]), np.inf
+            return
         high = low
         floor = max(NEARLY * self.total, SATURATED * e.noise)
         while self._known(high).left > floor and high < 1e12 * low / NEARLY:
             high *= 10
+        high = max(high, 100 * low)
         inner = 0.1 * high  # the last decade may be empty: end where little is left, not where nothing is
         while self._known(high).left < 1e-3 * floor and high > inner:
             high *= 0.9
@@ -120,19 +127,22 @@ class Potential:
         V = max(known.left, 0.0) + self.noise
         return float(self.channel.psi(np.array(known.q), np.array(max(V, 1e-15 * self.total)), np.array(self.b0)))
 
-    @property
+    @cached_property
     def ceiling(self) -> float:
-        """Psi where the whole linear part is known."""
-        return self.output(Known(self.total, 0.0, 0.0))
+        """Psi where the whole linear part is known; infinite for continuous labels without any noise."""
+        return float(known_psi(self.channel, self.total, self.noise, self.b0))
 
     @property
     def diverges(self) -> bool:
-        """Whether full knowledge has an infinite free entropy: continuous labels without any noise."""
-        if self.noise > 0:
-            return False
-        left = self._known(self.grid[-1]).left
-        end, before = (self.output(Known(self.total - x, x, 0.0)) for x in (left, 1e3 * left))
-        return end - before > 0.5
+        """Whether full knowledge has an infinite free entropy."""
+        return not self.silent and np.isinf(self.ceiling)
+
+    @cached_property
+    def prior_entropy(self) -> float:
+        """Entropy of a weight in nats: minus psi(R) - R q/2 for R to infinity; infinite for a density."""
+        end = self.grid[-1]
+        last, beyond = (known.psi - 0.5 * R * known.q for R, known in ((R, self._known(R)) for R in (end, 10 * end)))
+        return -beyond if abs(beyond - last) < 1e-3 else np.inf
 
     def extrema(self) -> list[tuple[float, float, bool]]:
         """(R, alpha, is a maximum) of the curve's inner extrema that are deeper than rounding, in order of R."""
@@ -164,6 +174,8 @@ class Potential:
     def solutions(self, alpha: float, stable: bool = False) -> list[FixedPoint]:
         """Every fixed point at one alpha, or the stable ones, by increasing overlap."""
         found = []
+        if self.silent:
+            return [self._point(0.0, self.start, alpha, True)]
         if self.blind and (not stable or alpha <= self.onset):
             found.append(self._point(0.0, self.start, alpha, alpha <= self.onset))
         for a, b, rising in self._segments:
@@ -177,7 +189,7 @@ class Potential:
                 for _ in range(0 if self.blind else 3):
                     R = alpha * self._fisher(self._known(R))
                 found.append(self._point(R, None, alpha, True))
-        if alpha > self.alphas[-1] or (alpha == self.alphas[-1] and not self._segments[-1][2]):
+        if alpha >= self.alphas[-1]:
             found.append(self._point(self.grid[-1], None, alpha, True, perfect=True))
         return sorted(found, key=lambda point: point.R)
 
@@ -190,11 +202,9 @@ class Potential:
             return a if abs(gap(0.0)) < abs(gap(1.0)) else b
         return float(a * (b / a) ** brentq(gap, 0.0, 1.0, xtol=1e-13, rtol=1e-13))
 
-    @property
+    @cached_property
     def _segments(self) -> list[tuple[float, float, bool]]:
-        if not hasattr(self, "_cut"):
-            self._cut = self.segments()
-        return self._cut
+        return self.segments()
 
     def _point(self, R: float, known: Known | None, alpha: float, stable: bool, perfect: bool = False) -> FixedPoint:
         known = self._known(R) if known is None else known
@@ -217,18 +227,20 @@ class Potential:
 
     def thresholds(self) -> Thresholds:
         """Weak recovery, every first-order transition, and where recovery becomes perfect."""
-        turns = [(alpha, maximum) for _, alpha, maximum in self.extrema()]
+        if self.silent:
+            return Thresholds(np.inf, (), np.inf)
+        turns = self.extrema()
         if self.blind and not self._segments[0][2]:
-            turns.insert(0, (self.onset, True))
-        end = self.alpha(self.grid[-1])
+            turns.insert(0, (0.0, self.onset, True))
+        end = float(self.alphas[-1])
         open_end = not self._segments[-1][2]
         transitions = []
-        for i, (top, maximum) in enumerate(turns):
+        for i, (below, top, maximum) in enumerate(turns):
             if not maximum:
                 continue
             last = i + 1 >= len(turns)
-            bottom = end if last else turns[i + 1][0]
-            equal = bottom if last and self.diverges else self._equal(bottom, top)
+            above, bottom = (self.grid[-1], end) if last else turns[i + 1][:2]
+            equal = bottom if last and self.diverges else self._equal(bottom, top, below, above)
             transitions.append(Transition(0.0 if bottom < 1e-3 * top else bottom, equal, top))
         slope = np.log(self.alphas[-1] / self.alphas[-2]) / np.log(self.grid[-1] / self.grid[-2])
         grows = slope > 0.1  # alpha(R) goes on rising: something is left at any alpha
@@ -239,15 +251,17 @@ class Potential:
             perfect = end
         return Thresholds(self.onset, tuple(transitions), perfect)
 
-    def _equal(self, bottom: float, top: float) -> float:
-        """Where the free entropies of the outer branches cross; their difference has the slope Psi(q_high) - Psi(q_low) > 0 in alpha."""
+    def _equal(self, bottom: float, top: float, below: float, above: float) -> float:
+        """Where the free entropies of the branches on both sides of a fold cross; their difference rises with alpha, as Psi does with q."""
 
         def gap(alpha: float) -> float:
             stable = self.solutions(alpha, stable=True)
-            return stable[-1].free_entropy - stable[0].free_entropy
+            lower = [point for point in stable if point.R <= below * (1 + 1e-9)]
+            upper = [point for point in stable if point.R >= above * (1 - 1e-9)]
+            return upper[0].free_entropy - lower[-1].free_entropy if upper and lower else np.nan
 
         low, high = bottom * (1 + 1e-6), top * (1 - 1e-9)
-        if gap(low) >= 0:
+        if not gap(low) < 0:
             return bottom
         return float(brentq(gap, low, high, xtol=1e-10, rtol=1e-12)) if gap(high) > 0 else top
 

@@ -8,9 +8,9 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, integer
 from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import GaussianNoise
-from gaussequiv.ingredients.quadrature_channel import QuadratureChannel
 from gaussequiv.learners.bayes_optimal import _solve_sign
 from gaussequiv.learners.fixed_points import potentials
+from gaussequiv.learners.full_knowledge import known_psi
 from gaussequiv.learners.prior_side import Known
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.status import Status
@@ -18,7 +18,6 @@ from gaussequiv.numerics.status import Status
 Observables = dict[str, FloatArray]
 
 SAME = 1e-13  # relative distance of alpha from the rank below which they are equal
-DIVERGES = 0.5  # growth of Psi as what is left falls a thousandfold: log(1000)/2 = 3.5 where a label fixes the field
 
 
 def information(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0) -> Observables:
@@ -82,7 +81,7 @@ def information(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0
         found = _gaussian_noise(e, alpha) if isinstance(e.channel, GaussianNoise) else _binary(e, alpha)
     weights = found.pop("weights")
     b0, mass = e.offset_nodes()
-    noise_entropy = 0.0 - float(_psi(e, np.array(e.model_noise + _signal(e)), np.zeros(1), b0) @ mass)
+    noise_entropy = 0.0 - float(known_psi(e.channel, e.model_noise + _signal(e), 0.0, b0) @ mass)
     return {
         "mutual_information": weights + alpha * float(shares[:keep].sum()),
         "mutual_information_per_sample": weights / alpha + float(shares.sum()),
@@ -118,7 +117,7 @@ def layer_information(equivalent: GaussianEquivalent) -> FloatArray:
         else:
             b0, mass = e.offset_nodes()
             known = np.maximum(_signal(e) + e.model_noise - above, 0.0)
-            shares = np.diff(_psi(e, known[:, None], above[:, None], b0) @ mass)
+            shares = np.diff(known_psi(e.channel, known[:, None], above[:, None], b0) @ mass)
     return np.where(noise > 0, shares, 0.0)
 
 
@@ -185,14 +184,15 @@ def _by_potential(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     """Any channel and prior: of all fixed points that of largest free entropy phi; I(theta; D)/d = alpha Psi(signal) - phi."""
     curves, mass = potentials(e)
     signal = _signal(e)
-    known = _psi(e, np.array(signal), np.array(e.model_noise), np.array([curve.b0 for curve in curves]))
+    known = np.array([curve.ceiling for curve in curves])
     points = [[curve.chosen(float(a), "equilibrium") for curve in curves] for a in alpha]
     predicted = np.array([[curve.output(Known(p.q, p.left, 0.0)) for curve, p in zip(curves, row, strict=True)] for row in points])
     phi, q, rate = (np.array([[getattr(p, name) for p in row] for row in points]) for name in ("free_entropy", "q", "R"))
     perfect = np.array([[p.perfect for p in row] for row in points])
     predicted = np.where(perfect, known, predicted)
     with np.errstate(invalid="ignore"):
-        weights = np.where(np.isinf(known), np.inf, alpha[:, None] * known - phi)
+        all_known = np.where(perfect, [curve.prior_entropy for curve in curves], np.inf)
+        weights = np.where(np.isinf(known), all_known, alpha[:, None] * known - phi)
     return {
         "weights": weights @ mass,
         "label_entropy": -(phi @ mass) / alpha,
@@ -206,14 +206,3 @@ def _by_potential(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
 
 def _signal(e: GaussianEquivalent) -> float:
     return float(e.weights @ e.signal_modes)
-
-
-def _psi(e: GaussianEquivalent, q: FloatArray, V: FloatArray, b0: FloatArray) -> FloatArray:
-    """Psi, also where the whole field is known (V = 0); channels by quadrature then take their limit, infinite if it grows like -log V."""
-    if not isinstance(e.channel, QuadratureChannel):
-        return np.asarray(e.channel.psi(q, V, b0))
-    q, V, b0 = np.broadcast_arrays(q, V, b0)
-    total = np.maximum(q + V, 1e-300)
-    near, nearer = (e.channel.psi(q, np.maximum(V, tiny * total), b0) for tiny in (1e-12, 1e-15))
-    limit = nearer + (nearer - near) / (np.sqrt(1e3) - 1)  # jumps of the likelihood bend it like sqrt(V)
-    return np.where(nearer - near > DIVERGES, np.inf, limit)

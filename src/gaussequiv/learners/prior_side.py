@@ -16,7 +16,7 @@ from gaussequiv.numerics.panels import legendre_panels
 
 _OFFSETS = np.array([-20.0, -8.0, -3.0, -1.0, -0.3, 0.0, 0.3, 1.0, 3.0, 8.0, 20.0])
 _WIDTHS = np.array([-16.0, -8.0, -4.0, -2.0, -1.0, -0.4, 0.4, 1.0, 2.0, 4.0, 8.0, 16.0])  # of the noise, t = b/sqrt(r)
-_PANELS = 400
+_PANELS = 160
 _FEW = 16
 
 

@@ -70,12 +70,14 @@ def tilted_moments(
         x, weights = legendre_panels(edges, _ORDER)
         values = exponent(x, part)
         top = values.max(axis=1, keepdims=True)
-        mass = weights * np.exp(values - top)
+        mass = weights * np.exp(values - np.where(np.isfinite(top), top, 0.0))
         total = mass.sum(axis=1)
+        empty = ~(total > 0)  # the integrand vanishes
+        total[empty] = 1.0
         centre = 0.5 * (a + b)[:, None]  # moments about the middle of the interval: no cancellation where it is narrow
         first_moment = (mass * (x - centre)).sum(axis=1) / total
         second = (mass * (x - centre - first_moment[:, None]) ** 2).sum(axis=1) / total
-        out.log_integral[part] = np.log(total) + top[:, 0]
+        out.log_integral[part] = np.where(empty, -np.inf, np.log(total) + top[:, 0])
         out.mean[part] = centre[:, 0] + first_moment
         out.variance[part] = second
     return out

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import ConvergenceWarning, FloatArray, fail, grid
-from gaussequiv.learners.fixed_points import Potential, Thresholds
+from gaussequiv.learners.fixed_points import FixedPoint, Potential, Thresholds
 from gaussequiv.learners.general_bayes import observe
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem
@@ -21,7 +21,7 @@ from gaussequiv.run.solve import ALPHA_MEANING, provenance
 if TYPE_CHECKING:
     import xarray as xr
 
-KINDS = ("uninformed", "unstable", "informed")
+KINDS = ("uninformed", "unstable", "middle", "informed")
 PHASES = ("impossible", "hard", "easy", "partial", "unique")
 
 
@@ -50,9 +50,10 @@ def fixed_points(problem: Problem, alpha: ArrayLike) -> xr.Dataset:
     Returns
     -------
     Dataset with dims (branch, alpha), branch = uninformed (reached from q = 0), unstable, informed (reached from the target; the same as
-    uninformed where there is one stable solution): q, overlap, qhat, test_error, clean_error, gibbs_error, estimation_error,
-    free_entropy (per input dimension), mutual_information (per input dimension), quadrature_error, residual; nan where a branch does not
-    exist. equilibrium(alpha) names the branch of largest free entropy. A third stable branch is not shown, but warned of.
+    uninformed where there is one stable solution), and middle, the best of further stable ones, where there are any: q, overlap, qhat,
+    test_error, clean_error, gibbs_error, estimation_error, free_entropy (per input dimension), mutual_information (per input dimension),
+    quadrature_error, residual; nan where a branch does not
+    exist. equilibrium(alpha) names the branch of largest free entropy.
 
     Validity: theorem for depth 0 on isotropic Gaussian inputs (Barbier, Krzakala, Macris, Miolane, Zdeborova 2019, Theorem 1); for deep
     targets it is the equivalent's.
@@ -66,28 +67,35 @@ def fixed_points(problem: Problem, alpha: ArrayLike) -> xr.Dataset:
     """
     alphas = grid("alpha", alpha, meaning=ALPHA_MEANING)
     potential = _potential(problem)
+    shown = [_shown(potential.solutions(float(a))) for a in alphas]
+    kinds = [kind for kind in KINDS if kind != "middle" or any(kind in found for found in shown)]
     values: dict[str, FloatArray] = {}
-    best, many = [], 0
-    status = np.full((len(KINDS), alphas.size), float(Status.converged))
-    for i, a in enumerate(alphas):
-        solutions = potential.solutions(float(a))
-        stable = [point for point in solutions if point.stable]
-        many += len(stable) > 2
-        unstable = [point for point in solutions if not point.stable and stable[0].R < point.R]
-        shown = {0: stable[0], 2: stable[-1]} | ({1: unstable[-1]} if len(stable) > 1 and unstable else {})
-        for row, point in shown.items():
+    best = []
+    status = np.full((len(kinds), alphas.size), float(Status.converged))
+    for i, (a, found) in enumerate(zip(alphas, shown, strict=True)):
+        for kind, point in found.items():
             for key, value in observe(potential, point, float(a)).items():
                 if key != "steps":
-                    values.setdefault(key, np.full((len(KINDS), alphas.size), np.nan))[row, i] = value
-        equilibrium = max((0, 2), key=lambda row: (shown[row].free_entropy, -row))
-        best.append(KINDS[equilibrium])
-    if many:
-        warnings.warn(f"{many} of {alphas.size} points have more than two stable branches; the middle ones are not shown.", stacklevel=2)
+                    values.setdefault(key, np.full((len(kinds), alphas.size), np.nan))[kinds.index(kind), i] = value
+        stable = [kind for kind in found if kind != "unstable"]
+        best.append(max(stable, key=lambda kind: (found[kind].free_entropy, -KINDS.index(kind))))
     dims = ("branch", "alpha")
     status[np.nan_to_num(values["residual"]) > 1e-6] = float(Status.max_steps)
     variables: dict[str, tuple[tuple[str, ...], Any]] = {key: (dims, value) for key, value in values.items()}
     variables |= {"equilibrium": (("alpha",), np.array(best)), "status": (dims, status)}
-    return dataset(variables, {"branch": list(KINDS), "alpha": alphas}, provenance(problem, "fixed_points", {}) | {"source": "theory"})
+    return dataset(variables, {"branch": kinds, "alpha": alphas}, provenance(problem, "fixed_points", {}) | {"source": "theory"})
+
+
+def _shown(solutions: list[FixedPoint]) -> dict[str, FixedPoint]:
+    """The branches by name; of further stable ones the best."""
+    stable = [point for point in solutions if point.stable]
+    shown = {"uninformed": stable[0], "informed": stable[-1]}
+    unstable = [point for point in solutions if not point.stable and stable[0].R < point.R]
+    if len(stable) > 1 and unstable:
+        shown["unstable"] = unstable[-1]
+    if len(stable) > 2:
+        shown["middle"] = max(stable[1:-1], key=lambda point: point.free_entropy)
+    return shown
 
 
 def thresholds(problem: Problem) -> Thresholds:
@@ -143,14 +151,15 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     if len(over) != 1:
         raise fail("over", "one parameter and its values", over)
     (name, given), alphas = next(iter(over.items())), grid("alpha", alpha, meaning=ALPHA_MEANING)
-    values = list(np.atleast_1d(np.asarray(given)))
+    values = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else np.atleast_1d(np.asarray(given)).tolist()
+    if not values:
+        raise fail("over", "a parameter and at least one value", over)
     shape = (len(values), alphas.size)
     rows = {key: np.full(shape, np.nan) for key in ("overlap", "overlap_uninformed", "phase")}
     lines = {key: np.full(shape[0], np.nan) for key in ("weak_recovery", "informed", "information_theoretic", "algorithmic", "perfect")}
     status = np.full(shape, float(Status.converged))
     for k in track(range(len(values)), "solving", progress):
-        value = values[k].item() if hasattr(values[k], "item") else values[k]
-        potential = _potential(problem.with_parameter(name, value))
+        potential = _potential(problem.with_parameter(name, values[k]))
         edges = potential.thresholds()
         lines["weak_recovery"][k], lines["perfect"][k] = edges.weak_recovery, edges.perfect
         if edges.transitions:
@@ -168,8 +177,10 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     variables: dict[str, tuple[tuple[str, ...], Any]] = {key: ((name, "alpha"), value) for key, value in rows.items()}
     variables |= {key: ((name,), value) for key, value in lines.items()}
     variables["status"] = ((name, "alpha"), status)
-    coordinates = {name: [str(v) if isinstance(v, str) or not np.isscalar(v) else v for v in values], "alpha": alphas}
-    out = dataset(variables, coordinates, provenance(problem, "phase_diagram", {"over": name}) | {"source": "theory"})
+    plain = all(isinstance(v, (int, float)) for v in values)
+    coordinates = {name: values if plain else [str(getattr(v, "name", v)) for v in values], "alpha": alphas}
+    kept = values if plain else coordinates[name]
+    out = dataset(variables, coordinates, provenance(problem, "phase_diagram", {"over": {name: kept}}) | {"source": "theory"})
     out["phase"].attrs |= {"flag_values": list(range(len(PHASES))), "flag_meanings": " ".join(PHASES)}
     return out
 

@@ -15,7 +15,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem, from_dict
 from gaussequiv.run.compare import compare
 from gaussequiv.run.evidence import network_information
-from gaussequiv.run.fixed_points import fixed_points
+from gaussequiv.run.fixed_points import fixed_points, phase_diagram
 from gaussequiv.run.information import information
 from gaussequiv.run.posterior import sample_posterior
 from gaussequiv.run.simulate import Interrupted, simulate
@@ -166,6 +166,8 @@ def rerun(
         if given.get(key) != kept.get(key):
             raise fail("inputs", f"those of the result, of {key} {kept.get(key)}", given.get(key))
     verb, over = call.pop("verb"), call.pop("over", None)
+    if verb == "phase_diagram":
+        return phase_diagram(problem, over, result["alpha"].values, **call)
     if over is not None:
         for name in over:
             if name.rpartition(".")[2] == "activations":
