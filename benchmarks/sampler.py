@@ -4,7 +4,8 @@ Target: d = 50, widths 50 and 50, n = 100, tanh, noise 0.1, float64, all 5050 we
 of warm-up transitions and their own way of tuning; compilation is not counted, warm-up is not either. Effective draws are the smallest
 bulk effective sample size over the fields at 20 test points, the overlaps of all layers with the teacher, |readout|^2/k and the
 log-likelihood of the training labels. NumPyro samples all weights with its defaults (diagonal mass matrix adapted, acceptance 0.8);
-the library integrates the readout out. Time is the process's own (one thread each), so that neighbours on the machine hit neither.
+the library integrates the readout out. Time is the process's own CPU time, all threads together, so that neighbours
+hit neither.
 """
 
 from __future__ import annotations

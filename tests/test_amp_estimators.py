@@ -20,7 +20,7 @@ from gaussequiv.errors import ArgumentError, ConvergenceWarning
 from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
 from gaussequiv.ingredients.counts import Poisson
-from gaussequiv.ingredients.outputs import Relu
+from gaussequiv.ingredients.outputs import AbsoluteValue, Relu
 from gaussequiv.ingredients.priors import GaussBernoulli
 
 
@@ -204,6 +204,34 @@ def test_other_channels_predict_means_and_deviations(channel, name):
     assert abs(np.mean(z_scores) - 1) < 4 * np.std(z_scores, ddof=1) / 4 + 0.02, name
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+@pytest.mark.parametrize("algorithm", ["vamp", "gamp"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_even_labels_are_learned_in_any_units(algorithm, noise, intercept):
+    for scale in (0.1, 1.0, 10.0):
+        rng = np.random.default_rng(0)
+        X, w = rng.standard_normal((400, 50)), scale * rng.standard_normal(50) / np.sqrt(50)
+        channel = AbsoluteValue(noise * scale**2)
+        y = channel.sample(rng, X @ w)
+        model = AMPRegressor(channel, fit_intercept=intercept, algorithm=algorithm).fit(X, y)
+        assert model.status_ == "converged"
+        assert min(np.mean((model.coef_ - s * w) ** 2) for s in (-1, 1)) < 0.02 * np.mean(w**2)
+        assert model.signal_variance_ == pytest.approx(w @ w, rel=0.2)
+        std = model.predict(X, return_std=True)[1]
+        assert np.mean(std**2) == pytest.approx(channel.noise, rel=0.5, abs=1e-4 * scale**2)
+
+
+@pytest.mark.parametrize("algorithm", ["vamp", "gamp"])
+def test_the_constant_of_large_counts_is_found(algorithm):
+    for constant in (3.0, 6.0):
+        rng = np.random.default_rng(0)
+        X, w = rng.standard_normal((200, 10)), rng.standard_normal(10) / 3
+        model = AMPRegressor(Poisson(), algorithm=algorithm).fit(X, Poisson().sample(rng, X @ w + constant))
+        assert model.status_ == "converged"
+        assert model.intercept_ == pytest.approx(constant, abs=0.1)
+        assert model.coef_ == pytest.approx(w, abs=0.1)
+
+
 @pytest.mark.parametrize("shape", [(80, 30), (30, 80)])
 @pytest.mark.parametrize("algorithm", ["vamp", "gamp"])
 def test_sparse_columns_give_the_same(shape, algorithm):
@@ -261,6 +289,7 @@ def test_refusals():
         (AMPRegressor(prior="cauchy"), "prior"),
         (AMPRegressor(noise_variance=-1.0), "noise_variance"),
         (AMPRegressor(noise_variance="learn"), "noise_variance"),
+        (AMPRegressor(Relu(0.01), noise_variance=5.0), "noise_variance"),
         (AMPRegressor(signal_variance="learn"), "signal_variance"),
         (AMPRegressor(algorithm="ep"), "algorithm"),
         (AMPClassifier("gaussian"), "channel"),

@@ -38,13 +38,13 @@ def elementwise(function: Callable[[Any], Any], name: str, what: str = "activati
 
     def direct(x: FloatArray) -> FloatArray:
         with float64_scope():
-            return np.asarray(function(x), dtype=np.float64)
+            return np.array(function(x), dtype=np.float64)  # a copy: arrays of JAX are read-only
 
     def mapped(x: FloatArray) -> FloatArray:
         import jax
 
         with float64_scope():
-            return np.asarray(jax.vmap(function)(x.ravel()), dtype=np.float64).reshape(x.shape)
+            return np.array(jax.vmap(function)(x.ravel()), dtype=np.float64).reshape(x.shape)
 
     try:
         whole, candidate = direct(probe), direct

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gaussequiv.algorithms.amp import first_signal
 from gaussequiv.algorithms.design import Design
 from gaussequiv.algorithms.hyperparameters import Fitted, fit_gamp, fit_vamp
 from gaussequiv.algorithms.scaled_prior import ScaledPrior
@@ -189,9 +190,12 @@ class AMPRegressor(RegressorMixin, _Base):  # type: ignore[misc]
             learn = () if given or spread == 0 else ("noise",)
         elif getattr(channel, "task", "") != "regression":
             raise fail("channel", "'gaussian' or a channel of real labels", channel)
+        elif not isinstance(self.noise_variance, str) or self.noise_variance != "auto":
+            raise fail("noise_variance", "'auto' for a channel that carries its own noise", self.noise_variance)
         if isinstance(self.signal_variance, str):
             choice("signal_variance", self.signal_variance, ("auto",))
             learn = (*learn, "signal") if spread > 0 else learn
+            signal = signal if isinstance(self.channel, str) else first_signal(channel, y, bool(self.fit_intercept))
         else:
             signal = number("signal_variance", self.signal_variance, positive=True)
         problem, square = self._problem(X)

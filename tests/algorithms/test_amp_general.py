@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.algorithms.amp import GAMP, side_information
+from gaussequiv.algorithms.amp import GAMP, first_constant, first_signal, side_information
 from gaussequiv.algorithms.design import Design
 from gaussequiv.algorithms.scaled_prior import ScaledPrior, scalar_overlap
 from gaussequiv.algorithms.state_evolution import StateEvolution
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.ingredients.counts import Poisson
 from gaussequiv.ingredients.linear_target import LinearTarget
 from gaussequiv.ingredients.log_likelihood import LogLikelihood
 from gaussequiv.ingredients.outputs import AbsoluteValue, Relu
@@ -106,6 +107,33 @@ def test_even_labels_are_learned_from_a_small_random_start():
     state, status = machine.run()
     assert status == Status.converged
     assert abs(state.a @ theta) / np.linalg.norm(state.a) / np.linalg.norm(theta) > 0.95
+
+
+def test_a_first_constant_is_a_field_not_a_label():
+    y = np.full(50, np.exp(4.0))
+    assert first_constant(Poisson(), y, 0.1) == pytest.approx(4.0, abs=0.01)
+    assert first_constant(GaussianNoise(0.1), y, 0.1) == y.mean()
+    assert first_constant(Relu(0.1), np.full(50, 1000.0), 1.0) == 1000.0  # beyond the grid
+    assert first_constant(Relu(0.1), np.full(50, -0.01), 1.0) == 0.0  # any negative field would do
+    even = np.abs(np.random.default_rng(0).standard_normal(1000))
+    assert first_constant(AbsoluteValue(0.01), even, 1.0) == 0.0
+    assert first_constant(AbsoluteValue(0.01), even + 9.0, 1.0) == pytest.approx(even.mean() + 9.0)
+    assert first_signal(AbsoluteValue(), 8 * even, True) == 64.0
+
+
+def test_even_labels_are_learned_from_a_given_start_at_zero_too():
+    z, theta, y = sample(Gaussian(), AbsoluteValue(0.05), 3.0, 0)
+    machine = GAMP(z, y, Gaussian(), AbsoluteValue(0.05), 0.0, D)
+    state, status = machine.run(start=machine.init())
+    assert status == Status.converged
+    assert abs(state.a @ theta) / np.linalg.norm(state.a) / np.linalg.norm(theta) > 0.95
+
+
+def test_even_labels_on_correlated_columns_are_learned_by_vamp():
+    inputs = ge.GaussianInputs(covariance=0.5 ** np.abs(np.subtract.outer(np.arange(100), np.arange(100))))
+    run = ge.simulate(ge.Problem(LinearTarget("rademacher", labels=AbsoluteValue(0.01)), inputs), 4.0, d=100, trials=3)
+    assert bool(run.converged.all())
+    assert float(run.test_error.max()) < 0.015  # the noise is 0.01, the labels' variance 0.36
 
 
 def test_side_information_has_the_overlap_it_says():

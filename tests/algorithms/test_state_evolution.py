@@ -92,13 +92,17 @@ def test_starts():
             evolution.init(bad)
 
 
-def test_labels_that_are_even_need_a_start():
+def test_even_labels_leave_zero_above_the_weak_recovery_threshold():
+    noiseless = ge.Problem(LinearTarget(labels=AbsoluteValue())).equivalent()  # 1/2 (Mondelli and Montanari 2019)
+    assert fixed_point(noiseless, 0.48)["q"] == 0.0
+    assert fixed_point(noiseless, 0.52)["q"] > 1e-3
     e = ge.Problem(LinearTarget(labels=AbsoluteValue(0.1))).equivalent()
-    assert fixed_point(e, 2.0)["q"] == 0.0
-    # above the weak-recovery threshold any other start ends at the same place
-    low, high = (fixed_point(e, 2.0, start)["q"] for start in (1e-3, "informed"))
-    assert low == pytest.approx(high, rel=1e-6)
-    assert low > 0.8
+    # above it every start ends at the same place, that of the free entropy's uninformed branch
+    found = [fixed_point(e, 2.0, start)["q"] for start in ("uninformed", 1e-3, "informed")]
+    assert found[1:] == pytest.approx(found[:2], rel=1e-6)
+    assert found[0] == pytest.approx(ge.BayesOptimal(branch="uninformed").solve(e, np.array([2.0]))["q"][0], rel=1e-6)
+    # step by step it stays where it starts
+    assert np.all(StateEvolution(e, 2.0).path(5)["q"] == 0)
 
 
 def test_overlaps_add_up_and_have_their_limits():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.linalg import toeplitz
 
 import gaussequiv as ge
 from gaussequiv.algorithms.amp import GAMP
@@ -10,6 +11,8 @@ from gaussequiv.algorithms.design import Design, RowSource
 from gaussequiv.algorithms.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.vamp import VAMP, Spectrum
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.ingredients.counts import Poisson
+from gaussequiv.ingredients.outputs import AbsoluteValue
 from gaussequiv.ingredients.priors import GaussBernoulli, Rademacher
 from gaussequiv.numerics.status import Status
 
@@ -129,3 +132,60 @@ def test_statuses_and_refusals():
         Spectrum(Design(RowSource((3, 2), lambda start, stop: np.ones((stop - start, 2)))))
     with pytest.raises(ge.ArgumentError, match="`prior`"):
         VAMP(Spectrum(Design(x)), y, np.ones(20), Sign(0.1))
+
+
+def correlated(n, d, seed):
+    return np.random.default_rng(seed).standard_normal((n, d)) @ np.linalg.cholesky(toeplitz(0.5 ** np.arange(d))).T / np.sqrt(d)
+
+
+@pytest.mark.parametrize("prior", [None, Rademacher()])
+def test_even_labels_are_learned_from_a_small_random_start(prior):
+    """Correlated columns, n = 4 d: the prior is a fixed point, and unstable; what is found is +theta or -theta."""
+    d, channel = 150, AbsoluteValue(0.01)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = correlated(4 * d, d, seed)
+        theta = rng.standard_normal(d) if prior is None else prior.sample(rng, d)
+        machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ theta), prior, channel)
+        assert not np.any(machine.step(machine.init()).mean)
+        state, status = machine.run()
+        assert status == Status.converged
+        assert abs(state.mean @ theta) > 0.98 * np.linalg.norm(state.mean) * np.linalg.norm(theta)
+        assert np.mean((np.abs(x @ state.mean) - np.abs(x @ theta)) ** 2) < 0.02
+        assert 1 / state.tau < 0.1 * machine.width**2
+
+
+def test_even_labels_below_the_threshold_leave_it_at_zero_with_the_variance_of_the_prior():
+    """n = d/5, far below weak recovery at n = d/2: zero is stable, and a fresh row is as unknown as a priori."""
+    d, channel = 300, AbsoluteValue(0.1)
+    rng = np.random.default_rng(1)
+    x = iid(d // 5, d)
+    machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ rng.standard_normal(d)), None, channel)
+    state, status = machine.run()
+    assert status == Status.converged
+    assert np.mean(state.mean**2) < 1e-6
+    assert 1 / state.tau == pytest.approx(machine.width**2, rel=0.15)
+
+
+def test_a_sign_pattern_that_the_labels_contradict_is_not_called_converged():
+    """Noiseless |z w| of other weights: with every sign fixed, least squares stands still far from the labels."""
+    d, n = 20, 100
+    x = iid(n, d)
+    for seed in range(4):
+        y = np.abs(np.random.default_rng(10 + seed).standard_normal(n))  # no weights give these labels
+        with np.errstate(all="ignore"):
+            assert VAMP(Spectrum(Design(x)), y, None, AbsoluteValue()).run()[1] != Status.converged
+
+
+@pytest.mark.parametrize("constant", [3.0, 6.0])
+def test_the_constant_of_counts_starts_where_their_mean_is(constant):
+    """y ~ Poisson(exp(c + z w)): the mean label is e^c, not c."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 10)) / 3
+    y = Poisson().sample(rng, x @ rng.standard_normal(10) + constant)
+    state, status = VAMP(Spectrum(Design(x)), y, None, Poisson(), intercept=True).run()
+    assert status == Status.converged
+    assert state.intercept == pytest.approx(constant, abs=0.1)
+    gamp, status = GAMP(x * np.sqrt(10), y, None, Poisson(), 0.0, 10, intercept_variance=100.0, variances="vector").run()
+    assert status == Status.converged
+    assert gamp.intercept == pytest.approx(constant, abs=0.1)

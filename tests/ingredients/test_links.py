@@ -1,5 +1,7 @@
 """Links smoothed by a Gaussian: adaptive quadrature, finite differences, limits and refusals."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
@@ -69,3 +71,71 @@ def test_refusals(bad):
 def test_a_probability_beyond_one_is_refused():
     with pytest.raises(ge.errors.ArgumentError, match=r"\[0, 1\]"):
         links.get(lambda z: 1 + z * 0.1)
+
+
+def steep(z):
+    return special.expit(20 * (z * z - 2))
+
+
+def steeper(z):
+    return special.expit(400 * (z * z - 0.1))
+
+
+def touching(z):
+    return 1 - np.exp(-z * z / 2)
+
+
+@pytest.mark.parametrize("V", [5e-4, 0.05, 3.0, 400.0])
+@pytest.mark.parametrize(("function", "at"), [(steep, np.sqrt(2)), (steeper, np.sqrt(0.1)), (touching, 0.0)])
+def test_steep_links_are_resolved_without_declared_kinks(function, at, V):
+    """P and P' = E p(z) (z - omega)/V against adaptive quadrature cut at the steep places."""
+    link = links.get(function)
+    for omega in (0.0, 0.6, at, -2.3):
+        here = link.smoothed(np.array(omega), np.array(V))
+        cuts = sorted({(sign * at + shift - omega) / np.sqrt(V) for sign in (-1, 1) for shift in (-0.3, -0.02, 0, 0.02, 0.3)})
+        ends = [-12.0, *(c for c in cuts if abs(c) < 12), 12.0]
+
+        def mean(weight, ends=ends, omega=omega):
+            def integrand(t):
+                return float(function(omega + np.sqrt(V) * t)) * weight(t) * stats.norm.pdf(t)
+
+            return sum(integrate.quad(integrand, a, b, limit=200, epsabs=1e-12)[0] for a, b in pairwise(ends))
+
+        assert here.value == pytest.approx(mean(lambda t: 1.0), abs=1e-10)
+        assert here.first == pytest.approx(mean(lambda t: t / np.sqrt(V)), abs=1e-10 / np.sqrt(V))
+
+
+def test_jumps_are_found():
+    """1/3 is no end of a halved panel: undeclared, the step is the sign all the same."""
+    step = links.get(lambda z: 1.0 * (z > 1 / 3))
+    assert step.places == pytest.approx([1 / 3], abs=1e-12) and step.panels.size <= 3
+    omega, V = np.array([-0.4, 0.3, 1.1]), np.array(0.01)
+    assert step.smoothed(omega, V).value == pytest.approx(links.SignLink().smoothed(omega - 1 / 3, V).value, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("link", "direction"),
+    [
+        ("sign", 1),
+        ("logit", 1),
+        ("random:0.2", 1),
+        (lambda z: special.expit(-z), -1),
+        (lambda z: 0.4 + 0 * z, 1),
+        (steep, 0),
+        (touching, 0),
+    ],
+)
+def test_direction(link, direction):
+    assert links.direction(links.get(link)) == direction
+
+
+def test_a_link_without_end_of_detail_is_refused():
+    with pytest.raises(ge.errors.ArgumentError, match="kinks"):
+        links.get(lambda z: 0.5 + 0.4 * np.sin(1e5 * z))
+
+
+def test_probabilities_stay_within_one():
+    omega = np.linspace(-8, 8, 2001)
+    for V in (1e-8, 0.01, 0.3):
+        value = links.get(steep).smoothed(omega, np.array(V)).value
+        assert value.min() >= 0 and value.max() <= 1

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import expit
 
 import gaussequiv as ge
 from gaussequiv.numerics.status import Status
@@ -38,7 +40,6 @@ def test_structured_regression_is_a_fixed_point(spectrum):
 
 
 def test_isotropic_sign_labels_are_a_fixed_point_by_brute_force():
-    from scipy.integrate import quad
     from scipy.special import log_ndtr
 
     alpha = 1.7
@@ -150,3 +151,72 @@ def test_nothing_beats_it(target):
     for lam in ("optimal", 0.01, 1.0, 100.0):
         other = ge.Ridge(lam).solve(e, ALPHA)["test_error"]
         assert np.all(other >= best["test_error"] * (1 - 1e-10))
+
+
+def even(z):
+    return expit(20 * (z * z - 2))
+
+
+def falling(z):
+    return 0.1 + 0.8 * expit(-4 * (z - 0.3))
+
+
+def rising(z):
+    return falling(-z)
+
+
+@pytest.mark.parametrize("branch", ["equilibrium", "uninformed"])
+def test_even_labels_are_guessed_by_the_likelier_label(branch):
+    """Below the majority guess 0.157 from alpha = 3.5 on; the field's sign would be wrong for five labels of six."""
+    problem = ge.Problem(ge.LinearTarget("gaussian", labels=even), learner=ge.BayesOptimal(branch=branch))
+    curve = ge.solve(problem, [3.5, 10.0, 134.0])
+    prior = quad(lambda z: 2 * even(z) * np.exp(-z * z / 2) / np.sqrt(2 * np.pi), 0, 9, points=[1.2, 1.4, 1.6], epsabs=1e-13)[0]
+    floor = quad(lambda z: 2 * min(even(z), 1 - even(z)) * np.exp(-z * z / 2) / np.sqrt(2 * np.pi), 0, 9, points=[1.2, 2**0.5, 1.6])[0]
+    assert np.all(curve.test_error.values < prior) and prior == pytest.approx(0.1577, abs=2e-4)
+    assert curve.floor.values == pytest.approx([floor] * 3, abs=1e-8)
+    assert np.all(np.isnan(curve.clean_error))
+    points = ge.fixed_points(ge.Problem(ge.LinearTarget("gaussian", labels=even)), [3.5, 10.0, 134.0]).sel(branch="informed")
+    np.testing.assert_allclose(curve.test_error, points.test_error, rtol=1e-10)
+
+
+def test_steep_even_labels_have_one_weak_recovery_and_no_spurious_transition():
+    """1/weak recovery = Sum_y (E p(y|z) (z^2 - 1))^2/P(y) at unit signal, from q = 0."""
+
+    def moment(f):
+        return 2 * quad(lambda z: f(z) * even(z) * np.exp(-z * z / 2) / np.sqrt(2 * np.pi), 0, 9, points=[1.2, 1.4, 1.6], epsabs=1e-14)[0]
+
+    up, slope = moment(lambda z: 1.0), moment(lambda z: z * z - 1)
+    found = ge.thresholds(ge.Problem(ge.LinearTarget("gaussian", labels=even)))
+    assert found.weak_recovery == pytest.approx(1 / (slope**2 * (1 / up + 1 / (1 - up))), rel=1e-5)
+    assert found.transitions == ()
+
+
+def test_information_on_even_labels_grows_at_the_rate_of_the_next_label():
+    """dI/dalpha = Psi(signal) - Psi(q), along the branch."""
+    problem, h = ge.Problem(ge.LinearTarget("gaussian", labels=even)), 1e-3
+    curve = ge.solve(problem, [3.5 - h, 3.5, 3.5 + h])
+    channel, q = problem.target.channel, float(curve.q[1])
+    rate = float(channel.psi(1.0, 0.0) - channel.psi(q, 1 - q))
+    assert float(curve.mutual_information[2] - curve.mutual_information[0]) / (2 * h) == pytest.approx(rate, rel=1e-5)
+
+
+def test_falling_labels_mirror_rising_ones():
+    """(field, x) -> (-field, -x) maps one onto the other; the noiseless label, the field's sign, is nobody's label here."""
+    down, up = (ge.solve(ge.Problem(ge.LinearTarget("gaussian", labels=law, noise=0.1)), [0.5, 3.0]) for law in (falling, rising))
+    np.testing.assert_allclose(down.test_error, up.test_error, rtol=1e-9)
+    assert np.all(np.isnan(down.clean_error)) and np.all(np.isfinite(up.clean_error))
+
+
+@pytest.mark.parametrize("law", [falling, pytest.param(even, marks=pytest.mark.slow)])
+def test_message_passing_attains_the_error_of_labels_that_fall(law):
+    """16 samples at d = 100; |mean - theory| <= 4 standard errors + (4/d) theory."""
+    problem = ge.Problem(ge.LinearTarget("gaussian", labels=law))
+    run = ge.simulate(problem, [5.0], d=100, trials=16, seed=3, normalise_teacher=True, progress=False)
+    theory = float(ge.solve(problem, [5.0]).test_error[0])
+    assert abs(float(run.test_error_mean[0]) - theory) <= 4 * float(run.test_error_stderr[0]) + 0.04 * theory
+
+
+def test_assumed_links_that_fall_are_refused():
+    believed = ge.DeepNetwork((), labels=falling)
+    with pytest.raises(ge.ArgumentError, match="assumes"):
+        ge.solve(ge.Problem(ge.DeepNetwork((), labels="sign"), learner=ge.BayesOptimal(assumes=believed)), [1.0])

@@ -11,7 +11,7 @@ from scipy import special
 from gaussequiv.algorithms.design import Design
 from gaussequiv.algorithms.scaled_prior import ScaledPrior
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray, choice, fail
+from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
 from gaussequiv.ingredients.channels import Channel
 from gaussequiv.learners.sample import LinearPredictor, TrainingSample
 from gaussequiv.numerics.status import Status
@@ -21,6 +21,8 @@ CHECK = 25  # steps after which the change should have halved
 NEAR = 10  # expected fields within sqrt(V) of a noiseless boundary, at least
 ESCAPE = 60  # steps, at most, away from a fixed point that tells nothing
 SHAKE = 1e-2  # of the prior's standard deviation
+BLIND = 1e-8  # of a field's inverse standard deviation: a response below is rounding
+CONSTANTS = np.linspace(-10, 10, 2001)  # where the constant is sought first
 LEAST_VARIANCE = 1e-12  # of the prior's: what is left unknown never vanishes, so that noiseless channels stay finite
 
 
@@ -136,7 +138,7 @@ class GAMP:
         if self.channel.task == "classification":
             up = (np.sum(self.y > 0) + 0.5) / (self.y.size + 1)
             return float(np.sqrt(V + self.extra + self.channel.noise) * special.ndtri(up))
-        return float(self.y.mean())
+        return first_constant(self.channel, self.y, V + self.extra)
 
     def step(self, state: State) -> State:
         """One pass over the data."""
@@ -155,7 +157,7 @@ class GAMP:
         intercept = state.intercept
         if self.intercept_variance > 0:
             push = (sums[0] - intercept / self.intercept_variance) / max(1 / self.intercept_variance - sums[1], 1e-300)
-            reach = np.sqrt(self.intercept_variance)
+            reach = min(np.sqrt(self.intercept_variance), 3 * np.sqrt(state.V + self.extra + self.channel.noise))
             intercept += float(np.clip(push, -reach, reach)) * state.damping
         mean_A = -sums[1] / self.dimension if sums[1] < 0 else sums[2] / self.dimension
         A: Any = mean_A
@@ -181,7 +183,7 @@ class GAMP:
     def _escaped(self, state: State, max_steps: int) -> State:
         """Leave a prior that is a fixed point (labels even in the field tell nothing at omega = 0) along what grows of a random vector."""
         push = SHAKE * np.sqrt(self.prior_variances) * np.random.default_rng(0).standard_normal(state.a.size)
-        state, plain = state._replace(a=push, change=0.0), replace(self, damping=1.0)
+        state, plain = state._replace(a=push, change=0.0), replace(self, damping=1.0, intercept_variance=0.0)
         while state.steps < min(ESCAPE, max_steps):
             old, state = state, plain.step(state)
             if not state.change > old.change and state.steps > 3:
@@ -196,12 +198,14 @@ class GAMP:
     def run(self, tolerance: float = 1e-5, max_steps: int = 500, start: State | None = None) -> tuple[State, Status]:
         """Iterate until the relative change of the posterior mean falls below `tolerance`.
 
-        Without a `start` it begins at the prior; where that is a fixed point, at a small random vector.
+        Without a `start` it begins at the prior. Where the labels tell nothing of weights of mean zero, it leaves along what grows of a
+        small random vector.
         """
         state = self.init() if start is None else start
         while state.steps < max_steps:
-            old, state = state, self.step(state)
-            if start is None and state.steps == 1 and not np.any(state.g) and not np.any(old.a):
+            stuck = state.steps == 0 and not np.any(state.a) and blind(self.channel, self.y, state.intercept, state.V + self.extra)
+            state = self.step(state)
+            if stuck:
                 state = self._escaped(state, max_steps)
             if not np.isfinite(state.change):
                 return state, Status.nonfinite
@@ -209,6 +213,49 @@ class GAMP:
             if state.change < tolerance * (state.damping if state.damping > LEAST_DAMPING else 1.0):
                 return state, Status.converged
         return state, Status.max_steps
+
+
+def blind(channel: Channel, y: FloatArray, constant: float, V: float) -> bool:
+    """Whether labels tell nothing of fields N(constant, V), by symmetry: a zero response there is no maximum of the posterior for sure."""
+    g, dg = channel.g_out(y, np.full(y.size, constant), V)
+    return bool(np.max(np.abs(g), initial=0.0) * np.sqrt(V) < BLIND and np.any(dg > 0))
+
+
+def likelihood(channel: Channel, y: FloatArray, constant: float, V: float) -> float:
+    """sum_mu log Z(y_mu; constant, V), as if nothing joined the rows; -inf where it is not a number or beyond the quadrature."""
+    try:
+        with np.errstate(all="ignore"):
+            value = float(np.sum(channel.log_partition(y, np.full(y.size, constant), V)))
+    except ArgumentError:
+        return -np.inf
+    return value if value < np.inf else -np.inf
+
+
+def first_constant(channel: Channel, y: FloatArray, V: float) -> float:
+    """A constant field that gives real labels nearly their mean, the smallest of the nearest; 0 if likelier, for fields of variance V."""
+    mean = float(y.mean())
+    if not hasattr(channel, "mean_label"):
+        return mean
+    fields = np.append(CONSTANTS, mean)
+    with np.errstate(all="ignore"):  # the mean may lie far outside the label function's domain
+        labels = np.concatenate([channel.mean_label(CONSTANTS), channel.mean_label(np.array([mean]))])
+        gap = np.nan_to_num(np.abs(labels - mean), nan=np.inf)
+    found = float(fields[np.lexsort((np.abs(fields), gap))[0]])
+    return 0.0 if likelihood(channel, y, 0.0, V) > likelihood(channel, y, found, V) else found
+
+
+def first_signal(channel: Channel, y: FloatArray, intercept: bool) -> float:
+    """The likeliest variance of the rows' fields, up to a factor of 2, climbing from 1."""
+    some = y[:: max(1, y.size // 1000)]
+
+    def score(V: float) -> float:
+        return likelihood(channel, some, first_constant(channel, some, V) if intercept else 0.0, V)
+
+    best, reached = 1.0, score(1.0)
+    for factor in (2.0, 0.5):
+        while 2.0**-60 < best < 2.0**60 and (next_one := score(factor * best)) > reached:
+            best, reached = factor * best, next_one
+    return best
 
 
 def side_information(law: ScaledPrior, target: FloatArray, precision: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -275,7 +322,8 @@ def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept:
     spectrum = Spectrum(Design(sample.x, centre, np.full(d, np.sqrt(d))))
     machine = VAMP(spectrum, sample.y, law, equivalent.channel, equivalent.model_noise, intercept)
     state, status = machine.run()
-    coefficients, variance = state.mean / np.sqrt(d), 1 / state.tau + equivalent.model_noise  # a fresh row has not seen its label
+    # a fresh row has not seen its label; the data tell of it at least what the prior does
+    coefficients, variance = state.mean / np.sqrt(d), min(1 / state.tau, machine.width**2) + equivalent.model_noise
     threshold = _threshold(equivalent.channel, variance)
     constant = state.intercept - threshold - float(centre @ coefficients)
     return LinearPredictor(coefficients, constant, np.nan, status, state.steps, state.change, variance, threshold)

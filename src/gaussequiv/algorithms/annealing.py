@@ -25,7 +25,7 @@ from gaussequiv.algorithms.annealing_moves import moves, normal
 from gaussequiv.algorithms.annealing_target import Posterior
 from gaussequiv.errors import FloatArray, integer, number
 
-ANGLE = 0.5 * np.pi  # of a trajectory: at beta = 0 the new point does not depend on the old one
+ANGLE = 0.5 * np.pi  # of a trajectory: at beta = 0 a full one forgets where it began
 ACCEPTANCE = 0.85
 PILOT_POINTS, PILOT_POWER = 20, 3.0  # beta = (i/points)^power
 PILOT_STEPS, PILOT_CHAINS = 14, 8
@@ -118,7 +118,7 @@ def tune(
         for i, (x, y) in enumerate(pilots):
             d = x.shape[1]
             like = target.coordinates(target.network.sample(np.random.default_rng(0), d), d)  # for its shapes
-            key = jax.random.key(np.random.default_rng((seed, i)).integers(1 << 62))
+            key = jax.random.key(np.random.default_rng((seed, i, 2)).integers(1 << 62))
             out = _pilot(target)(np.asarray(x, float), np.asarray(y, float), like, key)
             steps.append(np.asarray(out[0]))
             variances.append(np.asarray(out[1]))

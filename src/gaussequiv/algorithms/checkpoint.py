@@ -23,7 +23,7 @@ def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> N
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez(buffer, **{HEADER: text}, **{name: np.asarray(value) for name, value in arrays.items()})  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.part")  # what a kill leaves behind is overwritten by the next write
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
     with scratch.open("wb") as stream:
         stream.write(buffer.getbuffer())
         stream.flush()

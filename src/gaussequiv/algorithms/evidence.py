@@ -83,15 +83,16 @@ class Adjusted(NamedTuple):
 def adjusted_mean(values: FloatArray, controls: FloatArray | None = None) -> Adjusted:
     r"""The mean of values, from which controls of known mean zero are subtracted with the coefficients of least squares.
 
-        values = mean + controls . coefficients + rest,   standard error that of the intercept.
+        values = mean + controls . coefficients + rest
+
+    Each trial is adjusted with the coefficients that the other trials give (cross-fitting), so that the mean has no bias at any number of
+    trials; the standard error is asymptotic, too small by up to a tenth below 100 trials if the controls are skewed.
 
     Parameters
     ----------
     values : array of shape (trials,)
     controls : array of shape (trials, controls), optional
         Left out with fewer than 8 trials for each coefficient.
-
-    The bias from fitting the coefficients on the same trials is of relative order 1/trials.
 
     Examples
     --------
@@ -104,10 +105,16 @@ def adjusted_mean(values: FloatArray, controls: FloatArray | None = None) -> Adj
     plain = float(r.std(ddof=1) / np.sqrt(r.size)) if r.size > 1 else np.nan
     if controls is None or r.size < ROWS_PER_CONTROL * (controls.shape[1] + 1):
         return Adjusted(float(r.mean()), plain, 1.0, np.zeros(0 if controls is None else controls.shape[1]))
-    z = controls[:, np.std(controls, axis=0) > 1e-12]
+    used = np.std(controls, axis=0) > 1e-12
+    z = controls[:, used]
     design = np.column_stack([np.ones(r.size), z])
     inverse = np.linalg.pinv(design.T @ design)
     solution = inverse @ (design.T @ r)
     rest = r - design @ solution
-    stderr = float(np.sqrt(rest @ rest / (r.size - design.shape[1]) * inverse[0, 0]))
-    return Adjusted(float(solution[0]), stderr, (plain / stderr) ** 2 if stderr > 0 else np.inf, solution[1:])
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    others = solution[1:] - (design @ inverse)[:, 1:] * (rest / np.maximum(1 - leverage, 1e-12))[:, None]  # without this trial
+    adjusted = r - np.einsum("ij,ij->i", z, others)
+    stderr = float(adjusted.std(ddof=1) / np.sqrt(r.size))
+    coefficients = np.zeros(controls.shape[1])
+    coefficients[used] = solution[1:]
+    return Adjusted(float(adjusted.mean()), stderr, (plain / stderr) ** 2 if stderr > 0 else np.inf, coefficients)

@@ -43,7 +43,9 @@ class Fitted:
     def variances(self, rows: FloatArray) -> FloatArray:
         """Posterior variance of the field of rows of Z, intercept apart."""
         if self.spectrum is not None:
-            return self.spectrum.variances(rows, self.precision, self.site)
+            # on average over labels they tell of a row at least what the prior does
+            prior = float(self.law.second_moment) * np.einsum("ij,ij->i", rows, rows)
+            return np.minimum(self.spectrum.variances(rows, self.precision, self.site), prior)
         return np.asarray(np.square(rows) @ self.variance)
 
 

@@ -15,6 +15,7 @@ from gaussequiv.numerics.status import Status
 
 LEAST_VARIANCE = 1e-24  # of the signal
 INFORMED = 1e4  # signal-to-noise ratio of the side information behind an informed start
+NUDGE = 1e-6  # the same for leaving q = 0 where labels tell nothing there
 
 
 class Evolution(NamedTuple):
@@ -109,6 +110,12 @@ class StateEvolution:
                 q, V = q + float(known) * m, V + float(left) * m
         return self._at(zeros, 0, None)._replace(q=zeros + q, V=zeros + max(V, LEAST_VARIANCE * float(moment @ self.modes)))
 
+    def _left_zero(self, state: Evolution) -> Evolution:
+        """Replace every q = 0 that is an unstable fixed point by an infinitesimal overlap."""
+        near = self.init(NUDGE)
+        leave = (state.q == 0) & (self.step(state).q < NUDGE * near.q) & (self.step(near).q > near.q)
+        return state._replace(q=np.where(leave, near.q, state.q), V=np.where(leave, near.V, state.V))
+
     def step(self, state: Evolution) -> Evolution:
         """One step of undamped GAMP."""
         A = self.alpha * self.equivalent.channel.fisher(state.q, state.V + self.equivalent.model_noise, self.offsets)
@@ -142,8 +149,12 @@ class StateEvolution:
         return {name: np.array([one[name] for one in seen]) for name in seen[0]}
 
     def run(self, start: str | float = "uninformed", tolerance: float = 1e-13, max_steps: int = 20_000) -> tuple[Evolution, Status]:
-        """Iterate until no overlap moves by more than `tolerance` of the signal."""
-        state = self.init(start)
+        """Iterate until no overlap moves by more than `tolerance` of the signal.
+
+        Where labels tell nothing at q = 0 (even ones), an uninformed start stays there up to the weak-recovery threshold; above, it leaves
+        from an infinitesimal overlap, as `GAMP` does from a small random vector. `path` does not leave.
+        """
+        state = self._left_zero(self.init(start))
         while state.steps < max_steps:
             state = self.step(state)
             if not np.all(np.isfinite(state.q)):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import linalg
 
+from gaussequiv.algorithms.amp import ESCAPE, SHAKE, blind, first_constant
 from gaussequiv.algorithms.design import Design
 from gaussequiv.algorithms.scaled_prior import ScaledPrior
 from gaussequiv.errors import FloatArray, fail
@@ -18,6 +19,9 @@ CHECK = 50  # steps after which the change should have halved
 LEAST_DAMPING = 0.1
 MEMORY = 10  # places that the acceleration remembers
 LARGEST_STEP = 1.0  # of the logarithm of a precision in an accelerated step
+LEFT = 0.1  # of the rows' standard deviation: fields that have left zero
+ROUNDING = 1e-4  # of the rows' standard deviation: smaller responses are what a tolerance leaves
+SURPRISE = 10.0  # mean square response over what a posterior of the labels' own channel has
 RATIO = 1e11  # largest ratio of two precisions: beyond, what is left of a difference is rounding
 
 
@@ -169,7 +173,7 @@ class VAMP:
         zeros = np.zeros(d)
         start = 0.0
         if self.intercept and self.channel.task == "regression":
-            start = float(self.y.mean())
+            start = first_constant(self.channel, self.y, spread + self.extra)
         return VampState(zeros, 1e-8 / self.moment, np.zeros(n), 1 / spread, zeros, np.zeros(n), 0.0, 0.0, 0.0, start, np.inf, 0)
 
     def step(self, state: VampState) -> VampState:
@@ -210,7 +214,7 @@ class VAMP:
         slope = float(dg.mean())
         intercept = state.intercept
         if self.intercept and slope < 0:
-            reach = 3 * np.sqrt(V + self.extra + self.channel.noise)
+            reach = max(3 * np.sqrt(V + self.extra + self.channel.noise), 0.01 * self.width)
             intercept += float(np.clip(-g.mean() / slope, -reach, reach)) * self.damping
         h = -slope if slope < 0 else float(np.mean(g**2)) / 2
         h = max(h, state.tau / RATIO)
@@ -231,16 +235,22 @@ class VAMP:
     def run(self, tolerance: float = 1e-6, max_steps: int = 500, start: VampState | None = None) -> tuple[VampState, Status]:
         """Iterate until a step moves the fields of the rows by less than `tolerance`, relative to their size.
 
-        Accelerated as long as that helps: where the change has not halved over 50 steps, plain and damped from there on.
+        Accelerated as long as that helps: where the change has not halved over 50 steps, plain and damped from there on. Where the labels
+        tell nothing of weights of mean zero, as even ones, it leaves along a small random vector, and returns where that does not
+        grow; fields at rest that even labels contradict are `diverged`, not converged.
         """
         state, memory = self.init() if start is None else start, Memory(self.memory)
-        machine, mark = self, np.inf
+        # mirror images compete: accelerated steps jump between them, and undamped ones cycle
+        even = blind(self.channel, self.y, 0.0, self.width**2 + self.extra)
+        machine, mark = replace(self, memory=0, damping=min(self.damping, 0.7)) if even else self, np.inf
+        if even and state.intercept == 0 and state.steps == 0 and not np.any(state.mean):
+            state = self._escaped(state, max_steps)
         while state.steps < max_steps:
             new = machine.step(state)
             if not np.isfinite(new.change):
                 return new, Status.nonfinite
             if new.steps > 1 and new.change < tolerance * machine.damping:
-                return new, Status.converged
+                return new, Status.diverged if even and self._sure_and_wrong(new) else Status.converged
             if new.steps % CHECK == 0:  # what does not settle is damped, and no longer accelerated
                 if new.change > 0.5 * mark:
                     machine = replace(machine, memory=0, damping=max(0.7 * machine.damping, LEAST_DAMPING))
@@ -249,6 +259,24 @@ class VAMP:
                 new = self._unpacked(new, memory.mixed(self._packed(state), self._packed(new)))
             state = new
         return state, Status.max_steps
+
+    def _escaped(self, state: VampState, max_steps: int) -> VampState:
+        """Plain steps from the fields of a small random vector, until they have grown or vanished."""
+        push = SHAKE * np.sqrt(self.moment) * np.random.default_rng(0).standard_normal(state.mean.size)
+        state, plain = state._replace(p=state.p + self.spectrum.design.product(push)), replace(self, damping=1.0, intercept=False)
+        while state.steps < min(ESCAPE, max_steps - 1):
+            state = plain.step(state)
+            if not np.isfinite(state.change) or np.mean(state.field**2) > (LEFT * self.width) ** 2:
+                break
+        return state
+
+    def _sure_and_wrong(self, state: VampState) -> bool:
+        """Labels much further from the fields than their variances allow: E g^2 = -E dg where the channel is the labels' own."""
+        state = replace(self, damping=1.0).step(state)  # damped messages lag behind
+        g, dg = self.channel.g_out(self.y, state.p + state.intercept, 1 / state.tau + self.extra)
+        moves = g / state.tau
+        told = abs(float(np.mean(dg / state.tau))) / state.tau  # not a number where the variance underflows
+        return bool(np.sqrt(np.mean(moves**2)) > ROUNDING * self.width and not np.mean(moves**2) <= SURPRISE * told)
 
     def _packed(self, state: VampState) -> FloatArray:
         """The messages as one vector, in units in which moves compare: fields, weights and logarithms of precisions."""

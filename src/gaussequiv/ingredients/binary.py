@@ -13,9 +13,10 @@ from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.ingredients import links
 from gaussequiv.ingredients.links import Smoothed
 from gaussequiv.numerics.orthant import sign_disagreement
-from gaussequiv.numerics.panels import normal_panels, sign_changes
+from gaussequiv.numerics.panels import ORDER, normal_panels, sign_changes
 
 EDGES = np.array([-40.0, -15.0, -6.0, -2.5, 0.0, 2.5, 6.0, 15.0, 40.0])  # in widths of the link
+AGREE = 1e-8  # of two orders of quadrature, for a user's link
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Binary:
     flips : float or (float, float)
         Probability that a label is flipped after it was drawn: one for both, or of +1 and of -1 labels.
 
+    Attributes
+    ----------
+    direction : int
+        +1 where P(+1 | field) never falls with the field, so that the likelier label is the sign of a field less a threshold; -1 where it
+        never rises; else 0.
+
     Examples
     --------
     >>> import numpy as np
@@ -44,6 +51,7 @@ class Binary:
     noise: float = 0.0
     flips: Any = 0.0
     task: str = field(default="classification", init=False)
+    direction: int = field(default=1, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "link", links.get(self.link))
@@ -55,6 +63,17 @@ class Binary:
         if sum(pair) > 1:
             raise fail("flips", "at most 1 in sum over the two labels", self.flips)
         object.__setattr__(self, "flips", pair)
+        object.__setattr__(self, "direction", links.direction(self.link))
+        if not isinstance(self.link, (links.SignLink, links.LogitLink, links.ConstantLink)):
+            self._check_resolution()
+
+    def _check_resolution(self) -> None:
+        """The Fisher information of a user's link by two orders of quadrature."""
+        q, V = np.array([0.9, 0.9995]), np.array([0.1, 0.0005])
+        rule, finer = (self._information(q, V, 0.0, order) for order in (ORDER, ORDER + 8))
+        if not np.all(np.abs(rule - finer) <= AGREE * np.maximum(finer, 1.0)):
+            meaning = "It is P(y = +1 | field). Declare the kinks of a `FunctionLink`, or give a `Link` the attributes panels and places."
+            raise fail("labels", "a link that quadrature resolves", str(self.link), meaning)
 
     @property
     def symmetric(self) -> bool:
@@ -81,7 +100,12 @@ class Binary:
         """Panel ends in omega that resolve P(y | omega), shape V.shape + (edges,)."""
         width = self.link.width(np.asarray(V) + self.noise)[..., None]
         with np.errstate(invalid="ignore"):
-            return np.where(np.isfinite(width), width * EDGES, 0.0)
+            around = np.where(np.isfinite(width), width * EDGES, 0.0)
+        places, panels = getattr(self.link, "places", np.zeros(1)), getattr(self.link, "panels", np.zeros(0))
+        if panels.size == 0 and np.all(places == 0):
+            return around
+        near = (around[..., None, :] + places[:, None]).reshape(*around.shape[:-1], -1)
+        return np.concatenate([near, np.broadcast_to(panels, (*near.shape[:-1], panels.size))], axis=-1)
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
         """Draw labels -1 and +1."""
@@ -104,11 +128,14 @@ class Binary:
 
     def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
         """E over omega ~ N(offset, q) of P'(omega)^2/(P (1 - P)), P smoothed by V."""
+        return self._information(q, V, offset, ORDER)
+
+    def _information(self, q: FloatArray, V: FloatArray, offset: FloatArray | float, order: int) -> FloatArray:
         q, V, offset = np.broadcast_arrays(np.asarray(q, float), np.asarray(V, float), np.asarray(offset, float))
         root = np.sqrt(q.reshape(-1, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             breaks = np.nan_to_num((self.edges(V.ravel()) - offset.reshape(-1, 1)) / root, nan=0.0)
-        nodes = normal_panels(breaks)
+        nodes = normal_panels(breaks, order)
         up = self.up(offset.reshape(-1, 1) + root * nodes.xi, V.reshape(-1, 1))
         both = up.value * (1 - up.value)
         information = np.divide(up.first**2, both, out=np.zeros_like(both), where=both > 1e-13)  # below, it vanishes with P
@@ -118,9 +145,8 @@ class Binary:
         """E over omega ~ N(offset, q) of P log P + (1 - P) log(1 - P), P = P(+1) smoothed by V: minus the entropy of a label, nats."""
         q, V, offset = np.broadcast_arrays(np.asarray(q, float), np.asarray(V, float), np.asarray(offset, float))
         root, centre = np.sqrt(q.reshape(-1, 1)), offset.reshape(-1, 1)
-        kinks = np.broadcast_to(np.array(getattr(self.link, "kinks", ())), (q.size, len(getattr(self.link, "kinks", ()))))
         with np.errstate(divide="ignore", invalid="ignore"):
-            breaks = np.nan_to_num((np.concatenate([self.edges(V.ravel()), kinks], axis=1) - centre) / root, nan=0.0)
+            breaks = np.nan_to_num((self.edges(V.ravel()) - centre) / root, nan=0.0)
         nodes = normal_panels(breaks)
         omega, rest = centre + root * nodes.xi, V.reshape(-1, 1)
         entropy = special.entr(self._plain(1.0, omega, rest)) + special.entr(self._plain(-1.0, omega, rest))
@@ -154,11 +180,15 @@ class Binary:
         return (nodes.weights * wrong).sum(axis=1).reshape(c.shape)
 
     def threshold(self, V: FloatArray) -> FloatArray:
-        """omega at which both labels are equally likely, shape of V; infinite where one label always wins."""
+        """omega at which both labels are equally likely, shape of V; infinite where one label always wins.
+
+        Links that fall somewhere have no threshold above which +1 is the likelier label: 0 for them, and `likelier` says the label.
+        """
         V = np.asarray(V, float)
-        if self.symmetric:
+        if self.symmetric or self.direction != 1:
             return np.zeros_like(V)
         reach = 60 * np.where(np.isfinite(self.link.width(V + self.noise)), self.link.width(V + self.noise), 1.0)
+        reach = reach + np.abs(getattr(self.link, "panels", np.zeros(0))).max(initial=0.0)
 
         def gap(omega: FloatArray, v: FloatArray) -> FloatArray:
             return self.up(omega, v).value - 0.5
@@ -171,6 +201,11 @@ class Binary:
             out[crosses] = found.x
         return out
 
+    def likelier(self, omega: FloatArray, V: FloatArray | float) -> FloatArray:
+        """The likelier label for field ~ N(omega, V), +1 where both are equally likely; arguments broadcast."""
+        omega, V = np.broadcast_arrays(np.asarray(omega, float), np.asarray(V, float))
+        return np.where(self._plain(1.0, omega, V) >= 0.5, 1.0, -1.0)
+
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         """Least misclassification given the linear part (variance `linear`) of a field whose other part has variance `rest`."""
         b0 = np.asarray(b0, float)
@@ -182,7 +217,8 @@ class Binary:
             up = self.up(b0.reshape(-1, 1) + root * nodes.xi, np.full((b0.size, 1), rest)).value
             if refinement == 2:
                 break
-            breaks = np.concatenate([breaks, sign_changes(nodes.xi, up - 0.5)], axis=1)
+            changes = (np.diff(np.sign(up - 0.5), axis=1) != 0).sum(axis=1).max(initial=0)
+            breaks = np.concatenate([breaks, sign_changes(nodes.xi, up - 0.5, max(int(changes), 3))], axis=1)
         return (nodes.weights * np.minimum(up, 1 - up)).sum(axis=1).reshape(b0.shape)
 
     def __str__(self) -> str:

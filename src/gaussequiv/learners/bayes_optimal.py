@@ -10,7 +10,7 @@ import numpy as np
 from gaussequiv._text import exact
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, choice, fail
-from gaussequiv.ingredients.binary import sign_error
+from gaussequiv.ingredients.binary import Binary, sign_error
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
 from gaussequiv.learners.general_bayes import general_curve, is_plain
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
@@ -59,6 +59,10 @@ class BayesOptimal:
         Which fixed point of state evolution where there are several: the one of largest free entropy (the true optimum), the one that
         message passing reaches, or the one next to the target. Only priors and channels with a hard phase have more than one.
 
+    Binary labels whose P(+1 | field) falls with the field somewhere: the likelier label given omega ~ N(b0, q), not a sign; clean_error is
+    nan, since the noiseless label that the package documents, the sign of the field, is then not what labels without noise would be. Where
+    P is not monotone, several fixed points may exist and the next paragraph applies.
+
     Any other prior (`LinearTarget`) or channel (`Output`, `AbsoluteValue`, `Quantised`, `Poisson`, `LogLikelihood`, ...): the fixed points
     of `fixed_points`, with gibbs_error, estimation_error (per weight), free_entropy and mutual_information (per input dimension) beside the
     errors, and quadrature_error, the relative error of the channel's integrals. A theorem for isotropic inputs and depth 0 (Barbier,
@@ -106,14 +110,14 @@ class BayesOptimal:
 
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         """Exact observables at every alpha, each an array of alpha's length."""
-        if not is_plain(equivalent):
-            if self.assumes is not None:
+        if self.assumes is not None:
+            if not is_plain(equivalent) and (equivalent.prior is not None or not isinstance(equivalent.channel, Binary)):
                 raise fail(
                     "assumes", "None for priors and label laws beyond Gaussian weights with Gaussian noise or binary labels", self.assumes
                 )
-            return general_curve(equivalent, alpha, self.branch)
-        if self.assumes is not None:
             return self._misjudged(equivalent, alpha)
+        if not is_plain(equivalent):
+            return general_curve(equivalent, alpha, self.branch)
         if equivalent.channel.task == "regression":
             return self._regression(equivalent, alpha)
         return self._classification(equivalent, alpha)
@@ -125,6 +129,8 @@ class BayesOptimal:
         believed = assumed_equivalent(e, self.assumes)
         if believed.channel.task != e.channel.task:
             raise fail("assumes", f"a network for {e.channel.task}, the target's task", self.assumes.task)
+        if getattr(believed.channel, "direction", 1) != 1:
+            raise fail("assumes", "a network whose P(y = +1 | field) does not fall with the field", self.assumes)
         if e.channel.task == "regression":
             return Ridge(believed.lam_optimal).solve(e, alpha)
         return mismatched_labels(e, believed, alpha)
@@ -192,12 +198,18 @@ class BayesOptimal:
         signal = float(e.weights @ e.signal_modes)
         q, rho = point["q"], np.full_like(point["q"], signal + e.model_noise)
         b = np.broadcast_to(b0, q.shape)
-        shifted = b - e.channel.threshold(point["left"] + e.model_noise)
-        test = e.channel.disagreement(shifted, q, q, b, rho) @ mass
+        if e.channel.direction == 1:
+            shifted = b - e.channel.threshold(point["left"] + e.model_noise)
+            test = e.channel.disagreement(shifted, q, q, b, rho) @ mass
+            clean = sign_error(shifted, q, q, b, rho) @ mass
+        else:  # the sign of the field is no longer what the labels would be without noise
+            rest = point["left"] + e.model_noise
+            each = [[e.channel.bayes_error(*args) for args in zip(*row, strict=True)] for row in zip(q, rest, b, strict=True)]
+            test, clean = np.array(each).reshape(q.shape) @ mass, np.full_like(alpha, np.nan)
         floor = np.full_like(alpha, e.floor)
         return {
             "test_error": test,
-            "clean_error": sign_error(shifted, q, q, b, rho) @ mass,
+            "clean_error": clean,
             "floor": floor,
             "excess_over_floor": test - floor,
             "overlap": (q @ mass) / signal if signal > 0 else np.zeros_like(alpha),
@@ -223,9 +235,11 @@ class BayesOptimal:
         from gaussequiv.algorithms.amp import fit_amp
 
         fit = fit_amp(sample, equivalent, intercept)
-        if hasattr(equivalent.channel, "predict") and not isinstance(equivalent.channel, GaussianNoise):
-            channel, spread = equivalent.channel, fit.variance
-            fit = replace(fit, response=lambda field: channel.predict(field, spread))
+        channel, spread = equivalent.channel, fit.variance
+        if getattr(channel, "direction", 1) != 1:
+            return replace(fit, response=lambda field: channel.likelier(field, spread))
+        if hasattr(channel, "predict") and not isinstance(channel, GaussianNoise):
+            return replace(fit, response=lambda field: channel.predict(field, spread))
         return fit
 
 

@@ -16,8 +16,11 @@ Observables = dict[str, FloatArray]
 
 
 def is_plain(e: GaussianEquivalent) -> bool:
-    """Whether the closed equations apply: Gaussian weights, and Gaussian noise or binary labels."""
-    return e.prior is None and (e.channel.task == "classification" or not hasattr(e.channel, "information")) and hasattr(e.channel, "noise")
+    """Whether the closed equations apply: Gaussian weights, and Gaussian noise or binary labels of a monotone link (one fixed point)."""
+    channel = e.channel
+    if e.prior is not None or not hasattr(channel, "noise"):
+        return False
+    return getattr(channel, "direction", 1) != 0 if channel.task == "classification" else not hasattr(channel, "information")
 
 
 def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Observables:
@@ -64,9 +67,11 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
     left = max(point.left, 0.0)
     test, clean, gibbs = errors(e, point.q, left, potential.b0)
     second = 1.0 if e.prior is None else float(e.prior.second_moment)
-    information = alpha * potential.ceiling - point.free_entropy if np.isfinite(point.free_entropy) else np.inf
-    if point.R == 0:
-        information = 0.0 if potential.start.q == 0 else information
+    ceiling = potential.ceiling
+    if np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
+        information = potential.prior_entropy if point.perfect else np.inf
+    else:
+        information = alpha * ceiling - point.free_entropy
     residual = 0.0
     if point.R > 0 and not point.perfect:
         residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
@@ -90,12 +95,17 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
 
 
 def errors(e: GaussianEquivalent, q: float, left: float, b0: float) -> tuple[float, float, float]:
-    """test, clean and Gibbs error: of the best predictor against label and noiseless label, and of a posterior draw's noiseless label."""
+    """test, clean and Gibbs error: of the best predictor against label and noiseless label, and of a posterior draw's noiseless label.
+
+    The noiseless binary label is the sign of the field: nan where P(+1 | field) falls anywhere, as it is then not the likelier label.
+    """
     channel: Any = e.channel
     at, rest = np.array([b0]), left + e.model_noise
     total = q + rest
     test = float(channel.bayes_error(q, rest, at)[0])
     if channel.task == "classification":
+        if getattr(channel, "direction", 1) != 1:
+            return test, np.nan, np.nan
         shifted = at - channel.threshold(np.array([rest]))
         clean = float(sign_error(shifted, np.array([q]), np.array([q]), at, np.array([total]))[0])
         gibbs = float(sign_error(at, np.array([total]), np.array([q]), at, np.array([total]))[0])

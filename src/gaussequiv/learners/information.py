@@ -11,6 +11,7 @@ from gaussequiv.ingredients.channels import GaussianNoise
 from gaussequiv.learners.bayes_optimal import _solve_sign
 from gaussequiv.learners.fixed_points import potentials
 from gaussequiv.learners.full_knowledge import known_psi
+from gaussequiv.learners.general_bayes import is_plain
 from gaussequiv.learners.prior_side import Known
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.status import Status
@@ -75,7 +76,7 @@ def information(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0
     shares = layer_information(e)
     if integer("keep", keep, minimum=0, meaning="It is the number of hidden layers left.") > shares.size:
         raise fail("keep", f"at most {shares.size}, the number of hidden layers", keep)
-    if e.prior is not None or not isinstance(e.channel, (GaussianNoise, Binary)):
+    if not is_plain(e) or not isinstance(e.channel, (GaussianNoise, Binary)):
         found = _by_potential(e, alpha)
     else:
         found = _gaussian_noise(e, alpha) if isinstance(e.channel, GaussianNoise) else _binary(e, alpha)

@@ -14,7 +14,7 @@ import numpy as np
 
 from gaussequiv.equivalence.depth import reduce_depth
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.binary import sign_error
 from gaussequiv.learners.averages import Averages, Fields, binary_averages
 from gaussequiv.learners.modes import QuadraticStudent
@@ -51,7 +51,8 @@ class Posterior:
     def breaks(self, V: FloatArray) -> FloatArray:
         """Panel ends that resolve the assumed channel, in y omega."""
         edges: FloatArray = self.channel.edges(np.asarray(V) + self.extra)
-        return edges
+        places = getattr(getattr(self.channel, "link", None), "places", None)  # panels are in y omega, places in omega
+        return edges if places is None else np.concatenate([edges, -edges], axis=-1)
 
     def proximal(self, y: float, omega: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
         """g and dg/domega."""
@@ -134,6 +135,8 @@ def label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: 
         return {}
     if hasattr(learner, "ranking"):
         return {"auc": learner.ranking(e, alpha)}
+    if getattr(e.channel, "direction", 1) != 1:
+        raise fail("scores", "False for the Bayes-optimal learner of labels whose probability does not rise with the field", True)
     believed = e if getattr(learner, "assumes", None) is None else assumed_equivalent(e, learner.assumes)
     _, mass = e.offset_nodes()
     found = solve_labels(e, believed, alpha)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.stats import chi2
 
 from gaussequiv.errors import FloatArray
 
@@ -14,15 +15,18 @@ if TYPE_CHECKING:
 POWERS = np.linspace(-1.0, 4.0, 501)
 DRAWS = 2000
 CLEAR = 2.0  # standard errors from zero
+LEAST_FIT = 0.01
 
 
 class PowerFit(NamedTuple):
-    """deviation = a d^{-power}: the power, its central 95% interval, and whether enough sizes are resolved from zero to speak of one."""
+    """deviation = a d^{-power}: the power, its central 95% interval, whether enough sizes are resolved from zero to speak of one, and the
+    probability of a worse fit (nan with two sizes)."""
 
     power: float
     power_low: float
     power_high: float
     resolved: float
+    fit: float
 
 
 def fit_power(d: FloatArray, deviation: FloatArray, stderr: FloatArray, *, seed: int = 0) -> PowerFit:
@@ -38,7 +42,9 @@ def fit_power(d: FloatArray, deviation: FloatArray, stderr: FloatArray, *, seed:
     seed : int
         Of the 2000 bootstrap draws, deviation + stderr z.
 
-    `resolved` is 1 if at least two sizes are two standard errors from zero and have the same sign. Powers are searched in [-1, 4]; an end
+    `resolved` is 1 if at least two of three or more sizes are two standard errors from zero, these have the same sign, and the power law
+    is not excluded (fit > 0.01). It is an effective power over these sizes: the interval knows
+    nothing of corrections to scaling. Powers are searched in [-1, 4]; an end
     of the interval there means that the data do not bound it.
 
     Examples
@@ -50,17 +56,20 @@ def fit_power(d: FloatArray, deviation: FloatArray, stderr: FloatArray, *, seed:
     """
     known = np.isfinite(deviation) & np.isfinite(stderr)
     if known.sum() < 2:
-        return PowerFit(np.nan, np.nan, np.nan, 0.0)
+        return PowerFit(np.nan, np.nan, np.nan, 0.0, np.nan)
     d, deviation, stderr = d[known], deviation[known], stderr[known]
     rng = np.random.default_rng(seed)
     draws = np.vstack([deviation, deviation + stderr * rng.standard_normal((DRAWS, d.size))]) / stderr
     shape = (d / d[0]) ** -POWERS[:, None] / stderr
     shape /= np.linalg.norm(shape, axis=1, keepdims=True)
     best = POWERS[np.argmax((draws @ shape.T) ** 2, axis=1)]  # the scale a is eliminated: largest projection
+    misfit = float(draws[0] @ draws[0] - np.max((draws[0] @ shape.T) ** 2))
+    fit = float(chi2.sf(misfit, d.size - 2)) if d.size > 2 else np.nan
     low, high = np.quantile(best[1:], [0.025, 0.975])
     clear = np.abs(deviation) > CLEAR * stderr
     signs = np.unique(np.sign(deviation[clear]))
-    return PowerFit(float(best[0]), float(low), float(high), float(clear.sum() >= 2 and signs.size == 1))
+    resolved = clear.sum() >= 2 and signs.size == 1 and fit > LEAST_FIT
+    return PowerFit(float(best[0]), float(low), float(high), float(resolved), fit)
 
 
 def table(grid: xr.Dataset, beyond: xr.Dataset | None = None) -> str:
@@ -83,8 +92,9 @@ def table(grid: xr.Dataset, beyond: xr.Dataset | None = None) -> str:
         blocks.append("\n".join(lines))
     notes = [
         "\\* outside the theorem's hypotheses (odd, smooth activations).",
-        "Powers p of a d^-p with their 95% intervals (parametric bootstrap); the theorem bounds the information's deviation by d^-1/2 at "
-        "n ~ d and gives no rate for the error. A dash: not measured, or fewer than two sizes are resolved from zero.",
+        "Effective powers p of a d^-p over these sizes with 95% intervals (parametric bootstrap, searched from -1 to 4; corrections "
+        "to scaling are not in them). The theorem bounds the information's deviation by d^-1/2 at n ~ d and gives no rate for the "
+        "error. A dash: not measured, fewer than two sizes resolved from zero, or no power law fits.",
         f"Networks: {_range(grid['trials'].values)} each; annealing bracket of the information per sample at most "
         f"{float((grid['information_upper'] - grid['information_lower']).max()):.1e} nats; variance gained by the control variates: "
         f"{_range(grid['information_gain'].values)}.",

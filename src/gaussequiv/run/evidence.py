@@ -126,7 +126,7 @@ def network_information(
 
     Validity: the bounds hold for every network; the test error assumes that forward chains reach the posterior. That deviations vanish is a
     theorem for odd smooth activations and isotropic inputs (Camilli, Tieplova, Bergamin, Barbier 2025, Corollary 3 and Theorem 4;
-    |deviation| = O(d^{-1/2}) for the information); measured deviations decay faster.
+    |deviation| = O(d^{-1/2}) for the information). E[R/Z] = 1 helps where log(R/Z) spreads by less than about 1 (n ~ d).
 
     Examples
     --------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from gaussequiv.algorithms.gaussian_evidence import GaussianModel, kernel_model,
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.inputs import BLOCK, TEST, TRAIN
 from gaussequiv.problems.supervised import Problem
+from gaussequiv.results import versions
 from gaussequiv.run.progress import track
 
 if TYPE_CHECKING:
@@ -63,10 +66,23 @@ class Plan:
         """Variance of the label noise."""
         return float(self.problem.target.channel.noise)
 
+    def _described(self) -> dict[str, Any]:
+        first = Data(self, 0, 2, 0)  # its labels tell whether a function has changed under the same name
+        digest = hashlib.sha256(first.x.tobytes() + first.y.tobytes()).hexdigest()[:16]
+        about = versions() | {name: version(name) for name in ("jax", "jaxlib")}
+        return {
+            "problem": self.problem.to_dict(),
+            "d": self.d,
+            "seed": self.seed,
+            "columns": list(COLUMNS),
+            "versions": about,
+            "first_data": digest,
+        }
+
     @property
     def header(self) -> dict[str, Any]:
         """All that a trial depends on, as JSON gives it back."""
-        found: dict[str, Any] = json.loads(json.dumps({"problem": self.problem.to_dict(), "d": self.d, "seed": self.seed} | self.options))
+        found: dict[str, Any] = json.loads(json.dumps(self._described() | self.options))
         return found
 
 

@@ -98,13 +98,16 @@ class PosteriorRun:
         for number, (trial, n) in enumerate(self.jobs):
             path = None if self.folder is None else self.folder / f"data_set_{number:05d}.npz"
             if path is not None and path.exists():
-                self.done.append(checkpoint.read(path)[1])
+                finished = checkpoint.read(path)[1]
+                _same_labels(path, finished.pop("labels"), self._data(_teacher(self.plan, trial), n)[0].y)
+                self.done.append(finished)
                 yield from (None for _ in self.stops)
                 continue
             for numbers in self._sample(number, trial, n):
                 if numbers is not None:
                     if path is not None:
-                        checkpoint.write(path, self.header, numbers)
+                        labels = _digest(self._data(_teacher(self.plan, trial), n)[0].y)
+                        checkpoint.write(path, self.header, numbers | {"labels": labels})
                     self.done.append(numbers)
                 yield None
 
@@ -117,17 +120,12 @@ class PosteriorRun:
         key = jax.random.key(int(np.random.SeedSequence((*seed, _CHAINS, n)).generate_state(1, np.uint64)[0] >> 1))
         state = machine.init(key, self._positions(data, np.random.default_rng((*seed, _START, n))), data)
         structure: Any = jax.tree.structure(state)
-        digest = hashlib.sha256(np.asarray(data.y).tobytes()).digest()
-        mark: dict[str, Any] = {"number": np.int64(number), "labels": np.frombuffer(digest, np.uint8)}
+        mark: dict[str, Any] = {"number": np.int64(number), "labels": _digest(data.y)}
         path = None if self.folder is None else self.folder / "current.npz"
         if path is not None and path.exists():
             stored = checkpoint.read(path)[1]
             if int(stored["number"]) == number:
-                if not np.array_equal(stored["labels"], mark["labels"]):
-                    raise ArgumentError(
-                        f"Argument `checkpoint` must be a folder of the same data, but the labels of {str(path)!r} differ: "
-                        "a function of the problem has changed under the same name."
-                    )
+                _same_labels(path, stored["labels"], data.y)
                 state = machine.restored([stored[f"leaf_{i}"] for i in range(structure.num_leaves)], structure)
         for stop in self.stops:
             if int(state.iteration) < stop:
@@ -199,3 +197,16 @@ def _joined(block: Callable[[int, int, int], tuple[FloatArray, ...]], purpose: i
     """All rows of a purpose: inputs, fields, labels."""
     parts = [block(purpose, start, stop) for start, stop in _blocks(total)]
     return [np.concatenate([part[k] for part in parts]) for k in range(3)]
+
+
+def _digest(y: Any) -> Any:
+    return np.frombuffer(hashlib.sha256(np.asarray(y).tobytes()).digest(), np.uint8)
+
+
+def _same_labels(path: Path, stored: Any, y: Any) -> None:
+    """A function of the problem may have changed under the same name: its labels tell."""
+    if not np.array_equal(stored, _digest(y)):
+        raise ArgumentError(
+            f"Argument `checkpoint` must be a folder of the same data, but the labels of {str(path)!r} differ: "
+            "a function of the problem has changed under the same name."
+        )
