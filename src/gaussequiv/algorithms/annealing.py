@@ -197,7 +197,7 @@ def anneal(
     >>> import gaussequiv as ge
     >>> from gaussequiv.algorithms.annealing_target import posterior
     >>> network, rng = ge.DeepNetwork("tanh", noise=0.5, widths=4), np.random.default_rng(0)
-    >>> target, drawn, x = posterior(network), network.sample(rng, 4), rng.standardnormal((3, 4))
+    >>> target, drawn, x = posterior(network), network.sample(rng, 4), rng.standard_normal((3, 4))
     >>> y = network.channel.sample(rng, drawn(x))
     >>> run = anneal(target, x, y, target.coordinates(drawn, 4), tune(target, [(x, y)], temperatures=20), (0, 0))
     >>> run.forward.shape, bool(0.5 < run.acceptance <= 1)

@@ -171,7 +171,7 @@ def network_information(
         )
         errors = ("test_error", "test_error_stderr", "test_error_equivalent")
         rows.append((float(one), *(float(part[name]) for name in (*names, *errors))))
-    columns = ("alpha", "lower", "information", "upper", "stderr", "equivalent", "limit", "test_error", "stderr", "equivalent")
+    columns = ("alpha", "lower", "information", "upper", "stderr", "equivalent", "limit", "test_error", "error stderr", "error equivalent")
     _print(result, as_json, columns, rows)
     if not as_json:
         print("information: nats per sample; equivalent: the Gaussian equivalent at the same n and d; limit: n, d -> infinity")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from gaussequiv.cli import CALL, INFERENCE, UNCONVERGED, Alpha, Json, Output, Strict, _build, _say, command
@@ -69,7 +70,7 @@ def fixed_points(options: Any, alpha: Alpha = None, as_json: Json = False, outpu
                     mark = " *" if str(row["equilibrium"].values) == branch else ""
                     shown.add_row(_cell(float(row["alpha"])), f"{branch}{mark}", *(_cell(float(row[key])) for key in _POINT))
         Console(width=None if Console().is_terminal else 200).print(shown)
-        print("* equilibrium: the largest free entropy; free_entropy and mutual_information in nats per input dimension")
+        print("* equilibrium: the largest free entropy; in nats per input dimension; mutual_information is one only on lines with *")
     _finish(result, output, strict, plot.branches)
 
 
@@ -94,7 +95,11 @@ def phase_diagram(
         for k, value in enumerate(result[name].values):
             row = "".join(letters[int(p)] if p == p else "?" for p in result["phase"].values[k])
             edges = (result[key].values[k] for key in ("information_theoretic", "algorithmic"))
-            print(f"{name}={value!s:<12} {row}  thresholds " + ", ".join(f"{edge:.5g}" for edge in edges))
+            found = [
+                f"{words} {edge:.5g}" for words, edge in zip(("information-theoretic", "algorithmic"), edges, strict=True) if edge == edge
+            ]
+            shown = f"{value:.6g}" if isinstance(value, (int, float, np.number)) else str(value)
+            print(f"{name}={shown:<12} {row}  {', '.join(found) or 'no transition'}")
     _finish(result, output, strict, plot.phase_diagram)
 
 

@@ -330,5 +330,6 @@ def get(link: Any) -> Link:
         if head in builders and len(values) <= (0 if head in ("sign", "probit") else 1):
             return builders[head](*values)
         hint = did_you_mean(head, tuple(builders))
-        raise ArgumentError(f"Argument `labels` must be one of {', '.join(FORMS)} or a channel, but labels={link!r}.{hint}")
+        real = "abs, relu, quantised:T1/T2/..., poisson[:SCALE]"
+        raise ArgumentError(f"Argument `labels` must be one of {', '.join(FORMS)}, {real}, or a channel, but labels={link!r}.{hint}")
     raise fail("labels", f"one of {', '.join(FORMS)}, a function z -> P(y=+1|z), or a channel", link)

@@ -58,6 +58,8 @@ class LogLikelihood(QuadratureChannel):
         sample: Callable[[np.random.Generator, FloatArray], FloatArray] | None = None,
         name: str | None = None,
     ) -> None:
+        if not callable(function):
+            raise fail("function", "a function (y, z) -> log P(y | z)", function)
         module, qualname = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__qualname__)
         self.function, self.name = function, name or f"{module}:{qualname}"
         self.labels = None if labels is None else np.array(sorted(float(v) for v in labels))

@@ -458,7 +458,7 @@ def get(prior: Any) -> Any:
         except ArgumentError:
             raise
         except (KeyError, ValueError, TypeError):
-            hint = did_you_mean(head, tuple(_BUILDERS))
+            hint = "" if head in _BUILDERS else did_you_mean(head, tuple(_BUILDERS))
             raise ArgumentError(f"Argument `prior` must be one of {', '.join(FORMS)}, but prior={prior!r}.{hint}") from None
     if callable(prior) and not isinstance(prior, type):
         return LogDensity(prior)

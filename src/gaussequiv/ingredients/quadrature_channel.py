@@ -178,7 +178,11 @@ class QuadratureChannel:
         u = (z - omega[:, None]) / root
         kernel = dz / (root * np.sqrt(2 * np.pi)) * np.exp(-0.5 * u * u)
         if float(z.size) * y.size > LARGEST_TABLE:
-            raise fail("labels", f"a channel that 4e8 values resolve, not {z.size} fields times {y.size} labels (more noise)", str(self))
+            raise fail(
+                "labels",
+                f"one that a grid of 4e8 values resolves, not {z.size} fields by {y.size} labels: too steep for its noise",
+                str(self),
+            )
         found = np.empty((2, omega.size, y.size))
         step = max(1, int(4e6 // z.size))
         for start in range(0, y.size, step):

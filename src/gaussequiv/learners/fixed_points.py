@@ -87,7 +87,7 @@ class Potential:
         at_zero = self._fisher(self.start)
         self.blind = at_zero <= 1e-13 / (self.total + self.noise)  # nothing is seen of the weights at q = 0
         low = 1e-6 / self.total
-        self.silent = max(at_zero, self._fisher(self._known(1e3 / self.total))) <= 1e-13 / (self.total + self.noise)
+        self.silent = max(at_zero, self._fisher(self._known(3 / self.total))) <= 1e-13 / (self.total + self.noise)
         if self.silent:  # labels that say nothing: q never leaves its start
             self.grid, self.alphas, self.onset = [low], np.array([np.inf]), np.inf
             return

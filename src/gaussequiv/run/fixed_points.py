@@ -16,7 +16,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.progress import track
-from gaussequiv.run.solve import ALPHA_MEANING, provenance
+from gaussequiv.run.solve import ALPHA_MEANING, check_problem, provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,6 +26,7 @@ PHASES = ("impossible", "hard", "easy", "partial", "unique")
 
 
 def _potential(problem: Problem, d: int | None = None) -> Potential:
+    check_problem(problem)
     if problem.features is not None:
         raise fail("problem", "a problem without features: the Bayes-optimal learner sees the inputs", problem.features)
     e = problem.equivalent(d)

@@ -71,6 +71,7 @@ def solve(
     >>> curve.sizes["alpha"]
     2
     """
+    check_problem(problem)
     alpha_grid, samples, d = _grid(problem, alpha, n, d)
     curves = [learner.solve(problem.equivalent_of(learner, d), alpha_grid) for learner in problem.learners]
     for curve in curves:
@@ -107,6 +108,12 @@ def solve(
     result = _stack(problem, coordinates | grids, curves, attributes)
     warn_unconverged(result)
     return result
+
+
+def check_problem(problem: Any) -> None:
+    """A target alone is not a problem."""
+    if not hasattr(problem, "equivalent_of") or isinstance(problem, type):
+        raise fail("problem", "a Problem, e.g. ge.Problem(target)", problem)
 
 
 def _distributions(
