@@ -73,4 +73,6 @@ def setup(app: object) -> dict[str, bool]:
     """Run before napoleon, which listens at the default priority."""
     app.connect("autodoc-process-docstring", _prepare, priority=100)  # type: ignore[attr-defined]
     return {"parallel_read_safe": True}
+
+
 suppress_warnings = ["ref.python"]  # fields of the same name in several classes
