@@ -79,7 +79,7 @@ def table(grid: xr.Dataset, beyond: xr.Dataset | None = None) -> str:
     """
     blocks = []
     for name, words in (("information", "Mutual information per sample (nats)"), ("test_error", "Bayes error (output units)")):
-        lines = [f"### {words}: network minus linear equivalent, in 1e-4", "", *_head(grid, "network | n/d")]
+        lines = [f"## {words}: network minus linear equivalent, in 1e-4", "", *_head(grid, "network | n/d")]
         for activation in grid["activation"].values:
             for depth in grid["depth"].values:
                 for alpha in grid["alpha"].values:
