@@ -279,7 +279,7 @@ def branches(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "o
         ax.plot(alpha, result[observable].sel(branch=kind).values, style, color=colour, label=kind)
     for k, part in enumerate(np.split(np.arange(alpha.size), jumps)):
         mark = "o" if part.size == 1 else ""  # a line of one point would not be seen
-        ax.plot(alpha[part], best[part], mark, ls="-", ms=4, color="black", lw=2, label="equilibrium" if k == 0 else None)
+        ax.plot(alpha[part], best[part], marker=mark, ms=4, color="black", lw=2, label="equilibrium" if k == 0 else None)
     ax.set(xlabel=r"samples per dimension, $\alpha = n/d$", ylabel=_label(result, observable))
     ax.legend(frameon=False)
     return ax

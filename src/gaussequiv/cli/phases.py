@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from gaussequiv.cli import CALL, INFERENCE, UNCONVERGED, Alpha, Json, Output, Strict, _build, _say, command
@@ -98,7 +97,7 @@ def phase_diagram(
             found = [
                 f"{words} {edge:.5g}" for words, edge in zip(("information-theoretic", "algorithmic"), edges, strict=True) if edge == edge
             ]
-            shown = f"{value:.6g}" if isinstance(value, (int, float, np.number)) else str(value)
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             print(f"{name}={shown:<12} {row}  {', '.join(found) or 'no transition'}")
     _finish(result, output, strict, plot.phase_diagram)
 
