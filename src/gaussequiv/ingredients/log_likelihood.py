@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from gaussequiv._jax import float64_scope
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
-from gaussequiv.ingredients.quadrature_channel import QuadratureChannel
+from gaussequiv.ingredients.quadrature_channel import QuadratureChannel, noisy_labels
 from gaussequiv.numerics.panels import legendre_panels
 
 _TABLE = 4001
@@ -216,11 +216,8 @@ class RandomOutput(QuadratureChannel):
         return value - 0.5 * np.log(2 * np.pi * self.noise)
 
     def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-        """Panels of three standard deviations over the values of f."""
-        values, root = self._all(np.linspace(low, high, 257)), np.sqrt(self.noise)
-        bottom, top = values.min() - 9 * root, values.max() + 9 * root
-        y, weights = legendre_panels(np.linspace(bottom, top, int(np.ceil((top - bottom) / (3 * root))) + 1)[None, :], 10)
-        return y[0], weights[0]
+        """Panels over the values of f."""
+        return noisy_labels(self._all(np.linspace(low, high, 257)), self.noise)
 
     def mean_label(self, z: FloatArray) -> FloatArray:
         """E[y | field]."""

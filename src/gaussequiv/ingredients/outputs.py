@@ -12,7 +12,7 @@ from scipy import special
 from gaussequiv._jax import elementwise
 from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, number
-from gaussequiv.ingredients.quadrature_channel import Outcomes, QuadratureChannel
+from gaussequiv.ingredients.quadrature_channel import Outcomes, QuadratureChannel, noisy_labels
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
@@ -115,13 +115,9 @@ class Output(QuadratureChannel):
         return -0.5 * ((y - self(z)) ** 2 / self.noise + np.log(self.noise) + _LOG_2PI)
 
     def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-        """Panels of three standard deviations over the values that f takes between low and high."""
+        """Panels over the values that f takes between low and high, both sides of a jump included."""
         z = np.concatenate([np.linspace(low, high, 257), [k + s for k in self.kinks for s in (-1e-9, 1e-9) if low < k < high]])
-        values, root = self(z), np.sqrt(self.noise)
-        bottom, top = values.min() - 9 * root, values.max() + 9 * root
-        count = int(np.ceil((top - bottom) / (3 * root)))
-        y, weights = legendre_panels(np.linspace(bottom, top, count + 1)[None, :], 10)
-        return y[0], weights[0]
+        return noisy_labels(self(z), self.noise)
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """log density of y for field ~ N(omega, V)."""

@@ -42,6 +42,14 @@ class OutputInformation(NamedTuple):
     error: float
 
 
+def noisy_labels(values: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of int dy for labels = these values plus Gaussian noise: panels of three standard deviations."""
+    root = np.sqrt(noise)
+    bottom, top = values.min() - 9 * root, values.max() + 9 * root
+    y, weights = legendre_panels(np.linspace(bottom, top, int(np.ceil((top - bottom) / (3 * root))) + 1)[None, :], 10)
+    return y[0], weights[0]
+
+
 class QuadratureChannel:
     """Base of channels that give `log_likelihood(y, z)` and `label_nodes(low, high)`; closed forms override `outcomes` or the rest.
 
