@@ -18,6 +18,8 @@ def test_thresholds_in_words_and_as_json():
     assert "information-theoretic  1.24468" in run("thresholds", *SIGN).stdout
     found = json.loads(run("thresholds", *SIGN, "--json").stdout)
     assert found["transitions"][0]["algorithmic"] == pytest.approx(1.492632, abs=1e-6)
+    noiseless = run("thresholds", "--prior", "sparse-rademacher:0.0001")
+    assert "information-theoretic  0\n" in noiseless.stdout and "warning" not in noiseless.stderr
     assert "no first-order transition" in run("thresholds", "--activation", "tanh", "--noise", "0.1").stdout
 
 
@@ -46,6 +48,8 @@ def test_priors_go_with_the_other_commands():
         (["theory", "--prior", "rademacher", "--activation", "tanh", "--alpha", "1"], "activation"),
         (["fixed-points", *SIGN], "alpha"),
         (["phase-diagram", *SIGN, "--over", "lam", "--alpha", "1"], "NAME=GRID"),
+        (["phase-diagram", *SIGN, "--over", "nois=0,0.1", "--alpha", "1"], "Did you mean 'noise'"),
+        (["theory", "--over", "weight-varience=1,4", "--alpha", "1"], "Did you mean 'weight_variance'"),
     ],
 )
 def test_mistakes_are_usage_errors(arguments, words):

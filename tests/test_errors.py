@@ -66,6 +66,7 @@ def test_choices_get_a_did_you_mean():
     with pytest.raises(ArgumentError, match=r"Did you mean 'classification'\?"):
         errors.choice("task", "clasification", ("regression", "classification"))
     assert errors.did_you_mean("qqqq", ("tanh",)) == ""
+    assert errors.closest("Tahn", ("erf", "tanh")) == "tanh" and errors.closest("qqqq", ("tanh",)) is None
 
 
 def test_layer_values_are_broadcast_or_counted():

@@ -1,5 +1,7 @@
 """The caller's JAX is left as it was, and JAX functions work as activations in float64."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,12 @@ def test_a_jax_function_of_a_scalar_is_an_activation():
     assert activation.dual(1.0, 0.3) == pytest.approx(activations.get("relu").dual(1.0, 0.3), abs=1e-9)
     x = np.linspace(-1, 1, 6).reshape(2, 3)
     assert activation(x).tolist() == np.maximum(x, 0).tolist()
+
+
+@pytest.mark.parametrize("function", [np.tanh, scalar_relu])
+def test_an_activation_can_be_pickled_if_its_function_can(function):
+    activation, x = ge.Activation(function), np.linspace(-2, 2, 7)
+    assert pickle.loads(pickle.dumps(activation))(x).tolist() == activation(x).tolist()
 
 
 def test_a_jax_target_has_the_curve_of_the_named_one():

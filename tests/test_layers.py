@@ -85,6 +85,36 @@ def test_imports_point_down(path):
             assert RANKS[other] < RANKS[own], where
 
 
+def private_names(path: Path) -> list[str]:
+    """Private names of other modules that a module imports, or reads off an imported module."""
+    found, modules = [], set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "gaussequiv":
+            for alias in node.names:
+                if (ROOT.parent / str(node.module).replace(".", "/") / f"{alias.name}.py").exists():
+                    modules.add(alias.asname or alias.name)
+                elif alias.name.startswith("_") and alias.name != "__version__":
+                    found.append(f"line {node.lineno}: {alias.name} of {node.module}")
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            if node.attr.startswith("_"):
+                found.append(f"line {node.lineno}: {node.value.id}.{node.attr}")
+    return found
+
+
+def test_the_walk_sees_private_names(tmp_path):
+    source = (
+        "from gaussequiv import _jax\nfrom gaussequiv.run import solve as s\nfrom gaussequiv.run.solve import _stack\ns._citations(1)\n"
+    )
+    (tmp_path / "one.py").write_text(source)
+    assert private_names(tmp_path / "one.py") == ["line 3: _stack of gaussequiv.run.solve", "line 4: s._citations"]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent.name != "cli"], ids=lambda path: name_of(path).removeprefix("gaussequiv."))
+def test_no_module_uses_a_private_name_of_another(path):
+    """Commands may use the private helpers of `cli/__init__.py`."""
+    assert not private_names(path)
+
+
 def test_plot_reads_only_results():
     for module, line, _, typing in imports(ROOT / "plot.py"):
         allowed = {"results", "errors"} | ({"equivalence"} if typing else set())

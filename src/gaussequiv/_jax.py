@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,29 +29,34 @@ def float64_scope() -> Iterator[None]:
         yield
 
 
+def on_arrays(function: Callable[[Any], Any], x: FloatArray) -> FloatArray:
+    """A user's function of an array, NumPy or JAX, in float64."""
+    with float64_scope():
+        return np.array(function(x), dtype=np.float64)  # a copy: arrays of JAX are read-only
+
+
+def _mapped(function: Callable[[Any], Any], x: FloatArray) -> FloatArray:
+    import jax
+
+    with float64_scope():
+        return np.array(jax.vmap(function)(x.ravel()), dtype=np.float64).reshape(x.shape)
+
+
 def elementwise(function: Callable[[Any], Any], name: str, what: str = "activation") -> Callable[[FloatArray], FloatArray]:
     """Turn a user's function, the `what` called `name`, into one that maps a float64 array elementwise.
 
     Accepted are functions of an array (NumPy or JAX) and JAX functions of a scalar, which are mapped with
-    `jax.vmap`. Which one it is is decided once, here, on a probe; anything else is an `ArgumentError`.
+    `jax.vmap`. Which one it is is decided once, here, on a probe; anything else is an `ArgumentError`. The result can be pickled if
+    `function` can.
     """
     probe = np.array([-1.7, -0.3, 0.0, 0.4, 2.1, 0.4])
-
-    def direct(x: FloatArray) -> FloatArray:
-        with float64_scope():
-            return np.array(function(x), dtype=np.float64)  # a copy: arrays of JAX are read-only
-
-    def mapped(x: FloatArray) -> FloatArray:
-        import jax
-
-        with float64_scope():
-            return np.array(jax.vmap(function)(x.ravel()), dtype=np.float64).reshape(x.shape)
-
+    candidate = partial(on_arrays, function)
     try:
-        whole, candidate = direct(probe), direct
+        whole = candidate(probe)
     except Exception as error:  # a JAX function of a scalar refuses arrays; what it cannot do either is reported with its cause
         try:
-            whole, candidate = mapped(probe), mapped
+            candidate = partial(_mapped, function)
+            whole = candidate(probe)
         except Exception as second:
             raise _refused(what, name, f"{_first_line(error)}; mapped over scalars, {_first_line(second)}") from None
     if whole.shape != probe.shape:

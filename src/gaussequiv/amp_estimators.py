@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussequiv.algorithms.amp import first_signal
 from gaussequiv.algorithms.design import Design
-from gaussequiv.algorithms.hyperparameters import Fitted, fit_gamp, fit_vamp
+from gaussequiv.algorithms.hyperparameters import Fitted, fit_glm
 from gaussequiv.algorithms.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.vamp import Spectrum
 from gaussequiv.errors import ConvergenceWarning, FloatArray, choice, fail, integer, number
@@ -63,15 +63,16 @@ class _Base(BaseEstimator):  # type: ignore[misc]
         plain = isinstance(prior, priors.Gaussian)
         moment = 1.0 if plain else prior.second_moment
         law = ScaledPrior(float(np.sqrt(signal / (moment * max(square, 1e-300)))), None if plain else prior)
-        options: dict[str, Any] = {
-            "learn": learn if square > 0 else (),
-            "intercept": bool(self.fit_intercept),
-            "tolerance": number("tol", self.tol, positive=True),
-            "steps": integer("max_iter", self.max_iter, minimum=1),
-        }
-        fit: Any = fit_vamp if isinstance(problem, Spectrum) else fit_gamp
-        found: Fitted = fit(problem, y, channel, law, **options)
-        return found
+        return fit_glm(
+            problem,
+            y,
+            channel,
+            law,
+            learn=learn if square > 0 else (),
+            intercept=bool(self.fit_intercept),
+            tolerance=number("tol", self.tol, positive=True),
+            steps=integer("max_iter", self.max_iter, minimum=1),
+        )
 
     def _report(self, fits: list[Fitted]) -> None:
         """Numbers of the run, and one warning."""

@@ -6,7 +6,7 @@ Every message reads: "Argument `alpha` must be positive, but alpha=-0.1. alpha i
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -119,10 +119,16 @@ def choice(name: str, value: Any, options: Iterable[str]) -> str:
     raise ArgumentError(f"Argument `{name}` must be one of {', '.join(known)}, but {name}={value!r}.{did_you_mean(value, known)}")
 
 
-def did_you_mean(value: Any, known: Sequence[str]) -> str:
+def closest(value: Any, known: Iterable[str]) -> str | None:
+    """The closest known name, if one is close."""
+    found = difflib.get_close_matches(str(value).lower(), list(known), n=1)
+    return found[0] if found else None
+
+
+def did_you_mean(value: Any, known: Iterable[str]) -> str:
     """The closest known name as a question, or nothing."""
-    close = difflib.get_close_matches(str(value).lower(), list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    close = closest(value, known)
+    return f" Did you mean {close!r}?" if close else ""
 
 
 def per_layer(name: str, value: Any, depth: int, *, positive: bool = False) -> tuple[float, ...]:

@@ -15,13 +15,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer
 from gaussequiv.ingredients import activations as acts
 from gaussequiv.realdata.caveats import caveats
-from gaussequiv.realdata.curves import METHODS, LinearStudent, curve
-from gaussequiv.realdata.reading import count_rows, read_rows, read_sizes, read_targets, text_columns, text_error
+from gaussequiv.realdata.curves import METHODS, curve
+from gaussequiv.realdata.reading import count_rows, read_rows, read_sizes, read_student, read_targets, text_columns, text_error
 
 if TYPE_CHECKING:
     import xarray as xr
-
-KNOWN = ("Ridge", "RidgeClassifier", "LogisticRegression", "LinearSVC")
 
 
 def theory_curve(
@@ -159,43 +157,6 @@ def _apply(step: Any, rows: Any) -> Any:
     except NotFittedError:
         return clone(step).fit_transform(rows)
     return step.transform(rows)
-
-
-def read_student(estimator: Any) -> LinearStudent:
-    """What a scikit-learn estimator minimises, or a refusal that says which setting is not covered."""
-    name = type(estimator).__name__
-    if name not in KNOWN or not hasattr(estimator, "get_params"):
-        raise fail("estimator", f"one of {', '.join(KNOWN)}, or a Pipeline that ends in one", estimator)
-    get = estimator.get_params().get
-    intercept, weights = bool(get("fit_intercept")), _signs(get("class_weight"))
-    if name in ("Ridge", "RidgeClassifier"):
-        if get("positive"):
-            raise fail("estimator", "an estimator without positive=True", estimator)
-        if np.ndim(get("alpha")) or not float(get("alpha")) >= 0:
-            raise fail("estimator", "an estimator with one non-negative alpha", estimator)
-        return LinearStudent("square", float(get("alpha")), intercept, None, weights, name == "RidgeClassifier")
-    if get("penalty") not in (None, "l2", "deprecated") or get("l1_ratio") not in (None, 0, 0.0, "deprecated"):
-        raise fail("estimator", "an estimator with an l2 penalty", estimator)
-    C = float(get("C"))
-    if not C > 0:
-        raise fail("estimator", "an estimator with a positive C", estimator)
-    lam = 0.0 if np.isinf(C) or get("penalty") is None else 1 / C
-    penalised = intercept and (name == "LinearSVC" or get("solver") == "liblinear")
-    constant = float(get("intercept_scaling")) if penalised else None
-    loss = "logistic" if name == "LogisticRegression" else str(get("loss"))
-    if loss not in ("logistic", "hinge", "squared_hinge"):
-        raise fail("estimator", "an estimator with loss 'hinge' or 'squared_hinge'", estimator)
-    # LinearSVC's squared hinge has no 1/2
-    return LinearStudent(loss, 0.5 * lam if loss == "squared_hinge" else lam, intercept and not penalised, constant, weights, True)
-
-
-def _signs(class_weight: Any) -> Any:
-    if class_weight is None or class_weight == "balanced":
-        return class_weight
-    keys = sorted(class_weight)
-    if len(keys) != 2:
-        raise fail("class_weight", "None, 'balanced' or weights of two classes", class_weight)
-    return {-1: float(class_weight[keys[0]]), 1: float(class_weight[keys[1]])}
 
 
 def refit_curve(

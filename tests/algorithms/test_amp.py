@@ -11,6 +11,9 @@ from gaussequiv.numerics.orthant import sign_disagreement
 from gaussequiv.numerics.status import Status
 
 D, ALPHA, NOISE = 300, 2.0, 0.1
+# |c| + 2 standard errors of fits mean - theory = c/d (the errors': of their value) over d = 50, 100, 200: 2000 samples or more at d = 50
+# and half as many at each next size; 400 for inputs with a mean
+CONSTANTS = {"V": 0.1, "intercept": 0.7, "error": 0.5, "error of inputs with a mean": 2.2}
 
 
 def draw(seed, d=D, offset=0.0, noise=NOISE, scale=1.0):
@@ -58,7 +61,7 @@ def test_the_order_parameters_are_those_of_state_evolution():
         q.append(seen["q"])
         V.append(seen["V"])
     assert np.mean(q) == pytest.approx(theory["q"][0], abs=4 * np.std(q, ddof=1) / np.sqrt(8))
-    assert np.mean(V) == pytest.approx(1 - theory["q"][0], abs=4 * np.std(V, ddof=1) / np.sqrt(8) + 2 / D)
+    assert np.mean(V) == pytest.approx(1 - theory["q"][0], abs=4 * np.std(V, ddof=1) / np.sqrt(8) + CONSTANTS["V"] / D)
 
 
 def test_the_intercept_is_estimated():
@@ -71,9 +74,9 @@ def test_the_intercept_is_estimated():
         found.append(fit.intercept)
         errors.append(exact_error(fit, w, offset))
     stderr = np.std(found, ddof=1) / np.sqrt(12)
-    assert np.mean(found) == pytest.approx(offset, abs=4 * stderr + 0.01)
+    assert np.mean(found) == pytest.approx(offset, abs=4 * stderr + CONSTANTS["intercept"] / D)
     theory = ge.BayesOptimal().solve(e, np.array([ALPHA]))["test_error"][0]
-    assert np.mean(errors) == pytest.approx(theory, abs=4 * np.std(errors, ddof=1) / np.sqrt(12) + 2 / D * theory)
+    assert np.mean(errors) == pytest.approx(theory, abs=4 * np.std(errors, ddof=1) / np.sqrt(12) + CONSTANTS["error"] / D * theory)
 
 
 def test_real_labels_give_the_posterior_mean_of_ridge():
@@ -93,7 +96,7 @@ def test_inputs_with_a_mean_are_learned_too():
     run = ge.simulate(problem, 2.0, d=200, trials=16, seed=0)
     theory = ge.solve(problem, 2.0)
     assert bool(run.converged.all())
-    bound = 4 * float(run.test_error_stderr[0]) + 0.02 * float(theory.test_error[0])
+    bound = 4 * float(run.test_error_stderr[0]) + CONSTANTS["error of inputs with a mean"] / 200 * float(theory.test_error[0])
     assert abs(float(run.test_error_mean[0] - theory.test_error[0])) < bound
 
 

@@ -44,15 +44,20 @@ def test_an_array_of_variances_is_a_gaussian_prior():
 
 
 @pytest.mark.parametrize(
-    ("prior", "channel", "alpha"),
+    ("prior", "channel", "alpha", "constants"),
     [
-        (Rademacher(), Sign(), 1.0),
-        (GaussBernoulli(0.2), GaussianNoise(0.05), 0.8),
-        (SparseRademacher(0.3), GaussianNoise(0.05), 0.6),
-        (Gaussian(), Relu(0.1), 2.0),
+        (Rademacher(), Sign(), 1.0, (0.4, 0.7)),
+        (GaussBernoulli(0.2), GaussianNoise(0.05), 0.8, (1.2, 0.4)),
+        (SparseRademacher(0.3), GaussianNoise(0.05), 0.6, (0.5, 0.7)),
+        (Gaussian(), Relu(0.1), 2.0, (0.6, 0.2)),
     ],
 )
-def test_the_fixed_point_is_that_of_state_evolution(prior, channel, alpha):
+def test_the_fixed_point_is_that_of_state_evolution(prior, channel, alpha, constants):
+    """16 samples at d = 300, 4 standard errors plus c/d of E x^2.
+
+    The constants, of m and of V, are |c| + 2 standard errors of fits (mean - theory)/E x^2 = c/d over d = 50, 100, 200 (820 samples or
+    more at d = 50, half as many at each next size).
+    """
     target = LinearTarget(prior, labels=channel) if channel.task == "regression" else LinearTarget(prior, task="classification")
     e = ge.Problem(target).equivalent()
     evolution = StateEvolution(e, alpha)
@@ -65,13 +70,16 @@ def test_the_fixed_point_is_that_of_state_evolution(prior, channel, alpha):
         seen = machine.observe(state, theta)
         m.append(seen["m"])
         V.append(seen["V"])
-    for values, name in ((m, "m"), (V, "V")):
-        bound = 4 * np.std(values, ddof=1) / 4 + 3 / D * prior.second_moment
+    for values, name, constant in zip((m, V), ("m", "V"), constants, strict=True):
+        bound = 4 * np.std(values, ddof=1) / 4 + constant / D * prior.second_moment
         assert abs(np.mean(values) - theory[name]) < bound, (name, np.mean(values), theory[name])
 
 
 def test_a_users_prior_and_channel():
-    """Laplace weights and logistic noise, both by their log-densities alone."""
+    """Laplace weights and logistic noise, both by their log-densities alone.
+
+    0.2/d: |c| + 2 standard errors of fits as above is at most 0.18 at the three steps (796 samples at d = 50).
+    """
     prior = LogDensity(lambda x: -np.sqrt(2.0) * abs(x), kinks=(0.0,), name="laplace")
     channel = LogLikelihood(lambda y, z: -abs(y - z) / 0.2 - 2 * np.log1p(np.exp(-abs(y - z) / 0.2)) - np.log(0.2), resolution=0.2)
     e, d, V = ge.Problem(LinearTarget(prior, labels=channel)).equivalent(), 150, []
@@ -85,7 +93,7 @@ def test_a_users_prior_and_channel():
             seen.append(state.V)
         V.append(seen)
     mean, spread = np.mean(V, axis=0), np.std(V, axis=0, ddof=1) / 4
-    assert np.all(np.abs(mean - path["V"][1:]) < 4 * spread + 3 / d), (mean, path["V"])
+    assert np.all(np.abs(mean - path["V"][1:]) < 4 * spread + 0.2 / d), (mean, path["V"])
 
 
 def test_the_informed_start_stays_at_perfect_recovery_where_the_uninformed_one_is_stuck():

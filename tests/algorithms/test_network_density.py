@@ -8,6 +8,7 @@ import gaussequiv as ge
 from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms import network_density as density
 from gaussequiv.errors import ArgumentError
+from gaussequiv.ingredients import activations
 
 jax = pytest.importorskip("jax")
 D, N = 7, 11
@@ -112,6 +113,7 @@ def test_gradients_are_those_of_finite_differences(network):
         ({"labels": "random:0.3"}, "logit"),
         ({"labels": ge.Output(np.tanh)}, "hard constraint"),
         ({"labels": ge.Output(np.tanh, noise=0.1, inner_noise=0.2)}, "inner_noise"),
+        ({"labels": ge.Output(lambda z: z + (z > 0.3), noise=0.1)}, "`labels` must be continuous .* jumps at 0.3: "),
         ({"labels": ge.Poisson()}, "Output"),
         ({"labels": ge.LogLikelihood(lambda y, z: -0.5 * (y - z) ** 2 - 0.5 * np.log(2 * np.pi))}, "Output"),
     ],
@@ -128,6 +130,14 @@ def test_a_function_of_the_field_is_the_mean_of_its_labels():
         found = np.asarray(density.label_density(channel)(y, s))
         assert np.asarray(density.mean_label(channel)(s)) == pytest.approx(np.tanh(s), rel=1e-14)
     assert found == pytest.approx(stats.norm.logpdf(y, np.tanh(s), np.sqrt(0.2)), rel=1e-12)
+
+
+def test_kinks_and_steep_slopes_are_sampled_and_jumps_are_not():
+    for smooth in ("relu", "leaky_relu", "hermite:3", ge.Activation(lambda x: jax.numpy.tanh(1e4 * x)), ge.Activation(lambda x: x**7)):
+        assert callable(density.jax_activation(activations.get(smooth)))
+    for jumping in (ge.Activation(jax.numpy.floor), ge.Activation(lambda x: x**3 + 9.0 * (x > 0.1), kinks=(0.1,))):
+        with pytest.raises(ArgumentError, match="`activations` must be continuous"):
+            density.jax_activation(jumping)
 
 
 def test_a_numpy_activation_says_what_it_needs():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 import gaussequiv as ge
 from gaussequiv.learners.fixed_points import Potential
@@ -88,6 +89,41 @@ def test_noiseless_compressed_sensing_and_relu():
     assert 0.3 < edges.transitions[0].algorithmic < 1
     assert potential(ge.LinearTarget(labels=ge.Relu())).thresholds().perfect == pytest.approx(2.0, abs=1e-5)  # half of the rows are linear
     assert potential(ge.DeepNetwork(())).thresholds().perfect == pytest.approx(1.0, abs=1e-9)
+
+
+def _spread(R, density):
+    """R E Var[x | R x + sqrt(R) z] for x = -1 or +1 with probability density/2 each, else 0, by the trapezoidal rule."""
+    b, step = np.linspace(-R - 40 * np.sqrt(R), R + 40 * np.sqrt(R), 200_001, retstep=True)
+    ones = np.log(0.5 * density) - 0.5 * R + np.stack([-b, b])
+    total = np.logaddexp(np.logaddexp(*ones), np.log1p(-density))
+    low, high = np.exp(ones - total)
+    mass = np.exp(total - 0.5 * b * b / R) / np.sqrt(2 * np.pi * R)
+    return R * float(np.sum(mass * (low + high - (high - low) ** 2)) * step)
+
+
+@pytest.mark.parametrize("density", [1e-4, 0.003, 0.1, 0.6])
+def test_finitely_many_values_without_noise(density):
+    """One label tells every weight (Wu, Verdu 2010: information dimension 0); message passing needs max_R R mmse(R)."""
+    found = potential(ge.LinearTarget(f"sparse-rademacher:{density}")).thresholds()
+    (edge,) = found.transitions
+    assert (edge.informed, edge.information_theoretic, found.perfect) == (0.0, 0.0, 0.0)
+    start = max(np.geomspace(0.5, 100, 60), key=lambda R: _spread(R, density))
+    best = minimize_scalar(lambda x: -_spread(np.exp(x), density), bounds=(np.log(start) - 0.2, np.log(start) + 0.2), method="bounded")
+    assert edge.algorithmic == pytest.approx(-best.fun, rel=1e-6)
+
+
+def test_little_noise_is_near_the_limit_without():
+    """alpha (1/2) log(signal/noise) = entropy of a weight, up to terms of order alpha: slowly to 0."""
+    density = 0.1
+    entropy = -density * np.log(density / 2) - (1 - density) * np.log(1 - density)
+    for noise in (1e-6, 1e-10):
+        found = potential(ge.LinearTarget("sparse-rademacher:0.1", noise=noise)).thresholds().transitions[0]
+        assert found.information_theoretic == pytest.approx(2 * entropy / np.log(density / noise), rel=0.1)
+
+
+def test_a_share_of_a_density_is_not_taken_for_none():
+    edge = potential(ge.LinearTarget("gauss-bernoulli:0.001")).thresholds().transitions[0]
+    assert edge.informed == edge.information_theoretic == pytest.approx(0.001, rel=1e-5)
 
 
 @pytest.mark.parametrize(

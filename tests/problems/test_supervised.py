@@ -1,6 +1,7 @@
 """`Problem`: checks, parameters by name, and descriptions that can be read back."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -146,14 +147,55 @@ def test_layers_that_differ_cannot_be_repeated():
     assert PROBLEMS["deep"].with_parameter("activations", ["relu", "erf"]).target.widths == (30, 40)
 
 
+@pytest.mark.parametrize(
+    ("parts", "wrong", "hint"),
+    [
+        ((ge.DeepNetwork(), ge.BayesOptimal()), "inputs", "learner=BayesOptimal(...)"),
+        ((ge.DeepNetwork(), [ge.Ridge(), ge.BayesOptimal()]), "inputs", "learner=[Ridge(...), ...]"),
+        ((ge.DeepNetwork(), ge.Ridge), "inputs", "learner=Ridge()"),
+        ((ge.DeepNetwork(), ge.RandomFeatures("erf")), "inputs", "features=RandomFeatures(...)"),
+        ((ge.DeepNetwork(), ge.GaussianInputs(), ge.NNGP("erf")), "learner", "features=NNGP(...)"),
+        ((ge.GaussianInputs(), ge.DeepNetwork()), "target", "inputs=GaussianInputs(...)"),
+        ((ge.DeepNetwork,), "target", "target=DeepNetwork()"),
+    ],
+)
+def test_a_part_in_the_wrong_place_is_told_its_own(parts, wrong, hint):
+    with pytest.raises(ge.ArgumentError, match=re.escape(f"Did you mean {hint}?")) as raised:
+        ge.Problem(*parts)
+    assert f"Argument `{wrong}`" in str(raised.value)
+
+
+def test_nothing_is_suggested_for_what_is_no_part():
+    with pytest.raises(ge.ArgumentError) as raised:
+        ge.Problem(ge.DeepNetwork(), "identity")
+    assert "Did you mean" not in str(raised.value)
+
+
 @pytest.mark.parametrize(("name", "hint"), [("lamb", "lam"), ("widht_ratios", "width_ratios"), ("spectra", "spectrum")])
 def test_an_unknown_parameter_gets_a_hint(name, hint):
     with pytest.raises(ge.ArgumentError, match=f"Did you mean '{hint}'"):
         PROBLEMS["deep"].with_parameter(name, 1.0)
 
 
+@pytest.mark.parametrize(("name", "hint"), [("densty", "density"), ("prior.densty", "density"), ("target.nois", "noise"), ("qq", None)])
+def test_all_fields_are_listed_the_prior_s_too(name, hint):
+    with pytest.raises(ge.ArgumentError) as raised:
+        ge.Problem(ge.LinearTarget("gauss-bernoulli:0.2")).with_parameter(name, 0.1)
+    text = str(raised.value)
+    assert (f"Did you mean '{hint}'?" in text) if hint else ("Did you mean" not in text)
+    for part in ("target has prior, task, noise", "inputs has spectrum", "learner has assumes, branch", "prior has density"):
+        assert part in text
+
+
+def test_a_part_that_is_named_is_searched_alone():
+    problem = ge.Problem(ge.DeepNetwork(), features=ge.RandomFeatures("erf"))
+    with pytest.raises(ge.ArgumentError, match="Did you mean 'ratio'"):
+        problem.with_parameter("features.rati", 2.0)
+    assert problem.with_parameter("features.spectrum", "sampled").features.spectrum == "sampled"
+
+
 def test_several_learners_have_no_common_parameter():
-    with pytest.raises(ge.ArgumentError, match="'lam'"):
+    with pytest.raises(ge.ArgumentError, match=r"'lam'.*Several learners have no field in common"):
         PROBLEMS["linear"].with_parameter("lam", 1.0)
 
 

@@ -141,9 +141,17 @@ def test_figures_of_branches_and_phases(tmp_path):
     [
         (lambda: ge.fixed_points(SIGN, [-1.0]), "alpha"),
         (lambda: ge.phase_diagram(SIGN, {}, [1.0]), "over"),
-        (lambda: ge.phase_diagram(SIGN, {"densty": [0.1]}, [1.0]), "densty"),
+        (lambda: ge.phase_diagram(SIGN, None, [1.0]), "over"),
+        (lambda: ge.phase_diagram(SIGN, {"noise": [0.1], "flips": [0.1]}, [1.0]), "one parameter"),
+        (lambda: ge.phase_diagram(SIGN, {"nois": [0.1]}, [1.0]), "Did you mean 'noise'"),
+        (lambda: ge.phase_diagram(SIGN, {"densty": [0.1]}, [1.0]), "densty.*target has prior, task, noise"),
+        (lambda: ge.sweep(SIGN, [1.0], {"nois": [0.1]}), "Did you mean 'noise'.*target has prior, task, noise"),
+        (lambda: ge.phase_diagram(SIGN.target, {"noise": [0.1]}, [1.0]), "problem"),
         (lambda: ge.fixed_points(ge.Problem(features=ge.RandomFeatures("erf")), [1.0]), "features"),
         (lambda: ge.BayesOptimal(branch="best"), "branch"),
+        (lambda: ge.BayesOptimal("uninformed"), "Did you mean branch='uninformed'"),
+        (lambda: ge.BayesOptimal("Informd"), "Did you mean branch='informed'"),
+        (lambda: ge.BayesOptimal("tanh"), r"assumes='tanh'\.$"),
         (lambda: ge.solve(ge.Problem(SIGN.target, learner=ge.BayesOptimal(assumes=ge.DeepNetwork())), [1.0]), "assumes"),
     ],
 )

@@ -134,6 +134,7 @@ def test_the_callers_precision_is_untouched(small):
         (ge.DeepNetwork("tanh", task="classification"), {}, "would jump"),
         (ge.DeepNetwork("relu", noise=0.1, offset=0.2), {}, "`offset` must be None"),
         (ge.DeepNetwork((), noise=0.1), {"marginal_readout": True}, "`marginal_readout` must be False"),
+        (ge.DeepNetwork("sign", noise=0.1), {}, "`activations` must be continuous to sample .* 'sign' jumps at .* gradients"),
     ],
 )
 def test_wrong_arguments_are_named(target, options, message):

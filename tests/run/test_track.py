@@ -115,6 +115,11 @@ def test_refusals():
         track(ge.Problem(target), 1.0, d=20, start="informed")
     with pytest.raises(ge.ArgumentError, match="`steps`"):
         track(ge.Problem(target), 1.0, d=20, steps=0)
+    for several in ([1.0, 2.0], np.array([1.0, 2.0])):
+        with pytest.raises(ge.ArgumentError, match=r"`alpha` must be one number.*alpha=\[1.0, 2.0\]\. alpha is the number of samples"):
+            track(ge.Problem(target), several, d=20)
+    with pytest.raises(ge.ArgumentError, match="`alpha` must be positive"):
+        track(ge.Problem(target), -1.0, d=20)
     covariance = np.eye(20) + 0.1
     with pytest.raises(ge.ArgumentError, match="`prior`"):
         track(ge.Problem(LinearTarget("rademacher", noise=0.1), ge.GaussianInputs(covariance=covariance)), 1.0, d=20, trials=1)

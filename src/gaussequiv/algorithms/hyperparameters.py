@@ -49,8 +49,8 @@ class Fitted:
         return np.asarray(np.square(rows) @ self.variance)
 
 
-def fit_vamp(
-    spectrum: Spectrum,
+def fit_glm(
+    problem: Spectrum | Design,
     y: FloatArray,
     channel: Any,
     law: ScaledPrior,
@@ -60,7 +60,7 @@ def fit_vamp(
     tolerance: float,
     steps: int,
 ) -> Fitted:
-    r"""`VAMP`, and evidence maximisation around it: `learn` holds "signal", "noise", both or nothing.
+    r"""`VAMP` on a spectrum, `GAMP` on a design, and evidence maximisation around it: `learn` holds "signal", "noise", both or nothing.
 
         scale^2 <- scale^2 (1 + D/gamma),   D = 2 d log Z/d log scale^2 = sum_i E[b_i w_i - A w_i^2]   (messages A, b to the prior)
         noise   <- |y - c - Z w|^2/(n - gamma - [intercept])
@@ -69,21 +69,22 @@ def fit_vamp(
     is v <- |w|^2/gamma (MacKay). Where these stand still the expectation-consistent log-evidence is stationary; with a Gaussian prior and
     Gaussian noise it is the exact one, as in `sklearn.linear_model.BayesianRidge`. With binary labels the log of the signal variance of a
     row has a normal prior of standard deviation 3 about 0.
+
+    On a design, `GAMP` has one variance for each row and weight: no decomposition, any design, reliable for nearly independent columns. It
+    learns by expectation maximisation between runs: scale^2 <- mean(E[w^2 | data])/E x^2, noise <- mean posterior square of y - field.
     """
-    machine, state, status, used = _maximised(VAMP(spectrum, y, law, channel, intercept=intercept), learn, tolerance, steps)
-    return Fitted(
-        state.mean,
-        state.intercept,
-        machine.channel,
-        machine.law,
-        status,
-        used,
-        state.change,
-        state.degrees,
-        spectrum,
-        state.precision,
-        state.site,
-    )
+    if isinstance(problem, Spectrum):
+        machine, state, status, used = _maximised(VAMP(problem, y, law, channel, intercept=intercept), learn, tolerance, steps)
+        found = (state.mean, state.intercept, machine.channel, machine.law, status, used, state.change, state.degrees)
+        return Fitted(*found, problem, state.precision, state.site)
+    d = problem.shape[1]
+    scaled = ScaledPrior(law.scale * np.sqrt(d), law.prior)  # GAMP divides by sqrt(d)
+    flat = 1e6 * (float(y.var()) + 1.0) if intercept else 0.0
+    gamp = GAMP(problem, y, scaled, channel, 0.0, d, flat, "vector" if problem.squares else "scalar")
+    machine, state, status, used = _maximised(gamp, learn, tolerance, steps)
+    own, degrees = ScaledPrior(float(machine.law.scale) / np.sqrt(d), law.prior), float(np.sum(1 - state.c / machine.prior_variances))
+    mean = state.a / np.sqrt(d)
+    return Fitted(mean, state.intercept, machine.channel, own, status, used, state.change, degrees, variance=state.c / d)
 
 
 def _maximised(machine: Any, learn: tuple[str, ...], tolerance: float, steps: int) -> tuple[Any, Any, Status, int]:
@@ -146,39 +147,6 @@ def _vamp_moves(machine: VAMP, state: VampState, learn: tuple[str, ...]) -> Floa
             slope -= 2 * np.log(machine.width**2) / SPREAD**2
         out.append(np.log(max(1 + slope / degrees, 0.1)))
     return np.array(out)
-
-
-def fit_gamp(
-    design: Design,
-    y: FloatArray,
-    channel: Any,
-    law: ScaledPrior,
-    *,
-    learn: tuple[str, ...],
-    intercept: bool,
-    tolerance: float,
-    steps: int,
-) -> Fitted:
-    """The same by `GAMP` with one variance for each row and weight: no decomposition, any design, reliable for nearly independent columns.
-
-    Expectation maximisation between runs: scale^2 <- mean(E[w^2 | data])/E x^2, noise <- mean posterior square of y - field.
-    """
-    d = design.shape[1]
-    scaled = ScaledPrior(law.scale * np.sqrt(d), law.prior)  # GAMP divides by sqrt(d)
-    flat = 1e6 * (float(y.var()) + 1.0) if intercept else 0.0
-    machine = GAMP(design, y, scaled, channel, 0.0, d, flat, "vector" if design.squares else "scalar")
-    machine, state, status, used = _maximised(machine, learn, tolerance, steps)
-    return Fitted(
-        state.a / np.sqrt(d),
-        state.intercept,
-        machine.channel,
-        ScaledPrior(float(machine.law.scale) / np.sqrt(d), law.prior),
-        status,
-        used,
-        state.change,
-        float(np.sum(1 - state.c / machine.prior_variances)),
-        variance=state.c / d,
-    )
 
 
 def _gamp_moves(machine: GAMP, state: State, learn: tuple[str, ...]) -> FloatArray:

@@ -39,7 +39,27 @@ def jax_activation(activation: Any) -> Callable[[Any], Any]:
     }
     if activation.name in known:
         return known[activation.name]
+    _refuse_jumps(activation, "activations", activation.name)
     return _traceable(activation.function, "activations", activation.name)
+
+
+def _refuse_jumps(function: Any, argument: str, name: str) -> None:
+    """Gradients do not see a jump: looked for at the declared kinks and in the steepest of many cells, which is bisected."""
+    x = np.linspace(-9, 9, 1801)
+    values = function(x)
+    steepest = int(np.argmax(np.abs(np.diff(values))))
+    low, high = x[steepest], x[steepest + 1]
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        left, centre, right = function(np.array([low, middle, high]))
+        low, high = (low, middle) if abs(centre - left) >= abs(right - centre) else (middle, high)
+    for place in (*function.kinks, low):
+        if np.ptp(function(place + np.array([-1e-9, 1e-9]))) > 1e-3 * np.ptp(values):
+            raise ArgumentError(
+                f"Argument `{argument}` must be continuous to sample a posterior, but {name!r} jumps at {place:.3g}: Hamiltonian Monte "
+                "Carlo follows gradients, and a jump has none. A steep smooth function can be sampled, such as erf or tanh with a large "
+                "weight_variance; `solve`, `information`, `simulate` and `compare` take jumps as they are."
+            )
 
 
 def _traceable(function: Callable[[Any], Any], argument: str, name: str) -> Callable[[Any], Any]:
@@ -148,6 +168,7 @@ def label_density(channel: Any) -> Callable[[Any, Any], Any]:
                 f"Argument `inner_noise` must be 0 to sample a posterior, but inner_noise={channel.inner_noise:g}: the likelihood of one "
                 "label would be an integral."
             )
+        _refuse_jumps(channel, "labels", channel.name)
         mean = _traceable(channel.function, "labels", channel.name)
         return lambda y, s: -0.5 * (y - mean(s)) ** 2 / channel.noise - 0.5 * np.log(2 * np.pi * channel.noise)
     raise ArgumentError(f"Argument `labels` must be Gaussian noise, sign with noise, logit or Output to be sampled, but is {channel}.")

@@ -133,16 +133,16 @@ def _angle(variance: float, covariance: float, gap: float) -> float:
     return float(np.arctan2(np.sqrt(gap * (variance + covariance)), covariance))
 
 
-class _PiecewiseLinear(Activation):
+class PiecewiseLinear(Activation):
     """phi(x) = p x + q |x|, whose moments are arc-cosine kernels (Cho and Saul 2009)."""
 
     def __init__(self, p: float, q: float, name: str) -> None:
-        object.__setattr__(self, "_p", p)
-        object.__setattr__(self, "_q", q)
+        object.__setattr__(self, "p", p)
+        object.__setattr__(self, "q", q)
         super().__init__(lambda x: p * x + q * abs(x), name=name, kinks=(0.0,) if q else (), smooth=q == 0)
 
     def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
-        p2, q2 = self._p**2, self._q**2  # type: ignore[attr-defined]
+        p2, q2 = self.p**2, self.q**2  # type: ignore[attr-defined]
         gap = variance - covariance if gap is None else gap
         if variance == 0:
             return Dual(0.0, p2 + q2, 0.0, 0.0, 0.0)
@@ -161,7 +161,7 @@ class _PiecewiseLinear(Activation):
         )
 
 
-class _Erf(Activation):
+class Erf(Activation):
     """erf(x), with the arcsine moments of Williams (1997)."""
 
     def __init__(self) -> None:
@@ -185,7 +185,7 @@ class _Erf(Activation):
         return Dual(float(product), float(slope), float(second), float(spread), residue)
 
 
-class _Sign(Activation):
+class Sign(Activation):
     """sign(x), with the arcsine moments."""
 
     def __init__(self) -> None:
@@ -201,7 +201,7 @@ class _Sign(Activation):
         return Dual(float(1 - spread), float(slope), 1.0, spread, float(2 / np.pi * (angle - np.tan(0.5 * angle))))
 
 
-class _Sine(Activation):
+class Sine(Activation):
     """sin(x): E sin u sin v = exp(-sigma) sinh(K0)."""
 
     def __init__(self) -> None:
@@ -228,18 +228,18 @@ class _Sine(Activation):
 
 _X, _W = np.polynomial.legendre.leggauss(24)
 _BUILDERS: dict[str, Callable[[], Activation]] = {
-    "linear": lambda: _PiecewiseLinear(1.0, 0.0, "linear"),
-    "erf": _Erf,
+    "linear": lambda: PiecewiseLinear(1.0, 0.0, "linear"),
+    "erf": Erf,
     "tanh": lambda: Activation(np.tanh, name="tanh", smooth=True),
-    "relu": lambda: _PiecewiseLinear(0.5, 0.5, "relu"),
+    "relu": lambda: PiecewiseLinear(0.5, 0.5, "relu"),
     "leaky_relu": lambda: leaky_relu(0.01),
-    "abs": lambda: _PiecewiseLinear(0.0, 1.0, "abs"),
+    "abs": lambda: PiecewiseLinear(0.0, 1.0, "abs"),
     "gelu": lambda: Activation(lambda x: x * special.ndtr(x), name="gelu"),
     "swish": lambda: Activation(lambda x: x * special.expit(x), name="swish"),
     "sigmoid": lambda: Activation(special.expit, name="sigmoid"),
     "softplus": lambda: Activation(lambda x: np.logaddexp(0.0, x), name="softplus"),
-    "sign": _Sign,
-    "sine": _Sine,
+    "sign": Sign,
+    "sine": Sine,
 }
 _CACHE: dict[str, Activation] = {}
 
@@ -252,7 +252,7 @@ def names() -> tuple[str, ...]:
 def leaky_relu(slope: float) -> Activation:
     """max(x, slope x) for 0 <= slope <= 1, in closed form."""
     label = "leaky_relu" if slope == 0.01 else f"leaky_relu:{exact(slope)}"
-    return _PiecewiseLinear(0.5 * (1 + slope), 0.5 * (1 - slope), label)
+    return PiecewiseLinear(0.5 * (1 + slope), 0.5 * (1 - slope), label)
 
 
 def hermite(degree: int) -> Activation:

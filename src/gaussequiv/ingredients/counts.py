@@ -158,13 +158,6 @@ class Poisson(QuadratureChannel):
         slope = np.abs(np.gradient(rate, z))
         object.__setattr__(self, "resolution", float(np.min(np.sqrt(np.maximum(rate, 0.2)) / np.maximum(slope, 1e-9))))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_call"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        object.__setattr__(self, "_call", elementwise(self.rate, self.name, "rate"))  # type: ignore[attr-defined]
-
     def _tilted(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> Any:
         counts = np.asarray(y, float)
         if np.any(counts != np.rint(counts)):

@@ -53,9 +53,9 @@ class DualKernel(Protocol):
 @lru_cache(maxsize=64)
 def get(phi: acts.Activation) -> DualKernel:
     """The closed form where there is one, else the Hermite series."""
-    if isinstance(phi, acts._PiecewiseLinear):
-        return _PiecewiseLinearDual(phi._p, phi._q)  # type: ignore[attr-defined]
-    for kind, dual in ((acts._Erf, _ErfDual), (acts._Sign, _SignDual), (acts._Sine, _SineDual)):
+    if isinstance(phi, acts.PiecewiseLinear):
+        return _PiecewiseLinearDual(phi.p, phi.q)  # type: ignore[attr-defined]
+    for kind, dual in ((acts.Erf, _ErfDual), (acts.Sign, _SignDual), (acts.Sine, _SineDual)):
         if isinstance(phi, kind):
             return dual()
     return _SeriesDual(phi)

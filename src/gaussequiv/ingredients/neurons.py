@@ -29,8 +29,8 @@ def neuron_moments(phi: acts.Activation, means: FloatArray, scales: FloatArray) 
 
     The derivative never appears (Stein); a neuron of scale 0 is a constant.
     """
-    if isinstance(phi, acts._PiecewiseLinear):
-        return _piecewise_linear(phi._p, phi._q, means, scales)  # type: ignore[attr-defined]
+    if isinstance(phi, acts.PiecewiseLinear):
+        return _piecewise_linear(phi.p, phi.q, means, scales)  # type: ignore[attr-defined]
     live = scales > 0
     safe = np.where(live, scales, 1.0)
     found = _quadrature(phi, means, safe)

@@ -93,13 +93,6 @@ class Output(QuadratureChannel):
         slope = (weights * values * centred).sum(axis=1) / (variance + self.inner_noise)
         return (weights * values).sum(axis=1), slope, (weights * values**2).sum(axis=1)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_call"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        object.__setattr__(self, "_call", elementwise(self.function, self.name))
-
     # --- the quadrature channel -----------------------------------------------------------------------------------------------------
 
     def _needs_noise(self) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from gaussequiv._text import exact
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray, choice, fail
+from gaussequiv.errors import FloatArray, choice, closest, fail
 from gaussequiv.ingredients.binary import Binary, sign_error
 from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.learners.fixed_points import BRANCHES
 from gaussequiv.learners.general_bayes import general_curve, is_plain
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.fixed_point import solve_monotone
@@ -89,8 +90,10 @@ class BayesOptimal:
 
     def __post_init__(self) -> None:
         if self.assumes is not None and not hasattr(self.assumes, "layers"):
-            raise fail("assumes", "a DeepNetwork, or None for the true target", self.assumes)
-        choice("branch", self.branch, ("equilibrium", "uninformed", "informed"))
+            branch = closest(self.assumes, BRANCHES) if isinstance(self.assumes, str) else None
+            hint = f"Did you mean branch={branch!r}?" if branch else ""
+            raise fail("assumes", "a DeepNetwork, or None for the true target", self.assumes, hint)
+        choice("branch", self.branch, BRANCHES)
 
     @property
     def label(self) -> str:
@@ -165,7 +168,7 @@ class BayesOptimal:
         b0, mass = e.offset_nodes()
         tau, signal = e.noise, float(e.weights @ e.signal_modes)
         clean_tau = e.model_noise
-        point = _solve_sign(e, alpha[:, None], b0[None, :])
+        point = solve_sign(e, alpha[:, None], b0[None, :])
         left, q, status = point["left"], point["q"], point["status"]
         if not isinstance(e.channel, Sign):
             return self._any_labels(e, alpha, point)
@@ -243,7 +246,7 @@ class BayesOptimal:
         return fit
 
 
-def _solve_sign(e: GaussianEquivalent, alpha: FloatArray, b0: FloatArray) -> Observables:
+def solve_sign(e: GaussianEquivalent, alpha: FloatArray, b0: FloatArray) -> Observables:
     """Solve for log Q, Q = qhat/s, on the grid alpha x b0, by bracketing (the map is monotone, its fixed point unique)."""
     v, weights, tau = e.signal_modes, e.weights, e.model_noise
     signal = float(weights @ v)

@@ -29,9 +29,11 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.learners.full_knowledge import known_psi
 from gaussequiv.learners.prior_side import Known, prior_side
 
+BRANCHES = ("equilibrium", "uninformed", "informed")  # that a learner can be asked for
 PER_DECADE = 3  # points of the first grid in R, refined twice where the curve bends
 BEND = 0.1
 NEARLY = 1e-13  # of the signal: what may be left where the curve ends
+LEAST = 1e-16  # of the signal: what is left counts as no less (the last point of the curve leaves more), so that F stays finite
 SATURATED = 1e-9  # of the noise: what is left is then invisible, and alpha(R) a straight line
 OFFSETS = 3  # nodes on each of five panels (of either sign) of the law of the target's constant part
 REAL = 1e-7  # relative fall of alpha(R) that counts as a branch
@@ -113,7 +115,8 @@ class Potential:
         return self.side.at(R)
 
     def _fisher(self, known: Known) -> float:
-        return float(self.channel.fisher(np.array(known.q), np.array(max(known.left, 0.0) + self.noise), np.array(self.b0)))
+        V = max(known.left, LEAST * self.total) + self.noise
+        return float(self.channel.fisher(np.array(known.q), np.array(V), np.array(self.b0)))
 
     def alpha(self, R: float) -> float:
         """R/F(q(R))."""
@@ -234,16 +237,18 @@ class Potential:
             turns.insert(0, (0.0, self.onset, True))
         end = float(self.alphas[-1])
         open_end = not self._segments[-1][2]
+        slope = np.log(self.alphas[-1] / self.alphas[-2]) / np.log(self.grid[-1] / self.grid[-2])
+        grows = slope > 0.1  # alpha(R) goes on rising: something is left at any alpha
+        vanishes = slope < -0.1  # alpha(R) goes on falling, to 0 (finitely many values), not to the share of a density in the prior
         transitions = []
         for i, (below, top, maximum) in enumerate(turns):
             if not maximum:
                 continue
             last = i + 1 >= len(turns)
             above, bottom = (self.grid[-1], end) if last else turns[i + 1][:2]
-            equal = bottom if last and self.diverges else self._equal(bottom, top, below, above)
-            transitions.append(Transition(0.0 if bottom < 1e-3 * top else bottom, equal, top))
-        slope = np.log(self.alphas[-1] / self.alphas[-2]) / np.log(self.grid[-1] / self.grid[-2])
-        grows = slope > 0.1  # alpha(R) goes on rising: something is left at any alpha
+            informed = 0.0 if (vanishes if last else bottom < 1e-3 * top) else bottom
+            equal = informed if last and self.diverges else self._equal(bottom, top, below, above)
+            transitions.append(Transition(informed, equal, top))
         perfect = np.inf
         if open_end and transitions:
             perfect = transitions[-1].information_theoretic
@@ -270,8 +275,3 @@ def potentials(e: GaussianEquivalent) -> tuple[list[Potential], FloatArray]:
     """One potential for every value of the target's constant part, and their weights."""
     b0, mass = e.offset_nodes(smooth=OFFSETS)
     return [Potential(e, float(b)) for b in b0], mass
-
-
-def branches() -> tuple[str, ...]:
-    """Names of the branches that a learner can be asked for."""
-    return ("equilibrium", "uninformed", "informed")

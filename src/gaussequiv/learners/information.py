@@ -8,7 +8,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, integer
 from gaussequiv.ingredients.binary import Binary
 from gaussequiv.ingredients.channels import GaussianNoise
-from gaussequiv.learners.bayes_optimal import _solve_sign
+from gaussequiv.learners.bayes_optimal import solve_sign
 from gaussequiv.learners.fixed_points import potentials
 from gaussequiv.learners.full_knowledge import known_psi
 from gaussequiv.learners.general_bayes import is_plain
@@ -164,7 +164,7 @@ def _binary(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     """Binary labels, Gaussian weights: all b0 and alpha at once."""
     b0, mass = e.offset_nodes()
     signal, rest, psi = _signal(e), e.model_noise, e.channel.psi
-    point = _solve_sign(e, alpha[:, None], b0[None, :])
+    point = solve_sign(e, alpha[:, None], b0[None, :])
     left, q, rate = point["left"], point["q"], point["rate"]
     predicted = psi(q, left + rest, b0[None, :])
     gained = 0.5 * (spectral_mean(e.weights, np.log1p(rate[..., None] * e.signal_modes)) - rate * left)

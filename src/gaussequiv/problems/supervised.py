@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,16 @@ from gaussequiv.ingredients.networks import DeepNetwork
 from gaussequiv.learners.bayes_optimal import BayesOptimal
 from gaussequiv.learners.erm import ERM
 from gaussequiv.learners.ridge import Ridge
+from gaussequiv.problems.fields import fits, misplaced, replaced
 
 LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM}
 TARGETS: dict[str, type] = {"deep": DeepNetwork, "linear": LinearTarget}
 FEATURES: dict[str, type] = {"random": RandomFeatures, "nngp": NNGP, "ntk": NTK}
+_EXPECTED = {
+    "target": "a DeepNetwork or a LinearTarget",
+    "inputs": "GaussianInputs or DataInputs",
+    "features": "features such as RandomFeatures('erf', ratio=2), a kernel such as NNGP('erf'), or None",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +62,10 @@ class Problem:
     _equivalents: dict[Any, GaussianEquivalent] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not hasattr(self.target, "channel"):
-            raise fail("target", "a DeepNetwork", self.target)
-        if not hasattr(self.inputs, "modes"):
-            raise fail("inputs", "GaussianInputs or DataInputs", self.inputs)
-        if self.features is not None and (not hasattr(self.features, "modes") or isinstance(self.features, type)):
-            raise fail("features", "features such as RandomFeatures('erf', ratio=2), a kernel such as NNGP('erf'), or None", self.features)
+        for part, expected in _EXPECTED.items():
+            value = getattr(self, part)
+            if not fits(part, value) and not (part == "features" and value is None):
+                raise fail(part, expected, value, misplaced(part, value))
         if isinstance(self.features, FeatureMatrix):
             self.features.check(self.inputs)
         if isinstance(self.features, GivenFeatures) and self.inputs.dimension not in (None, self.features.dimension):
@@ -73,8 +77,8 @@ class Problem:
         if not self.learners:
             raise fail("learner", "a learner or a non-empty sequence of learners", self.learner)
         for learner in self.learners:
-            if not (hasattr(learner, "solve") and hasattr(learner, "fit")) or isinstance(learner, type):
-                raise fail("learner", "a learner such as BayesOptimal() or Ridge(0.1)", learner)
+            if not fits("learner", learner):
+                raise fail("learner", "a learner such as BayesOptimal() or Ridge(0.1)", learner, misplaced("learner", learner))
         labels = [learner.label for learner in self.learners]
         if len(set(labels)) < len(labels):
             raise fail("learner", "a sequence of different learners", labels)
@@ -173,37 +177,9 @@ class Problem:
     def with_parameter(self, name: str, value: Any) -> Problem:
         """The same problem with one field of its target, inputs, features or (single) learner replaced; used by sweeps.
 
-        The first owner of the name has it; "features.depth" names the owner, too.
+        The first owner of the name has it; "features.depth" names the owner, too, and "prior.density" a field of the target's prior.
         """
-        owners = {"target": self.target, "inputs": self.inputs} | ({} if self.features is None else {"features": self.features})
-        if not isinstance(self.learner, tuple):
-            owners["learner"] = self.learner
-        known: list[str] = []
-        prefix, _, field_name = name.rpartition(".")
-        for owner, part in owners.items():
-            names = [f.name for f in fields(part) if f.init]
-            known += names
-            if field_name in names and prefix in ("", owner):
-                name = field_name
-                if isinstance(part, DataInputs) or (name == "spectrum" and part.covariance is not None):
-                    raise fail("over", "a field other than those of a data or covariance matrix (build the inputs anew)", name)
-                changes = {name: value}
-                if isinstance(part, (GivenFeatures, FeatureMatrix)):
-                    raise fail("over", "a field other than those of given features (build them anew)", name)
-                if "activations" in names and name in ("activations", "depth"):
-                    changes = _reshaped(part, name, value)
-                elif "activations" in names:
-                    changes["activations"] = part.layers
-                return replace(self, **{owner: replace(part, **changes)})
-        prior: Any = getattr(self.target, "prior", None)
-        if (
-            is_dataclass(prior)
-            and not isinstance(prior, type)
-            and field_name in [f.name for f in fields(prior) if f.init]
-            and prefix in ("", "target.prior", "prior")
-        ):
-            return replace(self, target=replace(self.target, prior=replace(prior, **{field_name: value})))
-        raise ArgumentError(f"Argument `over` must name a field of the problem, but got {name!r}.{did_you_mean(name, known)}")
+        return replaced(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """A description that JSON, TOML and saved results carry. Functions are kept by name, matrices by shape and digest."""
@@ -215,30 +191,6 @@ class Problem:
             **features,
             "learner": learners if isinstance(self.learner, tuple) else learners[0],
         }
-
-
-def _reshaped(part: Any, name: str, value: Any) -> dict[str, Any]:
-    """Another activation keeps what layers have; another depth keeps it only where all layers share it."""
-    if name == "activations":
-        single = isinstance(value, str) or not isinstance(value, Sequence)
-        if single or len(value) == part.depth:
-            return {"activations": value, "depth": part.depth}
-    if getattr(part, "widths", None) is not None:
-        raise fail("widths", f"None when {name} varies (width_ratios follow it)", part.widths)
-    changes: dict[str, Any] = {"activations": value, "depth": None}
-    if name == "depth":
-        if len(set(part.activations)) > 1:
-            raise fail("activations", "the same for all layers when depth varies", part.activations)
-        changes = {"activations": part.layers[0] if part.layers else "tanh", "depth": value}
-    for key in (key for key in _DEFAULTS if hasattr(part, key)):
-        values = set(getattr(part, key))
-        if len(values) > 1:
-            raise fail(key, f"the same for all layers when {name} varies", getattr(part, key))
-        changes[key] = values.pop() if values else _DEFAULTS[key]
-    return changes
-
-
-_DEFAULTS = {"weight_variance": 1.0, "bias_variance": 0.0, "width_ratios": 1.4, "ratio": 1.0}
 
 
 def _inputs_dict(inputs: Any) -> dict[str, Any]:

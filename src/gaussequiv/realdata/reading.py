@@ -1,4 +1,4 @@
-"""Rows, labels and training sizes as users give them: read, or refused with the reason before any work."""
+"""Rows, labels, training sizes and estimators as users give them: read, or refused with the reason before any work."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gaussequiv.realdata.curves import LinearStudent
 
 MANY_VALUES = 20  # more different whole numbers than this, each on fewer rows than the next constant, are measurements, not classes
 ROWS_PER_CLASS = 10
+KNOWN = ("Ridge", "RidgeClassifier", "LogisticRegression", "LinearSVC")
 NAMED = 8  # columns that a message lists
 
 
@@ -115,3 +116,40 @@ def read_sizes(train_sizes: ArrayLike, rows: int) -> FloatArray:
     if np.any(sizes != np.round(sizes)) or np.any(sizes < 2):
         raise fail("train_sizes", "whole numbers of at least 2, or fractions in (0, 1]", train_sizes)
     return np.unique(sizes).astype(np.int64)
+
+
+def read_student(estimator: Any) -> LinearStudent:
+    """What a scikit-learn estimator minimises, or a refusal that says which setting is not covered."""
+    name = type(estimator).__name__
+    if name not in KNOWN or not hasattr(estimator, "get_params"):
+        raise fail("estimator", f"one of {', '.join(KNOWN)}, or a Pipeline that ends in one", estimator)
+    get = estimator.get_params().get
+    intercept, weights = bool(get("fit_intercept")), _signs(get("class_weight"))
+    if name in ("Ridge", "RidgeClassifier"):
+        if get("positive"):
+            raise fail("estimator", "an estimator without positive=True", estimator)
+        if np.ndim(get("alpha")) or not float(get("alpha")) >= 0:
+            raise fail("estimator", "an estimator with one non-negative alpha", estimator)
+        return LinearStudent("square", float(get("alpha")), intercept, None, weights, name == "RidgeClassifier")
+    if get("penalty") not in (None, "l2", "deprecated") or get("l1_ratio") not in (None, 0, 0.0, "deprecated"):
+        raise fail("estimator", "an estimator with an l2 penalty", estimator)
+    C = float(get("C"))
+    if not C > 0:
+        raise fail("estimator", "an estimator with a positive C", estimator)
+    lam = 0.0 if np.isinf(C) or get("penalty") is None else 1 / C
+    penalised = intercept and (name == "LinearSVC" or get("solver") == "liblinear")
+    constant = float(get("intercept_scaling")) if penalised else None
+    loss = "logistic" if name == "LogisticRegression" else str(get("loss"))
+    if loss not in ("logistic", "hinge", "squared_hinge"):
+        raise fail("estimator", "an estimator with loss 'hinge' or 'squared_hinge'", estimator)
+    # LinearSVC's squared hinge has no 1/2
+    return LinearStudent(loss, 0.5 * lam if loss == "squared_hinge" else lam, intercept and not penalised, constant, weights, True)
+
+
+def _signs(class_weight: Any) -> Any:
+    if class_weight is None or class_weight == "balanced":
+        return class_weight
+    keys = sorted(class_weight)
+    if len(keys) != 2:
+        raise fail("class_weight", "None, 'balanced' or weights of two classes", class_weight)
+    return {-1: float(class_weight[keys[0]]), 1: float(class_weight[keys[1]])}

@@ -80,9 +80,9 @@ def compare(
     options: dict[str, Any] = {"d": d, "trials": trials, "seed": seed, "test_samples": test_samples}
     options |= {"normalise_teacher": normalise_teacher, "progress": progress}
     if choice("axis", axis, ("alpha", "step")) == "step":
-        from gaussequiv.run.track import as_steps
+        from gaussequiv.run.track import track
 
-        return as_steps(problem, alpha, steps=steps, allowance=allowance, **options)
+        return track(problem, alpha, steps=steps, allowance=allowance, **options)
     simulation = simulate(problem, alpha, **options)
     return align(problem, simulation, allowance)
 

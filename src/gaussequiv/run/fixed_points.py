@@ -108,8 +108,9 @@ def thresholds(problem: Problem) -> Thresholds:
     one: informed spinodal, information-theoretic threshold, algorithmic spinodal), `perfect` (nothing is left to learn in equilibrium
     above it; inf if never).
 
-    The spinodals are extrema of alpha(R) = R/F(q(R)), polished to 1e-7 in log R; noiseless limits are taken where 1e-13 of the signal is
-    left. Validity: as for `fixed_points`.
+    Weights of finitely many values with real labels without noise: one label tells all, so that `information_theoretic` and `perfect` are
+    0. The spinodals are extrema of alpha(R) = R/F(q(R)), polished to 1e-7 in log R; noiseless limits are taken where 1e-13 of the signal
+    is left. Validity: as for `fixed_points`.
 
     Examples
     --------
@@ -149,8 +150,9 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     >>> found.phase.dims
     ('prior', 'alpha')
     """
-    if len(over) != 1:
-        raise fail("over", "one parameter and its values", over)
+    check_problem(problem)
+    if not isinstance(over, Mapping) or len(over) != 1:
+        raise fail("over", "a mapping of one parameter's name to its values, e.g. {'noise': [0.01, 0.1]}", over)
     (name, given), alphas = next(iter(over.items())), grid("alpha", alpha, meaning=ALPHA_MEANING)
     values = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else np.atleast_1d(np.asarray(given)).tolist()
     if not values:

@@ -14,7 +14,7 @@ from gaussequiv.learners import information as formulas
 from gaussequiv.learners.bayes_optimal import BayesOptimal
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
-from gaussequiv.run.solve import _grid, check_problem, provenance, warn_unconverged
+from gaussequiv.run.solve import alpha_points, check_problem, provenance, warn_unconverged
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,7 +77,7 @@ def information(
     [0.175294, 0.31961]
     """
     check_problem(problem)
-    points, samples, d = _grid(problem, alpha, n, d)
+    points, samples, d = alpha_points(problem, alpha, n, d)
     keep = integer("keep", keep, minimum=0, meaning="It is the number of hidden layers left.")
     equivalent = problem.equivalent_of(BayesOptimal(), d)
     found = formulas.information(equivalent, points, keep)

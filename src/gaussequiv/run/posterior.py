@@ -18,8 +18,9 @@ from gaussequiv.results import dataset
 from gaussequiv.run.posterior_run import STARTS, PosteriorRun, Settings
 from gaussequiv.run.posterior_summary import LEVELS, R_HAT_LIMIT
 from gaussequiv.run.progress import track
-from gaussequiv.run.simulate import Interrupted, _plan
+from gaussequiv.run.simulate import Interrupted
 from gaussequiv.run.solve import provenance, warn_unconverged
+from gaussequiv.run.teachers import make_plan
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -126,7 +127,7 @@ def sample_posterior(
     import jax  # noqa: F401  # before the scope, which does nothing without it
 
     test = integer("test_samples", test_samples, minimum=64)
-    plan = _plan(problem, alpha, d, trials, seed, test, False, {})
+    plan = make_plan(problem, alpha, d, trials, seed, test)
     network = _network(problem)
     starts = (start,) if isinstance(start, str) else tuple(start)
     for one in starts:

@@ -18,7 +18,7 @@ from gaussequiv.ingredients.inputs import TEST, TRAIN
 from gaussequiv.ingredients.networks import DeepNetwork
 from gaussequiv.results import versions
 from gaussequiv.run.posterior_summary import UNTRACED, between_starts, summarise
-from gaussequiv.run.simulate import _blocks, _noiseless, _Plan, _Teacher, _teacher
+from gaussequiv.run.teachers import Plan, Teacher, blocks
 
 STARTS = ("uninformed", "informed")
 _START, _CHAINS, _PRIOR = 20, 21, 22  # purposes of random keys, apart from those of `simulate`
@@ -46,7 +46,7 @@ class Settings:
 class PosteriorRun:
     """Trial by trial, sample size by sample size; `done` holds the numbers of the finished data sets, in that order."""
 
-    def __init__(self, plan: _Plan, network: DeepNetwork, settings: Settings, every: int, folder: Path | None) -> None:
+    def __init__(self, plan: Plan, network: DeepNetwork, settings: Settings, every: int, folder: Path | None) -> None:
         from gaussequiv.algorithms.sampling import sampling
 
         self.plan, self.network, self.settings, self.folder = plan, network, settings, folder
@@ -99,14 +99,14 @@ class PosteriorRun:
             path = None if self.folder is None else self.folder / f"data_set_{number:05d}.npz"
             if path is not None and path.exists():
                 finished = checkpoint.read(path)[1]
-                _same_labels(path, finished.pop("labels"), self._data(_teacher(self.plan, trial), n)[0].y)
+                _same_labels(path, finished.pop("labels"), self._data(self.plan.teacher(trial), n)[0].y)
                 self.done.append(finished)
                 yield from (None for _ in self.stops)
                 continue
             for numbers in self._sample(number, trial, n):
                 if numbers is not None:
                     if path is not None:
-                        labels = _digest(self._data(_teacher(self.plan, trial), n)[0].y)
+                        labels = _digest(self._data(self.plan.teacher(trial), n)[0].y)
                         checkpoint.write(path, self.header, numbers | {"labels": labels})
                     self.done.append(numbers)
                 yield None
@@ -116,7 +116,7 @@ class PosteriorRun:
         import jax
 
         machine, seed = self.machine, (self.plan.seed, trial)
-        data, noiseless = self._data(_teacher(self.plan, trial), n)
+        data, noiseless = self._data(self.plan.teacher(trial), n)
         key = jax.random.key(int(np.random.SeedSequence((*seed, _CHAINS, n)).generate_state(1, np.uint64)[0] >> 1))
         state = machine.init(key, self._positions(data, np.random.default_rng((*seed, _START, n))), data)
         structure: Any = jax.tree.structure(state)
@@ -134,7 +134,7 @@ class PosteriorRun:
                     checkpoint.write(path, self.header, mark | {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))})
             yield self._numbers(state, data, noiseless, seed) if stop == self.stops[-1] else None
 
-    def _data(self, teacher: _Teacher, n: int) -> tuple[Any, FloatArray]:
+    def _data(self, teacher: Teacher, n: int) -> tuple[Any, FloatArray]:
         """A data set for the machine, and the noiseless labels of its test rows."""
         import jax
         import jax.numpy as jnp
@@ -148,7 +148,7 @@ class PosteriorRun:
         kernels = kernel_vectors(self.network)(hidden(self.network)(u, jnp.asarray(test_x)))
         rows = [jnp.asarray(part) for part in (x, y, test_x, test_y, field)]
         data = Data(rows[0], rows[1], rows[2], rows[3], rows[4], u, kernels)
-        return data, _noiseless(self.plan, field)
+        return data, self.plan.noiseless(field)
 
     def _positions(self, data: Any, rng: np.random.Generator) -> Any:
         """Starting points of the chains of all starts, one after the other."""
@@ -195,7 +195,7 @@ class PosteriorRun:
 
 def _joined(block: Callable[[int, int, int], tuple[FloatArray, ...]], purpose: int, total: int) -> list[FloatArray]:
     """All rows of a purpose: inputs, fields, labels."""
-    parts = [block(purpose, start, stop) for start, stop in _blocks(total)]
+    parts = [block(purpose, start, stop) for start, stop in blocks(total)]
     return [np.concatenate([part[k] for part in parts]) for k in range(3)]
 
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray, fail, grid, integer
-from gaussequiv.ingredients.inputs import BLOCK, TEST, TRAIN, DataInputs, Rows
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.inputs import TEST, TRAIN
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.progress import track
 from gaussequiv.run.scored import DISTRIBUTIONS, Fresh, centred_rows, distribution_grids, score
-from gaussequiv.run.solve import ALPHA_MEANING, provenance, warn_unconverged
+from gaussequiv.run.solve import provenance, warn_unconverged
 from gaussequiv.run.students import Student, students
+from gaussequiv.run.teachers import FEATURES, WEIGHTS, Plan, Teacher, blocks, make_plan
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# purposes of the random keys (seed, trial, purpose, ...): adding trials or points never changes earlier ones
-_TEACHER, _ROWS, _LABELS, _CENTRE, _FEATURES, _WEIGHTS = 10, 11, 12, 13, 14, 15
-_CENTRE_ROWS = 8 * BLOCK
 MEASURED = ("test_error", "clean_error", "train_error", "m", "q", "lam", "status", "steps", "residual")
 
 
@@ -96,7 +91,7 @@ def simulate(
     ('alpha', 'trial')
     """
     grids = distribution_grids(problem, margins, probabilities)
-    plan = replace(_plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher, grids), scores=bool(scores))
+    plan = make_plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher, grids=grids, scores=bool(scores))
     done: list[dict[str, FloatArray]] = []
     try:
         for trial in track(range(plan.trials), "simulating", progress):
@@ -108,96 +103,13 @@ def simulate(
     return result
 
 
-@dataclass(frozen=True)
-class _Plan:
-    problem: Problem
-    equivalents: tuple[GaussianEquivalent, ...]  # one for each learner
-    n: Any
-    d: int
-    trials: int
-    seed: int
-    test: int
-    normalise: bool
-    grids: dict[str, FloatArray]  # of margins and probabilities, where asked for
-    scores: bool = False
-
-
-def _plan(
-    problem: Problem,
-    alpha: ArrayLike,
-    d: int | None,
-    trials: int,
-    seed: int,
-    test_samples: int | None,
-    normalise: bool,
-    grids: dict[str, FloatArray],
-) -> _Plan:
-    points = grid("alpha", alpha, meaning=ALPHA_MEANING)
-    fixed = problem.inputs.dimension
-    if fixed is None:
-        fixed = getattr(problem.features, "dimension", None)
-    d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
-    if fixed is not None and d != fixed:
-        raise fail("d", f"{fixed}, the dimension of the inputs", d)
-    trials = integer("trials", trials, minimum=1)
-    seed = integer("seed", seed, minimum=0)
-    n = np.unique(np.maximum(np.rint(points * d).astype(int), 2))
-    if n.size < points.size:
-        raise fail("alpha", f"a grid of different sample sizes round(alpha d) at d={d}", np.asarray(points).tolist())
-    if test_samples is not None:
-        test = integer("test_samples", test_samples, minimum=2)
-    else:
-        test = max(2, len(problem.inputs.matrix) // 4) if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
-    problem.inputs.rows((seed, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
-    equivalents = tuple(problem.equivalent_of(learner, d) for learner in problem.learners)
-    return _Plan(problem, equivalents, n, d, trials, seed, test, bool(normalise), grids)
-
-
-def _blocks(total: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + BLOCK, total)) for start in range(0, total, BLOCK))
-
-
-@dataclass(frozen=True)
-class _Teacher:
-    """A sampled network with its labels, block by block."""
-
-    network: Callable[[FloatArray], FloatArray]
-    rows: Rows
-    channel: Any
-    key: tuple[int, ...]
-    shift: float = 0.0
-
-    def block(self, purpose: int, start: int, stop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Inputs, local field and labels."""
-        x = self.rows.block(purpose, start, stop)
-        field = self.network(x) + self.shift
-        rng = np.random.default_rng((*self.key, _LABELS, purpose, start // BLOCK))
-        return x, field, self.channel.sample(rng, field)
-
-
-def _teacher(plan: _Plan, trial: int) -> _Teacher:
-    target, inputs = plan.problem.target, plan.problem.inputs
-    key = (plan.seed, trial)
-    network = target.sample(np.random.default_rng((*key, _TEACHER)), plan.d, normalise=plan.normalise)
-    rows = inputs.rows((*key, _ROWS), plan.d, int(plan.n[-1]), plan.test)
-    shift = 0.0
-    if target.offset is not None:  # condition on the offset: replace the network's own mean by the given one
-        if isinstance(inputs, DataInputs):
-            mean = float(np.mean(network(inputs.matrix)))
-        else:
-            centre = inputs.rows((*key, _CENTRE), plan.d, 0, _CENTRE_ROWS)
-            mean = float(np.mean([network(centre.block(TEST, a, b)).mean() for a, b in _blocks(_CENTRE_ROWS)]))
-        shift = target.offset - mean
-    return _Teacher(network, rows, target.channel, key, shift)
-
-
-def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
-    teacher = _teacher(plan, trial)
+def _trial(plan: Plan, trial: int) -> dict[str, FloatArray]:
+    teacher = plan.teacher(trial)
     total = int(plan.n[-1])
-    rng = np.random.default_rng((plan.seed, trial, _FEATURES))
+    rng = np.random.default_rng((plan.seed, trial, FEATURES))
     group = students(plan.problem, plan.d, total, teacher.rows, rng)
-    y, uniforms = np.empty(total), np.random.default_rng((plan.seed, trial, _WEIGHTS)).random(total)
-    for start, stop in _blocks(total):
+    y, uniforms = np.empty(total), np.random.default_rng((plan.seed, trial, WEIGHTS)).random(total)
+    for start, stop in blocks(total):
         x, _, y[start:stop] = teacher.block(TRAIN, start, stop)
         for student in group:
             student.take(x, start, stop)
@@ -212,7 +124,7 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
             for k in student.learners:
                 fit = learners[k].fit(sample, plan.equivalents[k])
                 found.append(fit)
-                out["train_error"][k, i] = np.mean(_loss(plan, y[:n], _respond(fit(student.train(int(n)))[:, None], [fit])[:, 0]))
+                out["train_error"][k, i] = np.mean(plan.loss(y[:n], _respond(fit(student.train(int(n)))[:, None], [fit])[:, 0]))
                 out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
                 out["steps"][k, i], out["residual"][k, i] = fit.steps, fit.residual
     measured = _measure(plan, teacher, group, fits)
@@ -228,21 +140,6 @@ def _trial(plan: _Plan, trial: int) -> dict[str, FloatArray]:
     return out | extras | {"offset": measured["offset"]}
 
 
-def _noiseless(plan: _Plan, field: FloatArray) -> FloatArray:
-    """The label without its noise: the field, a function of it, or its sign."""
-    channel = plan.problem.target.channel
-    if plan.problem.task == "classification":
-        return np.where(field >= 0, 1.0, -1.0)
-    clean: FloatArray = channel.mean_label(field) if hasattr(channel, "mean_label") else field
-    return clean
-
-
-def _loss(plan: _Plan, y: FloatArray, prediction: FloatArray) -> FloatArray:
-    if plan.problem.task == "regression":
-        return (y - prediction) ** 2
-    return (np.where(prediction >= 0, 1.0, -1.0) != y).astype(float)
-
-
 def _respond(prediction: FloatArray, fits: list[Any]) -> FloatArray:
     """Predicted labels from predicted fields, one column for each fit."""
     if all(getattr(fit, "response", None) is None for fit in fits):
@@ -250,7 +147,7 @@ def _respond(prediction: FloatArray, fits: list[Any]) -> FloatArray:
     return np.stack([column if fit.response is None else fit.response(column) for column, fit in zip(prediction.T, fits, strict=True)], 1)
 
 
-def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[list[Any]]) -> dict[str, Any]:
+def _measure(plan: Plan, teacher: Teacher, group: list[Student], fits: list[list[Any]]) -> dict[str, Any]:
     """Stream the test rows once for all students, learners and sample sizes."""
     batches = [student.batch(found) for student, found in zip(group, fits, strict=True)]
     intercepts = np.array([fit.intercept for found in fits for fit in found])
@@ -259,7 +156,7 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
     wanted = plan.scores or any(hasattr(learner, "loss") for learner in plan.problem.learners)
     kept: list[tuple[FloatArray, FloatArray]] = []
     some: list[FloatArray] = [np.zeros((0, 0)) for _ in group]
-    for start, stop in _blocks(plan.test):
+    for start, stop in blocks(plan.test):
         x, field, y = teacher.block(TEST, start, stop)
         own = [student.rows(x, start, stop) for student in group]
         centred = np.concatenate([batch(rows) for rows, batch in zip(own, batches, strict=True)], axis=1)
@@ -268,10 +165,10 @@ def _measure(plan: _Plan, teacher: _Teacher, group: list[Student], fits: list[li
             kept.append((prediction, y))
             if start == 0:
                 some = [centred_rows(student, rows) for student, rows in zip(group, own, strict=True)]
-        noiseless = _noiseless(plan, field)
+        noiseless = plan.noiseless(field)
         answer = _respond(prediction, [fit for found in fits for fit in found])
-        sums["test_error"] += _loss(plan, y[:, None], answer).sum(axis=0)
-        sums["clean_error"] += _loss(plan, noiseless[:, None], answer).sum(axis=0)
+        sums["test_error"] += plan.loss(y[:, None], answer).sum(axis=0)
+        sums["clean_error"] += plan.loss(noiseless[:, None], answer).sum(axis=0)
         sums["field"] += centred.sum(axis=0)
         sums["square"] += (centred**2).sum(axis=0)
         sums["product"] += field @ centred
@@ -292,7 +189,7 @@ def _joined(kept: list[tuple[FloatArray, FloatArray]], rows: list[FloatArray]) -
     return Fresh(prediction, y, rows)
 
 
-def _collect(plan: _Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
+def _collect(plan: Plan, done: list[dict[str, FloatArray]]) -> xr.Dataset:
     several = isinstance(plan.problem.learner, tuple)
     dims = ("learner", "alpha") if several else ("alpha",)
     variables: dict[str, tuple[tuple[str, ...], Any]] = {}

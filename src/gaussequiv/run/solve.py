@@ -72,7 +72,7 @@ def solve(
     2
     """
     check_problem(problem)
-    alpha_grid, samples, d = _grid(problem, alpha, n, d)
+    alpha_grid, samples, d = alpha_points(problem, alpha, n, d)
     curves = [learner.solve(problem.equivalent_of(learner, d), alpha_grid) for learner in problem.learners]
     for curve in curves:
         bad = ~np.isfinite(curve["test_error"]) & (curve["status"] == Status.converged)
@@ -131,9 +131,10 @@ def _distributions(
     return curve | found
 
 
-def _grid(
+def alpha_points(
     problem: Problem, alpha: ArrayLike | None, n: ArrayLike | None, d: int | None
 ) -> tuple[FloatArray, FloatArray | None, int | None]:
+    """The checked points of a curve: alpha, the numbers of samples where those were given, and d."""
     if d is not None:
         d = integer("d", d, minimum=1, meaning="d is the input dimension.")
         fixed = problem.inputs.dimension
@@ -241,7 +242,7 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
         raise fail("problem", "a problem with one learner", [learner.label for learner in problem.learners])
     last = number("largest_alpha", largest_alpha, positive=True)
     learner = problem.learners[0]
-    _, _, d = _grid(problem, 1.0, None, d)
+    _, _, d = alpha_points(problem, 1.0, None, d)
     d = d if d is not None else problem.inputs.dimension
     equivalent = problem.equivalent_of(learner, d)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from gaussequiv.algorithms.amp import GAMP, State, as_predictor, equivalent_prior, machine_for, side_information
 from gaussequiv.algorithms.state_evolution import StateEvolution, start_precision
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray, choice, fail, integer, number
+from gaussequiv.errors import FloatArray, choice, fail, grid, integer, number
 from gaussequiv.ingredients.inputs import TEST, TRAIN
 from gaussequiv.learners.sample import TrainingSample
 from gaussequiv.numerics.status import Status
@@ -19,9 +19,9 @@ from gaussequiv.results import dataset
 from gaussequiv.run.compare import LARGEST_ALLOWANCE, judge
 from gaussequiv.run.finite_size import committed_allowance
 from gaussequiv.run.progress import track as bar
-from gaussequiv.run.simulate import _FEATURES, _blocks, _loss, _Plan, _plan, _Teacher, _teacher
-from gaussequiv.run.solve import provenance
+from gaussequiv.run.solve import ALPHA_MEANING, provenance
 from gaussequiv.run.students import students
+from gaussequiv.run.teachers import FEATURES, Plan, Teacher, blocks, make_plan
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +35,7 @@ MEASURED = ("test_error", "q", "m", "V")
 
 def track(
     problem: Problem,
-    alpha: float,
+    alpha: ArrayLike,
     *,
     d: int | None = None,
     trials: int = 16,
@@ -58,7 +58,7 @@ def track(
     problem : Problem
         Its target and inputs; the learner is the Bayes-optimal one.
     alpha : float, positive
-        n/d; n = round(alpha d).
+        n/d, one number; n = round(alpha d).
     d, trials, seed, test_samples, normalise_teacher, progress
         As in `simulate`, with the same teachers, rows and labels.
     steps : int
@@ -100,24 +100,28 @@ def track(
         )
     steps = integer("steps", steps, minimum=1, meaning="It is the number of passes over the data.")
     choice("variances", variances, ("scalar", "vector"))
-    alpha = number("alpha", alpha, positive=True, meaning="alpha is the number of samples per input dimension, n/d.")
+    points = grid("alpha", alpha, meaning=ALPHA_MEANING)
+    if points.size != 1:
+        raise fail(
+            "alpha", "one number, as steps are followed at one sample size (call `track` once for each)", points.tolist(), ALPHA_MEANING
+        )
     if allowance is not None:
         allowance = number("allowance", allowance, nonnegative=True, meaning="It is c in the finite-size allowance c/d.")
     ratio = start_precision(start)
     if ratio > 0 and problem.target.depth > 0:
         raise fail("start", "'uninformed' for a deep target, whose equivalent weights are not known", start)
-    plan = _plan(problem, alpha, d, trials, seed, test_samples, normalise_teacher, {})
+    plan = make_plan(problem, points, d, trials, seed, test_samples, normalise_teacher)
     equivalent = plan.equivalents[0]
     theory = StateEvolution(equivalent, float(plan.n[0] / plan.d)).path(steps, ratio)
     done = [_trial(plan, equivalent, t, steps, ratio, variances) for t in bar(range(plan.trials), "tracking", progress)]
     return _collect(plan, equivalent, theory, done, {"steps": steps, "start": start, "variances": variances, "allowance": allowance})
 
 
-def _trial(plan: _Plan, e: GaussianEquivalent, trial: int, steps: int, ratio: float, variances: str) -> dict[str, FloatArray]:
-    teacher, n = _teacher(plan, trial), int(plan.n[0])
-    student = students(plan.problem, plan.d, n, teacher.rows, np.random.default_rng((plan.seed, trial, _FEATURES)))[0]
+def _trial(plan: Plan, e: GaussianEquivalent, trial: int, steps: int, ratio: float, variances: str) -> dict[str, FloatArray]:
+    teacher, n = plan.teacher(trial), int(plan.n[0])
+    student = students(plan.problem, plan.d, n, teacher.rows, np.random.default_rng((plan.seed, trial, FEATURES)))[0]
     y = np.empty(n)
-    for begin, stop in _blocks(n):
+    for begin, stop in blocks(n):
         x, _, y[begin:stop] = teacher.block(TRAIN, begin, stop)
         student.take(x, begin, stop)
     sample = student.sample(y, n)
@@ -130,7 +134,7 @@ def _trial(plan: _Plan, e: GaussianEquivalent, trial: int, steps: int, ratio: fl
 
 
 def _told(
-    plan: _Plan, e: GaussianEquivalent, machine: GAMP, teacher: _Teacher, sample: TrainingSample, trial: int, ratio: float
+    plan: Plan, e: GaussianEquivalent, machine: GAMP, teacher: Teacher, sample: TrainingSample, trial: int, ratio: float
 ) -> tuple[FloatArray, FloatArray]:
     """Posterior means and variances given side information on a linear target's weights, in whitened coordinates."""
     d = plan.d
@@ -145,7 +149,7 @@ def _told(
 
 
 def _measure(
-    plan: _Plan, machine: GAMP, path: list[State], back: FloatArray | None, sample: TrainingSample, teacher: _Teacher
+    plan: Plan, machine: GAMP, path: list[State], back: FloatArray | None, sample: TrainingSample, teacher: Teacher
 ) -> dict[str, FloatArray]:
     """Stream the test rows once for all steps."""
     fits = [as_predictor(machine, state, Status.converged, back, sample, plan.d) for state in path]
@@ -153,12 +157,12 @@ def _measure(
     channel, spread = machine.channel, np.array([fit.variance for fit in fits])
     predict = getattr(channel, "predict", None) if channel.task == "regression" else None
     wrong, product, total, field_sum = np.zeros(len(fits)), np.zeros(len(fits)), np.zeros(len(fits)), 0.0
-    for begin, stop in _blocks(plan.test):
+    for begin, stop in blocks(plan.test):
         x, field, y = teacher.block(TEST, begin, stop)
         centred = x @ coefficients
         omega = centred + intercepts
         prediction = omega if predict is None else predict(omega, np.broadcast_to(spread, omega.shape))
-        wrong += _loss(plan, y[:, None], prediction).sum(axis=0)
+        wrong += plan.loss(y[:, None], prediction).sum(axis=0)
         product, total, field_sum = product + field @ centred, total + centred.sum(axis=0), field_sum + float(field.sum())
     out = {name: np.array([machine.observe(state)[name] for state in path]) for name in ("q", "V", "change")}
     status = np.where(np.isfinite(out.pop("change")) | (np.arange(len(path)) == 0), Status.converged, Status.nonfinite)
@@ -167,7 +171,7 @@ def _measure(
 
 
 def _collect(
-    plan: _Plan, e: GaussianEquivalent, theory: dict[str, FloatArray], done: list[dict[str, FloatArray]], options: dict[str, Any]
+    plan: Plan, e: GaussianEquivalent, theory: dict[str, FloatArray], done: list[dict[str, FloatArray]], options: dict[str, Any]
 ) -> xr.Dataset:
     learner, alpha = plan.problem.learners[0], float(plan.n[0] / plan.d)
     given = options["allowance"]
@@ -210,12 +214,4 @@ def _collect(
     return dataset(variables, {"source": ["theory", "simulation"], "step": np.arange(value.size), "alpha": ((), alpha)}, attributes)
 
 
-def as_steps(problem: Problem, alpha: ArrayLike, **options: Any) -> xr.Dataset:
-    """`compare(..., axis="step")`: `track` at the one given alpha."""
-    points = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
-    if points.size != 1:
-        raise fail("alpha", "one number when axis='step'", points)
-    return track(problem, float(points[0]), **options)
-
-
-__all__ = ["as_steps", "track"]
+__all__ = ["track"]
