@@ -2,7 +2,12 @@
 
 Continues the trials kept in FOLDER for about HOURS (a quarter of them for n = d^1.25 and d^1.5), up to the full plan of
 `gaussequiv reproduce camilli2025`, or with other SIZES (a comma list); writes the Datasets and figures into FOLDER and
-docs/deep_information_table.md. ``python -m benchmarks.evidence cost`` prints seconds and bracket of one data set for some sizes.
+docs/deep_information_table.md. With 0 HOURS nothing new is run.
+
+``python -m benchmarks.evidence plan [SIZES]`` prints the cells, ``python -m benchmarks.evidence cell FOLDER SECONDS ACTIVATION DEPTH D N``
+measures one of them: several processes, on several machines, can fill a FOLDER. On an accelerator 128 networks are annealed at once.
+
+``python -m benchmarks.evidence cost`` prints seconds and bracket of one data set for some sizes.
 """
 
 from __future__ import annotations
@@ -24,16 +29,23 @@ OUT = Path(__file__).parents[1] / "docs" / "deep_information_table.md"
 HEAD = """# Finite deep networks against their linear equivalent
 
 Measured deviations of the mutual information per sample and of the Bayes error from those of the linear equivalent at the same n and d
-(`gaussequiv reproduce camilli2025`): widths d, label noise {noise}, seed {seed}; {versions}. Made by
-`python -m benchmarks.evidence FOLDER HOURS`; {hours:.2g} hours on one core this time.
+(`gaussequiv reproduce camilli2025`): widths d, label noise {noise}, seed {seed}. Made by `python -m benchmarks.evidence` with
+gaussequiv {version} on: {machines}.
 
 """
 
 
-def measure(folder: Path, hours: float, sizes: tuple[int, ...] | None) -> None:
+def scale_of(sizes: str | None) -> camilli2025.Scale:
+    """The full plan, or the same with other sizes (a comma list)."""
+    if sizes is None:
+        return camilli2025.FULL
+    numbers = tuple(int(d) for d in sizes.split(","))
+    return replace(camilli2025.FULL, sizes=numbers, beyond_sizes=numbers)
+
+
+def measure(folder: Path, hours: float, sizes: str | None = None) -> None:
     """Both figures' data, pictures and the table."""
-    scale = camilli2025.FULL if sizes is None else replace(camilli2025.FULL, sizes=sizes, beyond_sizes=sizes)
-    start = time.perf_counter()
+    scale = scale_of(sizes)
     folder.mkdir(parents=True, exist_ok=True)
     data = camilli2025.measure_grid(scale, SEED, folder, 0.75 * hours)
     data |= camilli2025.measure_beyond(scale, SEED, folder, 0.25 * hours)
@@ -42,9 +54,26 @@ def measure(folder: Path, hours: float, sizes: tuple[int, ...] | None) -> None:
         figure.draw(data).savefig(folder / f"{camilli2025.KEY}-{figure.name}.png", dpi=200)
         for check in figure.check(data):
             print(f"{'ok ' if check.agrees else 'NO '} {check.name}: {check.computed:.6g} against {check.reference:.6g}", file=sys.stderr)
-    about = ", ".join(f"{name} {version}" for name, version in versions().items())
-    spent = (time.perf_counter() - start) / 3600
-    OUT.write_text(HEAD.format(noise=camilli2025.NOISE, seed=SEED, versions=about, hours=spent) + table(data["grid"], data["beyond"]))
+    machines = "; ".join(sorted({name for part in data.values() for name in part.attrs["made_with"].split("; ")}))
+    head = HEAD.format(noise=camilli2025.NOISE, seed=SEED, version=versions()["gaussequiv"], machines=machines)
+    OUT.write_text(head + table(data["grid"], data["beyond"]))
+
+
+def plan(sizes: str | None = None) -> None:
+    """The cells and about their seconds on one core."""
+    scale = scale_of(sizes)
+    cells = [*camilli2025.grid_cells(scale).values(), *camilli2025.beyond_cells(scale).values(), camilli2025.linear_cell(scale)]
+    for cell in dict.fromkeys(cells):
+        print(*cell, round(scale.seconds(cell)))
+
+
+def measure_cell(folder: Path, seconds: float, cell: camilli2025.Cell) -> None:
+    """Trials and control draws of one cell into its file."""
+    start = time.perf_counter()
+    found = camilli2025.measure_cell(cell, camilli2025.FULL, SEED, folder, seconds, progress=False)
+    assert found is not None
+    about = (f"{float(found[name].mean()):.3g} {name}" for name in ("trials", "temperatures", "gap", "acceptance"))
+    print(*cell, f"{time.perf_counter() - start:.0f} s:", ", ".join(about), flush=True)
 
 
 def cost() -> None:
@@ -76,10 +105,14 @@ def cost() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["cost"]:
-        cost()
-    elif len(sys.argv) in (3, 4):
-        given = tuple(int(d) for d in sys.argv[3].split(",")) if len(sys.argv) == 4 else None
-        measure(Path(sys.argv[1]), float(sys.argv[2]), given)
-    else:
-        sys.exit(__doc__)
+    match sys.argv[1:]:
+        case ["cost"]:
+            cost()
+        case ["plan", *sizes]:
+            plan(*sizes)
+        case ["cell", folder, seconds, activation, depth, d, n]:
+            measure_cell(Path(folder), float(seconds), camilli2025.Cell(activation, int(depth), int(d), int(n)))
+        case [folder, hours, *sizes]:
+            measure(Path(folder), float(hours), *sizes)
+        case _:
+            sys.exit(__doc__)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.algorithms.annealing import anneal, tune
+from gaussequiv.algorithms.annealing import DataSet, anneal, tune
 from gaussequiv.algorithms.annealing_target import posterior
 from gaussequiv.algorithms.evidence import bracket
 from gaussequiv.algorithms.gaussian_evidence import GaussianModel, kernel_model
@@ -18,12 +18,18 @@ def draw(network, d, n, trial):
     return sampled, x, network.channel.sample(rng, sampled(x))
 
 
+def one_run(target, x, y, sampled, schedule, key, rows=None, **options):
+    rows = np.zeros((1, x.shape[1])) if rows is None else rows
+    (run,) = anneal(target, [DataSet(x, y, target.coordinates(sampled, x.shape[1]), key, rows)], schedule, **options)
+    return run
+
+
 def runs(target, d, n, trials, temperatures, **options):
     pilots = [draw(target.network, d, n, 10_000 + i)[1:] for i in range(2)]
     schedule = tune(target, pilots, temperatures=temperatures)
     for trial in range(trials):
         sampled, x, y = draw(target.network, d, n, trial)
-        yield x, y, anneal(target, x, y, target.coordinates(sampled, d), schedule, (3, trial), **options)
+        yield x, y, one_run(target, x, y, sampled, schedule, (3, trial), **options)
 
 
 def z_score(values):
@@ -129,10 +135,20 @@ def test_a_reverse_chain_starts_from_the_given_network_and_runs_repeat():
     u = target.coordinates(sampled, 2)
     assert set(u) == {"weights"} and np.allclose(u["weights"][0] * np.sqrt(4 / 2), sampled.weights[0])
     schedule, options = tune(target, [(x, y)], 1, temperatures=40), {"chains": 32, "rows": ROWS, "posterior_steps": 40}
-    one, two, other = (anneal(target, x, y, u, schedule, key, **options) for key in ((0, 1), (0, 1), (0, 2)))
+    one, two, other = (one_run(target, x, y, sampled, schedule, key, **options) for key in ((0, 1), (0, 1), (0, 2)))
     assert np.array_equal(one.forward, two.forward) and np.array_equal(one.reverse_prediction, two.reverse_prediction)
     assert not np.array_equal(one.forward, other.forward)
     assert one.forward.dtype == np.float64 and not jax.config.jax_enable_x64
+
+
+def test_data_sets_annealed_together_do_not_see_each_other():
+    target = posterior(NETWORKS["relu with biases"])
+    drawn = [draw(target.network, 2, 3, trial) for trial in range(3)]
+    schedule = tune(target, [drawn[0][1:]], temperatures=12)
+    sets = [DataSet(x, y, target.coordinates(sampled, 2), (0, i), ROWS) for i, (sampled, x, y) in enumerate(drawn)]
+    for one, alone in zip(anneal(target, sets, schedule), (anneal(target, [one], schedule)[0] for one in sets), strict=True):
+        for mine, theirs in zip(one, alone, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
 
 
 def test_the_schedule_follows_the_aimed_gap():

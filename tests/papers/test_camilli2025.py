@@ -1,5 +1,7 @@
 """The measurement of camilli2025: fitted powers, table, checks, resumption."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,9 +80,22 @@ def test_finished_trials_are_not_run_again(data, folder, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a finished trial was run again")
 
-    monkeypatch.setattr("gaussequiv.run.evidence_trials.trial_record", refuse)
+    monkeypatch.setattr("gaussequiv.run.evidence_trials.trial_records", refuse)
     again = camilli2025.measure_beyond(TINY, 0, folder, progress=False)
     assert np.array_equal(again["beyond"].information.values, data["beyond"].information.values)
+
+
+def test_no_hours_gather_what_a_folder_holds(data, folder, monkeypatch):
+    monkeypatch.setattr("gaussequiv.run.evidence_trials.trial_records", lambda *arguments: pytest.fail("a trial was run"))
+    more = replace(TINY, sizes=(8, 12), alphas=(0.5, 1.0))  # of these the folder has one cell for each activation
+    found = camilli2025.measure_grid(more, 0, folder, hours=0, progress=False)
+    grid = found["grid"]
+    assert np.array_equal(grid.information.sel(alpha=1.0, d=8, depth=1), data["grid"].information.sel(alpha=1.0, d=8, depth=1))
+    assert int(np.isfinite(grid.information).sum()) == 2 and "jax" in grid.attrs["made_with"]
+    assert "linear" in found and "| - |" in table(grid)
+    assert catalogue.get("camilli2025").figures[0].draw(found).axes
+    nothing = camilli2025.measure_grid(more, 0, folder / "empty", hours=0, progress=False)
+    assert "linear" not in nothing and not np.isfinite(nothing["grid"].information).any()
 
 
 def test_figures_checks_and_table(data):

@@ -73,8 +73,16 @@ def test_exit_code_says_whether_the_numbers_agree(reference, code, monkeypatch, 
     assert result.exit_code == code, result.stderr
     assert f"{1 - code} of 1 reference numbers agree" in result.stdout
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["tiny2000-one-theory.nc", "tiny2000-one.png", "tiny2000.md"]
+    assert f"wrote {tmp_path / 'new' / 'tiny2000.md'} (the report" in result.stderr
     out = json.loads(run("reproduce", "tiny2000", "--json", "--output", str(tmp_path)).stdout)
+    assert out["report"] == str(tmp_path / "tiny2000.md")
+    one = run("reproduce", "tiny2000", "--figure", "one", "--output", str(tmp_path / "new"))
+    assert "tiny2000-one.md" in one.stderr and (tmp_path / "new" / "tiny2000-one.md").exists()
     assert out["figures"][0]["checks"][0]["agrees"] is (code == 0)
+
+
+def test_help_says_where_the_numbers_are():
+    assert "the report KEY.md" in " ".join(run("reproduce", "--help").stdout.split())
 
 
 def test_usage_errors_name_the_known_papers_and_figures():

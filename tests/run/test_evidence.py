@@ -7,6 +7,7 @@ import pytest
 from scipy import special
 
 import gaussequiv as ge
+from gaussequiv.algorithms import checkpoint
 from gaussequiv.algorithms.gaussian_evidence import kernel_model
 from gaussequiv.errors import ArgumentError
 from gaussequiv.run import evidence
@@ -71,8 +72,8 @@ def test_a_narrow_network_tells_less_than_its_equivalent_and_is_learned_better(f
 def test_a_wide_network_has_the_information_of_its_kernel():
     """Infinite width is exact there; only its own deviation from linearity is left, known without annealing."""
     problem = ge.Problem(ge.DeepNetwork("erf", noise=0.2, widths=100))
-    plan = evidence._plan(problem, 1.0, 5, 0, 4, 4, 16, 0.2, None)
-    controls = trials.control_records(plan, 5, 200)
+    plan = evidence.plan_of(problem, 1.0, 5, 0, 4, 4, 16, 0.2, None)
+    controls = trials.control_records(plan, 5, 200, trials.Store(None, {}))
     exact = evidence.adjusted_mean(-(controls[:, 0] - controls[:, 2]) / 5, controls[:, 4:])
     wide = network_information(problem, 1.0, d=5, trials=16, control_trials=200, posterior_steps=4, test_samples=16)
     difference = float(wide.information_deviation[0]) - exact.mean
@@ -83,7 +84,7 @@ def test_a_wide_network_has_the_information_of_its_kernel():
 def test_explained_is_the_squared_distance_from_infinite_width():
     """Against posterior means by brute force over the prior, for two samples."""
     problem = ge.Problem(ge.DeepNetwork("erf", weight_variance=4, noise=0.1, widths=2))
-    plan = evidence._plan(problem, 1.0, 2, 3, 16, 24, 8, 0.2, 20)
+    plan = evidence.plan_of(problem, 1.0, 2, 3, 16, 24, 8, 0.2, 20)
     schedule = trials.schedule_of(plan, 2)
     rng = np.random.default_rng(0)
     hidden, readout = rng.standard_normal((20_000, 2, 2)), rng.standard_normal((20_000, 2))
@@ -94,7 +95,7 @@ def test_explained_is_the_squared_distance_from_infinite_width():
         weight = np.exp(-((data.y - s[:, :2]) ** 2).sum(axis=1) / 0.2)
         mean = weight @ s[:, 2:] / weight.sum()
         exact.append(float(((mean - data.models(plan)[0].prediction(data.y)) ** 2).mean()))
-        differences.append(trials.trial_record(plan, schedule, trial, 2)["explained"] - exact[-1])
+        differences.append(trials.trial_records(plan, schedule, [trial], 2, 1)[0]["explained"] - exact[-1])
     assert abs(np.mean(differences)) < 4 * np.std(differences, ddof=1) / np.sqrt(32) + 0.03 * np.mean(exact)
     assert np.std(differences, ddof=1) / np.sqrt(32) < 0.5 * np.mean(exact)
 
@@ -108,10 +109,34 @@ def test_more_trials_change_no_earlier_one_and_a_checkpoint_is_continued(tmp_pat
         assert np.array_equal(short[name].values, fresh[name].values[:, :3]), name
         assert np.array_equal(long[name].values, fresh[name].values), name
     assert float(long.information[0]) == float(fresh.information[0])
+    assert set(checkpoint.read(options["checkpoint"])[1]) == {"4", "controls 4"}
     again = network_information(SMALL, 1.0, trials=5, seconds=1e-9, **options)
     assert float(again.trials[0]) == 5
     with pytest.raises(ArgumentError, match="checkpoint"):
         network_information(SMALL, 1.0, trials=5, seed=1, **options)
+
+
+def test_trials_run_together_are_those_run_one_by_one(tmp_path):
+    options = {"d": 4, "control_trials": 20, "temperatures": 12, "checkpoint": tmp_path / "trials.npz"}
+    alone = network_information(SMALL, 1.0, trials=5, **(options | {"checkpoint": None}))
+    network_information(SMALL, 1.0, trials=2, **options)
+    together = network_information(SMALL, 1.0, trials=5, together=2, **options)
+    for name in trials.MEASURED:
+        np.testing.assert_allclose(together[name].values, alone[name].values, rtol=1e-8, atol=1e-10)
+
+
+def test_a_checkpoint_may_come_from_another_machine_but_not_from_another_release(tmp_path):
+    options = {"d": 4, "trials": 2, "control_trials": 20, "temperatures": 12, "checkpoint": tmp_path / "trials.npz"}
+    network_information(SMALL, 1.0, **options)
+    header, arrays = checkpoint.read(options["checkpoint"])
+    (here,) = header["made_with"]
+    assert "jaxlib" in here
+    checkpoint.write(options["checkpoint"], header | {"made_with": ["an accelerator"]}, arrays)
+    found = network_information(SMALL, 1.0, **(options | {"trials": 3}))
+    assert found.attrs["made_with"] == f"an accelerator; {here}"
+    checkpoint.write(options["checkpoint"], header | {"gaussequiv": "0.0.0"}, arrays)
+    with pytest.raises(ArgumentError, match="another gaussequiv"):
+        network_information(SMALL, 1.0, **options)
 
 
 def test_time_ends_a_run_and_points_may_have_different_numbers():
@@ -147,7 +172,7 @@ def test_infinite_width_numbers():
     """Exact GP at alpha = 1, noise 0.1, erf: I/n minus the limit is -3.5e-3 at d = 50 for L = 1 and -2.3e-3 for L = 2 (independent run)."""
     for depth, value, error in ((1, -3.5e-3, 8e-4), (2, -2.3e-3, 8e-4)):
         problem = ge.Problem(ge.DeepNetwork("erf", depth=depth, noise=0.1, widths=50))
-        plan = evidence._plan(problem, 1.0, 50, 0, 4, 4, 4, 0.2, None)
+        plan = evidence.plan_of(problem, 1.0, 50, 0, 4, 4, 4, 0.2, None)
         controls = []
         for trial in range(200):
             data = trials.Data(plan, trial, 50, 0)
@@ -159,7 +184,7 @@ def test_infinite_width_numbers():
 
 
 def test_an_interruption_keeps_finished_points(tmp_path, monkeypatch):
-    path, calls, record = tmp_path / "kept.npz", [], trials.trial_record
+    path, calls, record = tmp_path / "kept.npz", [], trials.trial_records
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -167,7 +192,7 @@ def test_an_interruption_keeps_finished_points(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return record(*arguments)
 
-    monkeypatch.setattr(trials, "trial_record", interrupted)
+    monkeypatch.setattr(trials, "trial_records", interrupted)
     options = {"d": 4, "trials": 3, "control_trials": 20, "temperatures": 12, "checkpoint": path}
     with pytest.raises(ge.Interrupted) as stopped:
         network_information(SMALL, [0.5, 1.0], **options)

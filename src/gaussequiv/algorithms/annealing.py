@@ -41,6 +41,17 @@ class Schedule(NamedTuple):
     length: float
 
 
+class DataSet(NamedTuple):
+    """x, y: arrays of shape (n, d) and (n,); teacher: coordinates (`Posterior.coordinates`) of the network that made y, an exact draw from
+    the posterior; key: integers of its randomness; rows: array of shape (rows, d), fresh inputs at which posterior samples predict."""
+
+    x: FloatArray
+    y: FloatArray
+    teacher: Any
+    key: tuple[int, ...]
+    rows: FloatArray
+
+
 class Annealed(NamedTuple):
     """One data set: log-weights of both directions, thermodynamic integrals of l along the same paths, predictions at the fresh rows
     averaged over posterior transitions; arrays of shape (chains,) and (chains, rows). `acceptance` is a mean over all transitions."""
@@ -82,7 +93,7 @@ def _pilot(target: Posterior) -> Callable[..., Any]:
         beta = (jnp.arange(PILOT_POINTS + 1) / PILOT_POINTS) ** PILOT_POWER
         return jax.lax.scan(level, (state, jnp.log(ANGLE)), (beta, jax.random.split(level_key, PILOT_POINTS + 1)))[1]
 
-    return jax.jit(run)
+    return jax.jit(jax.vmap(run, in_axes=(0, 0, None, 0)))
 
 
 def tune(
@@ -113,15 +124,12 @@ def tune(
     import jax
 
     gap = number("gap", gap, positive=True, meaning="It is the aimed difference of reverse and forward log-weights in nats.")
-    steps, variances = [], []
+    x, y = (np.stack([np.asarray(part, float) for part in parts]) for parts in zip(*pilots, strict=True))
+    d = x.shape[-1]
     with float64_scope():
-        for i, (x, y) in enumerate(pilots):
-            d = x.shape[1]
-            like = target.coordinates(target.network.sample(np.random.default_rng(0), d), d)  # for its shapes
-            key = jax.random.key(np.random.default_rng((seed, i, 2)).integers(1 << 62))
-            out = _pilot(target)(np.asarray(x, float), np.asarray(y, float), like, key)
-            steps.append(np.asarray(out[0]))
-            variances.append(np.asarray(out[1]))
+        like = target.coordinates(target.network.sample(np.random.default_rng(0), d), d)  # for its shapes
+        seeds = np.array([np.random.default_rng((seed, i, 2)).integers(1 << 62) for i in range(len(pilots))])
+        steps, variances = map(np.asarray, _pilot(target)(x, y, like, jax.vmap(jax.random.key)(seeds)))
     beta = (np.arange(PILOT_POINTS + 1) / PILOT_POINTS) ** PILOT_POWER
     speed = np.sqrt(np.mean(variances, axis=0))
     lengths = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * np.diff(beta))])
@@ -136,7 +144,10 @@ def tune(
 
 @lru_cache(maxsize=32)
 def _walk(target: Posterior, chains: int) -> Callable[..., Any]:
-    """Work and transitions in turn along a path, all chains from the prior or from the coordinates u."""
+    """Work and transitions in turn along a path, all chains from the prior or from the coordinates u.
+
+    x, y, rows, u and key have a leading axis of data sets, which share the path: their loops run in step.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -161,36 +172,30 @@ def _walk(target: Posterior, chains: int) -> Callable[..., Any]:
         (_, log_w, area, mean), acceptance = jax.lax.scan(one, (start(first), zero, zero, nothing), (path, keys))
         return log_w, area, mean, acceptance.mean()
 
-    return jax.jit(run)
+    return jax.jit(jax.vmap(run, in_axes=(0, 0, 0, 0, None, None, 0)))
 
 
 def anneal(
     target: Posterior,
-    x: FloatArray,
-    y: FloatArray,
-    teacher: Any,
+    data: Sequence[DataSet],
     schedule: Schedule,
-    key: tuple[int, int],
     *,
-    rows: FloatArray | None = None,
     chains: int = 4,
     posterior_steps: int = 8,
-) -> Annealed:
-    """Anneal one data set in both directions.
+) -> list[Annealed]:
+    """Anneal data sets of the same shapes in both directions, all at once (one keeps a CPU core busy, an accelerator needs many).
 
     Parameters
     ----------
     target : Posterior
-    x, y : arrays of shape (n, d) and (n,)
-    teacher : coordinates (`Posterior.coordinates`) of the network that made y, an exact draw from the posterior
+    data : sequence of DataSet
     schedule : Schedule
-    key : two integers, seed and trial
-    rows : array of shape (rows, d), optional
-        Fresh inputs at which posterior samples predict; by default the origin.
     chains : int
         In each direction. All reverse chains start from the teacher and separate in posterior transitions, which do no work.
     posterior_steps : int, at least 2
         Transitions at beta = 1; predictions are averaged over the second half.
+
+    What comes out of a data set depends on the others by rounding only.
 
     Examples
     --------
@@ -199,7 +204,8 @@ def anneal(
     >>> network, rng = ge.DeepNetwork("tanh", noise=0.5, widths=4), np.random.default_rng(0)
     >>> target, drawn, x = posterior(network), network.sample(rng, 4), rng.standard_normal((3, 4))
     >>> y = network.channel.sample(rng, drawn(x))
-    >>> run = anneal(target, x, y, target.coordinates(drawn, 4), tune(target, [(x, y)], temperatures=20), (0, 0))
+    >>> one = DataSet(x, y, target.coordinates(drawn, 4), (0, 0), x[:1])
+    >>> (run,) = anneal(target, [one], tune(target, [(x, y)], temperatures=20))
     >>> run.forward.shape, bool(0.5 < run.acceptance <= 1)
     ((4,), True)
     """
@@ -213,15 +219,25 @@ def anneal(
     # (increment, beta, kicks, weight of the prediction) of every step; work comes before the transition
     up = _join((rise, rest), (beta[1:], rest + 1), (kicks[1:], top), (idle, weights))
     down = _join((rest, rise[::-1]), (rest + 1, beta[:-1][::-1]), (top, kicks[:-1][::-1]), (weights, idle))
+
+    def keys(direction: int) -> Any:
+        seeds = [np.random.default_rng((*one.key, direction)).integers(1 << 62) for one in data]
+        return jax.vmap(jax.random.key)(np.array(seeds))
+
     with float64_scope():
-        fresh = np.zeros((1, x.shape[1])) if rows is None else np.asarray(rows, float)
-        data = (np.asarray(x, float), np.asarray(y, float), fresh, jax.tree.map(np.float64, teacher))
+        x, y, rows = (
+            np.stack([np.asarray(part, float) for part in parts]) for parts in zip(*((s.x, s.y, s.rows) for s in data), strict=True)
+        )
+        teachers = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf, float) for leaf in leaves]), *(one.teacher for one in data))
         walk = _walk(target, chains)
-        first, second = (jax.random.key(np.random.default_rng((*key, direction)).integers(1 << 62)) for direction in (0, 1))
-        forward, forward_area, forward_mean, one = map(np.asarray, walk(*data, True, up, first))
-        reverse, reverse_area, reverse_mean, two = map(np.asarray, walk(*data, False, down, second))
-    acceptance = 0.5 * float(one + two)
-    return Annealed(forward, reverse, forward_area, reverse_area, forward_mean, reverse_mean, acceptance)
+        forward = walk(x, y, rows, teachers, True, up, keys(0))
+        reverse = walk(x, y, rows, teachers, False, down, keys(1))
+        parts = [np.asarray(value) for pair in zip(forward, reverse, strict=True) for value in pair]
+    log_up, log_down, area_up, area_down, mean_up, mean_down, one, two = parts
+    accepted = 0.5 * (one + two)
+    return [
+        Annealed(log_up[i], log_down[i], area_up[i], area_down[i], mean_up[i], mean_down[i], float(accepted[i])) for i in range(len(data))
+    ]
 
 
 def _join(*pairs: tuple[Any, Any]) -> tuple[Any, ...]:

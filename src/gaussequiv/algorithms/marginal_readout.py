@@ -51,19 +51,15 @@ def log_evidence(noise: float) -> Callable[[Any, Any], Any]:
     def value(f: Any, y: Any) -> tuple[Any, Any]:
         n, k = f.shape
         wide = k > n
-        gram = f @ f.T if wide else f.T @ f
-        lower = jnp.linalg.cholesky(noise * jnp.eye(min(n, k)) + gram)
-        inverse = _lower_inverse(lower)
+        inverse, log_det = _inverse(noise * jnp.eye(min(n, k)) + (f @ f.T if wide else f.T @ f))
         if wide:  # K = noise I + f f'
-            white = inverse @ y
-            dual = inverse.T @ white
-            square, mean = white @ white, f.T @ dual
+            dual = inverse @ y
+            mean = f.T @ dual
         else:  # the same through M = noise I + f'f: K^-1 y = (y - f M^-1 f'y)/noise
-            mean = inverse.T @ (inverse @ (f.T @ y))
+            mean = inverse @ (f.T @ y)
             dual = (y - f @ mean) / noise
-            square = y @ dual
-        log_det = 2 * jnp.log(jnp.diagonal(lower)).sum() + max(n - k, 0) * np.log(noise)
-        return -0.5 * (square + log_det + n * np.log(2 * np.pi)), (f, mean, dual, inverse)
+        log_det = log_det + max(n - k, 0) * np.log(noise)
+        return -0.5 * (y @ dual + log_det + n * np.log(2 * np.pi)), (f, mean, dual, inverse)
 
     @jax.custom_vjp
     def evidence(f: Any, y: Any) -> Any:
@@ -72,18 +68,21 @@ def log_evidence(noise: float) -> Callable[[Any, Any], Any]:
     def pull(kept: Any, cotangent: Any) -> tuple[Any, Any]:
         f, mean, dual, inverse = kept
         n, k = f.shape
-        shrink = inverse.T @ (inverse @ f) if k > n else (f @ inverse.T) @ inverse  # K^-1 f
+        shrink = inverse @ f if k > n else f @ inverse  # K^-1 f
         return cotangent * (jnp.outer(dual, mean) - shrink), -cotangent * dual
 
     evidence.defvjp(value, pull)
     return evidence
 
 
-def _lower_inverse(lower: Any) -> Any:
+def _inverse(matrix: Any) -> tuple[Any, Any]:
+    """Inverse and log-determinant of a symmetric positive definite matrix."""
     import jax
     import jax.numpy as jnp
 
-    return jax.lax.linalg.triangular_solve(lower, jnp.eye(lower.shape[0]), left_side=True, lower=True)
+    lower = jnp.linalg.cholesky(matrix)
+    half = jax.lax.linalg.triangular_solve(lower, jnp.eye(lower.shape[0]), left_side=True, lower=True)
+    return half.T @ half, 2 * jnp.log(jnp.diagonal(lower)).sum()
 
 
 def draw_readout(network: DeepNetwork) -> Callable[[Any, Parameters, Any, Any], Parameters]:

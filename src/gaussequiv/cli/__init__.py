@@ -413,12 +413,20 @@ def reproduce(
     key: Annotated[str, typer.Argument(help="A paper: 'gaussequiv list papers'.", show_default=False)],
     figure: Annotated[str | None, typer.Option("--figure", help="Only this figure.", show_default=False)] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Fewer points and trials, smaller dimensions: seconds to minutes.")] = False,
-    folder: Annotated[str, typer.Option("--output", metavar="DIR", help="Folder for NetCDF files, figures and the report.")] = ".",
+    folder: Annotated[
+        str, typer.Option("--output", metavar="DIR", help="Folder for NetCDF files, figures and the report (Markdown).")
+    ] = ".",
     seed: Seed = 0,
-    hours: Annotated[float | None, typer.Option("--hours", help="Time limit of figures that can be continued (camilli2025).")] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", help="Time limit of figures that can be continued (camilli2025); 0 to draw what the folder holds."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the figures of a paper again and compare with its numbers; exit code 1 if one does not agree."""
+    """Make the figures of a paper again and compare with its numbers; exit code 1 if one does not agree.
+
+    Prints one sentence for each figure. All numbers stand in the report KEY.md (KEY-FIGURE.md with --figure), next to the figures.
+    """
     from gaussequiv.cli.reproduce import run
 
     run(key, figure, fast, folder, seed, hours, as_json)

@@ -150,11 +150,8 @@ def network_information(
 ) -> None:
     """Mutual information and Bayes error of finite networks, bracketed, beside their Gaussian equivalent's."""
     from gaussequiv.cli.inputs import parse_grid, required
-    from gaussequiv.errors import fail
     from gaussequiv.run.evidence import network_information as verb
 
-    if d is None:
-        raise fail("d", "given", d, "d is the input dimension of the networks.")
     problem = _build(options)
     grid = parse_grid("alpha", required("alpha", alpha))
     result = _keep_partial(output, lambda: verb(problem, grid, d=d, trials=trials, seed=seed, seconds=seconds, checkpoint=checkpoint))

@@ -10,7 +10,7 @@ import typer
 
 from gaussequiv.errors import choice
 from gaussequiv.papers import catalogue
-from gaussequiv.papers.reproduce import Reproduction, reproduce, summary
+from gaussequiv.papers.reproduce import Reproduction, report_file, reproduce, summary
 
 FAILURE = 1
 
@@ -18,13 +18,16 @@ FAILURE = 1
 def run(key: str, figure: str | None, fast: bool, folder: str, seed: int, hours: float | None, as_json: bool) -> None:
     """Reproduce, print one sentence for each figure (or one JSON object), and fail if a reference number does not agree."""
     made = reproduce(key, figure, fast=fast, output=folder, seed=seed, hours=hours)
+    report = report_file(key, figure, folder)
     if as_json:
-        print(json.dumps({"key": key, "fast": fast, "seed": seed, "figures": [_record(one) for one in made]}))
+        figures = [_record(one) for one in made]
+        print(json.dumps({"key": key, "fast": fast, "seed": seed, "report": str(report), "figures": figures}))
     for one in made:
         if not as_json:
             print(f"{one.figure.name}: {summary(one)}")
         for path in one.files:
             print(f"wrote {path}", file=sys.stderr)
+    print(f"wrote {report} (the report: every number, and how the simulations compare)", file=sys.stderr)
     if not all(check.agrees for one in made for check in one.checks):
         raise typer.Exit(FAILURE)
 

@@ -5,7 +5,8 @@ from n ~ d^{3/2} on; Theorem 4 says that Bayes errors agree in the limit, withou
 are measured on true networks (`network_information`: widths d, tanh(2x) and ReLU, label noise 0.2) and a power d^{-p} is fitted.
 ReLU is neither odd nor smooth: outside the theorem's hypotheses.
 
-A long computation: trials are kept in the output folder and continued; `hours` of `measure_grid` and `measure_beyond` limits its time.
+A long computation: trials are kept in the output folder and continued; `hours` of `measure_grid` and `measure_beyond` limits its time, and
+with 0 hours they gather what the folder holds. Cells can also be measured in processes of their own, on several machines (`measure_cell`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gaussequiv.algorithms import checkpoint
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.networks import DeepNetwork
 from gaussequiv.learners.information import information
@@ -48,6 +50,19 @@ KEPT = (
 )
 
 
+class Cell(NamedTuple):
+    """Networks of one kind with n samples in d dimensions; depth 0 is the linear target."""
+
+    activation: str
+    depth: int
+    d: int
+    n: int
+
+    def path(self, folder: Path) -> Path:
+        """The file of its trials."""
+        return folder / f"{KEY}-trials-{self.activation.split('(')[0]}-{self.depth}-{self.d}-{self.n}.npz"
+
+
 @dataclass(frozen=True)
 class Scale:
     """What is measured: a grid at n = alpha d, and n = d^power for one layer of tanh(2x); `trials` at the smallest d, falling as 1/d."""
@@ -64,10 +79,10 @@ class Scale:
         """Networks at dimension d."""
         return max(32, round(self.trials * min(self.sizes) / d))
 
-    def seconds(self, activation: str, depth: int, alpha: float, d: int) -> float:
+    def seconds(self, cell: Cell) -> float:
         """About what a cell takes on one core: compilation, pilots and controls, and the annealing, as measured at d = 20 to 80."""
-        each = 0.03 * depth * alpha**2 * (d / 20) ** 3
-        return 15.0 + self.trials_at(d) * each * (0.3 if activation == "relu" else 1.0)
+        each = 0.03 * cell.depth * (cell.n / cell.d) ** 2 * (cell.d / 20) ** 3
+        return 15.0 + self.trials_at(cell.d) * each * (0.3 if cell.activation == "relu" else 1.0)
 
 
 FULL = Scale()
@@ -85,42 +100,52 @@ def problem(activation: str, depth: int) -> Problem:
 class Budget:
     """Hours shared among the cells that are still to come, in proportion to their cost."""
 
-    def __init__(self, hours: float | None, costs: dict[Any, float]) -> None:
+    def __init__(self, hours: float | None, costs: dict[Cell, float]) -> None:
         self._end, self._costs = None if hours is None else time.monotonic() + 3600 * hours, dict(costs)
+        self._nothing = hours == 0
 
-    def take(self, cell: Any) -> float | None:
-        """Seconds for this cell."""
+    def take(self, cell: Cell) -> float | None:
+        """Seconds for this cell; 0 to run nothing new."""
         total = sum(self._costs.values())
         share = self._costs.pop(cell) / total
-        return None if self._end is None else max(1e-3, share * (self._end - time.monotonic()))
+        return None if self._end is None else 0.0 if self._nothing else max(1e-3, share * (self._end - time.monotonic()))
 
 
-def _cell(
-    activation: str, depth: int, n: int, d: int, scale: Scale, seed: int, folder: Path | None, seconds: float | None, progress: Any
-) -> xr.Dataset:
-    name = f"{KEY}-trials-{activation.split('(')[0]}-{depth}-{d}-{n}.npz"
+def measure_cell(
+    cell: Cell, scale: Scale, seed: int, folder: Path | None = None, seconds: float | None = None, progress: bool | None = None
+) -> xr.Dataset | None:
+    """`network_information` of a cell; with 0 seconds only of the trials that the folder holds, None if these are fewer than 16."""
+    path, trials = None if folder is None else cell.path(folder), scale.trials_at(cell.d)
+    if seconds == 0:
+        stored = 0 if path is None or not path.exists() else len(checkpoint.read(path)[1].get(str(cell.n), ()))
+        if stored < LEAST_TRIALS:
+            return None
+        seconds, trials = None, min(stored, trials)
     return network_information(
-        problem(activation, depth),
-        n / d,
-        d=d,
-        trials=scale.trials_at(d),
+        problem(cell.activation, cell.depth),
+        cell.n / cell.d,
+        d=cell.d,
+        trials=trials,
         control_trials=scale.control_trials,
         seed=seed,
         seconds=seconds,
-        checkpoint=None if folder is None else folder / name,
+        checkpoint=path,
         progress=progress,
     ).isel(alpha=0, drop=True)
 
 
-def _gather(cells: dict[tuple[Any, ...], xr.Dataset], coordinates: dict[str, tuple[Any, ...]], call: dict[str, Any]) -> xr.Dataset:
+def _gather(
+    found: dict[Cell, xr.Dataset | None], cells: dict[tuple[Any, ...], Cell], coordinates: dict[str, tuple[Any, ...]], call: dict[str, Any]
+) -> xr.Dataset:
     """One Dataset of the cells' means, with powers fitted over d (the last dimension), and its provenance."""
     dims, shape = tuple(coordinates), tuple(len(values) for values in coordinates.values())
     values = {name: np.full(shape, np.nan) for name in KEPT}
+    known = {cell: one for cell, one in found.items() if one is not None}
     for place in np.ndindex(shape):
-        found = cells[tuple(axis[i] for axis, i in zip(coordinates.values(), place, strict=True))]
-        if float(found["trials"]) >= LEAST_TRIALS:
+        one = known.get(cells[tuple(axis[i] for axis, i in zip(coordinates.values(), place, strict=True))])
+        if one is not None and float(one["trials"]) >= LEAST_TRIALS:
             for name in KEPT:
-                values[name][place] = float(found[name])
+                values[name][place] = float(one[name])
     variables: dict[str, tuple[tuple[str, ...], Any]] = {name: (dims, value) for name, value in values.items()}
     sizes = np.array(coordinates["d"], dtype=float)
     for name in OBSERVED:
@@ -130,39 +155,57 @@ def _gather(cells: dict[tuple[Any, ...], xr.Dataset], coordinates: dict[str, tup
             for part, value in fit._asdict().items():
                 parts[part][place] = value
         variables |= {f"{name}_{part}": (dims[:-1], value) for part, value in parts.items()}
-    first = next(iter(cells.values()))
-    attributes = provenance(problem("tanh(2x)", 1), "reproduce", {"paper": KEY} | call) | {"source": "simulation", "paper": KEY}
+    machines = sorted({name for one in known.values() for name in one.attrs["made_with"].split("; ")})
+    attributes = provenance(problem("tanh(2x)", 1), "reproduce", {"paper": KEY} | call)
+    attributes |= {"source": "simulation", "paper": KEY, "made_with": "; ".join(machines)}
     out = dataset(variables, {name: np.array(axis) for name, axis in coordinates.items()}, attributes)
-    for name in KEPT:
-        out[name].attrs = dict(first[name].attrs)
+    for one in list(known.values())[:1]:
+        for name in KEPT:
+            out[name].attrs = dict(one[name].attrs)
     return out
 
 
+def grid_cells(scale: Scale) -> dict[tuple[Any, ...], Cell]:
+    """The cells at n = alpha d, by (activation, depth, alpha, d); small sizes first, so that an interruption leaves whole rows."""
+    keys = ((a, depth, alpha, d) for a in ACTIVATIONS for depth in scale.depths for alpha in scale.alphas for d in scale.sizes)
+    ordered = sorted(keys, key=lambda key: (key[3], key[1] * key[2]))
+    return {(a, depth, alpha, d): Cell(a, depth, d, max(1, round(alpha * d))) for a, depth, alpha, d in ordered}
+
+
+def beyond_cells(scale: Scale) -> dict[tuple[Any, ...], Cell]:
+    """The cells at n = d^power, one layer of tanh(2x), by (power, d)."""
+    ordered = sorted(((power, d) for power in (1.0, *scale.powers) for d in scale.beyond_sizes), key=lambda key: key[1] ** key[0])
+    return {(power, d): Cell("tanh(2x)", 1, d, round(d**power)) for power, d in ordered}
+
+
+def linear_cell(scale: Scale) -> Cell:
+    """A linear target, which is its own equivalent."""
+    return Cell("tanh(2x)", 0, scale.sizes[0], scale.sizes[0])
+
+
 def measure_grid(scale: Scale, seed: int, folder: Path | None = None, hours: float | None = None, progress: bool | None = None) -> Data:
-    """Every activation, depth, alpha and size; small sizes first, so that an interruption leaves whole rows."""
+    """Every activation, depth, alpha and size, and a linear target."""
+    cells = grid_cells(scale)
+    found = _measure(list(cells.values()), scale, seed, folder, hours, progress)
+    spare = 0.0 if hours == 0 else None if hours is None else 120.0
+    linear = measure_cell(linear_cell(scale), scale, seed, folder, spare, progress)
     axes = {"activation": tuple(ACTIVATIONS), "depth": scale.depths, "alpha": scale.alphas, "d": scale.sizes}
-    order = sorted(
-        ((a, depth, alpha, d) for a in ACTIVATIONS for depth in scale.depths for alpha in scale.alphas for d in scale.sizes),
-        key=lambda cell: (cell[3], cell[1] * cell[2]),
-    )
-    budget = Budget(hours, {cell: scale.seconds(*cell) for cell in order})
-    cells = {}
-    for cell in order:
-        a, depth, alpha, d = cell
-        cells[cell] = _cell(a, depth, max(1, round(alpha * d)), d, scale, seed, folder, budget.take(cell), progress)
-    linear = _cell("tanh(2x)", 0, scale.sizes[0], scale.sizes[0], scale, seed, folder, None if hours is None else 120.0, progress)
-    return {"grid": _gather(cells, axes, {"seed": seed, "hours": hours}), "linear": linear}
+    return {"grid": _gather(found, cells, axes, {"seed": seed, "hours": hours})} | ({} if linear is None else {"linear": linear})
 
 
 def measure_beyond(scale: Scale, seed: int, folder: Path | None = None, hours: float | None = None, progress: bool | None = None) -> Data:
     """One layer of tanh(2x) at n = d^power."""
-    powers = (1.0, *scale.powers)
-    order = sorted(((power, d) for power in powers for d in scale.beyond_sizes), key=lambda cell: cell[1] ** cell[0])
-    budget = Budget(hours, {(power, d): scale.seconds("tanh(2x)", 1, d ** (power - 1), d) for power, d in order})
-    cells = {}
-    for power, d in order:
-        cells[power, d] = _cell("tanh(2x)", 1, round(d**power), d, scale, seed, folder, budget.take((power, d)), progress)
-    return {"beyond": _gather(cells, {"power": powers, "d": scale.beyond_sizes}, {"seed": seed, "hours": hours})}
+    cells = beyond_cells(scale)
+    found = _measure(list(cells.values()), scale, seed, folder, hours, progress)
+    axes = {"power": (1.0, *scale.powers), "d": scale.beyond_sizes}
+    return {"beyond": _gather(found, cells, axes, {"seed": seed, "hours": hours})}
+
+
+def _measure(
+    cells: list[Cell], scale: Scale, seed: int, folder: Path | None, hours: float | None, progress: bool | None
+) -> dict[Cell, xr.Dataset | None]:
+    budget = Budget(hours, {cell: scale.seconds(cell) for cell in cells})
+    return {cell: measure_cell(cell, scale, seed, folder, budget.take(cell), progress) for cell in cells}
 
 
 def _deviations(ax: Axes, part: xr.Dataset, name: str, style: Style) -> None:
@@ -250,7 +293,10 @@ def _formula_checks() -> list[Check]:
 
 
 def _check_grid(data: Data) -> list[Check]:
-    linear, checks = data["linear"], _formula_checks()
+    checks = _formula_checks()
+    if "linear" not in data:
+        return checks
+    linear = data["linear"]
     for name in OBSERVED:
         value, error = float(linear[f"{name}_deviation"]), float(linear[f"{name}_deviation_stderr"])
         checks.append(Check(f"deviation of {name}, linear target", 0.0, value, 4 * error, "a linear network is its equivalent; 4 s.e."))

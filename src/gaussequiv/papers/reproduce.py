@@ -53,7 +53,7 @@ def reproduce(
     seed : int
         Seed of simulations and random instances.
     hours : float, optional
-        Limit for figures that can be continued (camilli2025), which keep their trials in the folder.
+        Limit for figures that can be continued (camilli2025), which keep their trials in the folder; 0 to run nothing new.
     progress : bool, optional
         Show progress bars (default: on a terminal).
 
@@ -79,9 +79,13 @@ def reproduce(
         picture = folder / f"{key}-{one.name}.png"
         one.draw(data).savefig(picture, dpi=200)
         made.append(Reproduction(one, data, one.check(data), [*files, picture], time.perf_counter() - start))
-    name = key if figure is None else f"{key}-{figure}"
-    (folder / f"{name}.md").write_text(report(paper, made, fast, seed))
+    report_file(key, figure, folder).write_text(report(paper, made, fast, seed))
     return made
+
+
+def report_file(key: str, figure: str | None, output: str | Path) -> Path:
+    """Where `reproduce` writes its report: KEY.md, or KEY-FIGURE.md if one figure is chosen."""
+    return Path(output) / (f"{key}.md" if figure is None else f"{key}-{figure}.md")
 
 
 def report(paper: Paper, made: list[Reproduction], fast: bool, seed: int) -> str:

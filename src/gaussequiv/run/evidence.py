@@ -17,7 +17,17 @@ from gaussequiv.learners.information import information
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised import Problem
 from gaussequiv.results import dataset
-from gaussequiv.run.evidence_trials import COLUMNS, LEAST_TRIALS, MEASURED, Plan, Record, Store, control_records, records_of
+from gaussequiv.run.evidence_trials import (
+    COLUMNS,
+    LEAST_TRIALS,
+    MEASURED,
+    Plan,
+    Record,
+    Store,
+    control_records,
+    default_together,
+    records_of,
+)
 from gaussequiv.run.simulate import Interrupted
 from gaussequiv.run.solve import ALPHA_MEANING, provenance
 
@@ -60,7 +70,7 @@ def network_information(
     problem: Problem,
     alpha: ArrayLike,
     *,
-    d: int,
+    d: int | None = None,
     trials: int = 64,
     seed: int = 0,
     chains: int = 4,
@@ -69,6 +79,7 @@ def network_information(
     posterior_steps: int = 8,
     test_samples: int = 64,
     control_trials: int = 300,
+    together: int | None = None,
     seconds: float | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -90,7 +101,7 @@ def network_information(
     alpha : array of shape (points,), positive
         n = round(alpha d); the result's alpha is n/d.
     d : int
-        Input dimension; widths as the target says.
+        Input dimension (a covariance matrix fixes it); widths as the target says.
     trials : int
         Networks, each with its own data. Trial t does not depend on their number.
     seed : int
@@ -104,11 +115,14 @@ def network_information(
         Fresh rows of each trial.
     control_trials : int
         Data sets for the exact means, which have their own control variates (`gaussian_evidence.row_controls`, `layer_controls`).
+    together : int, optional
+        Networks annealed at once; by default 1 on a CPU, whose cores a few chains keep busy, and 128 on an accelerator. Changes what comes
+        out by rounding only.
     seconds : float, optional
         Start no further trial after this time at one alpha, compilation and pilots apart (but at least two); the result records how many
         there are.
     checkpoint : path, optional
-        A file of finished trials, written every few seconds and continued if it exists.
+        A file of finished trials and control draws, written every few seconds and continued if it exists.
     progress : bool, optional
 
     Returns
@@ -136,23 +150,35 @@ def network_information(
     >>> found.log_evidence.dims, found.information.attrs["units"]
     (('alpha', 'trial'), 'nats')
     """
-    plan = _plan(problem, alpha, d, seed, chains, posterior_steps, test_samples, gap, temperatures)
+    plan = plan_of(problem, alpha, d, seed, chains, posterior_steps, test_samples, gap, temperatures)
     trials = integer("trials", trials, minimum=LEAST_TRIALS)
     control_trials = integer("control_trials", control_trials, minimum=LEAST_TRIALS)
+    together = default_together() if together is None else integer("together", together, minimum=1)
     seconds = np.inf if seconds is None else number("seconds", seconds, positive=True)
     store = Store(checkpoint, plan.header)
     parts = []
     call = {"trials": trials, "control_trials": control_trials}
     try:
         for n in plan.n.tolist():
-            records = records_of(plan, n, trials, seconds, store, progress)
-            parts.append((n, records, _summary(plan, n, records, control_records(plan, n, control_trials))))
+            records = records_of(plan, n, trials, seconds, store, together, progress)
+            parts.append((n, records, _summary(plan, n, records, control_records(plan, n, control_trials, store))))
     except KeyboardInterrupt:
-        raise Interrupted(_collect(plan, parts, call) if parts else None) from None
-    return _collect(plan, parts, call)
+        raise Interrupted(_collect(plan, parts, call, store.made_with) if parts else None) from None
+    return _collect(plan, parts, call, store.made_with)
 
 
-def _plan(problem: Problem, alpha: ArrayLike, d: int, seed: int, chains: int, steps: int, rows: int, gap: float, temps: Any) -> Plan:
+def plan_of(
+    problem: Problem,
+    alpha: ArrayLike,
+    d: int | None,
+    seed: int = 0,
+    chains: int = 4,
+    posterior_steps: int = 8,
+    test_samples: int = 64,
+    gap: float = 0.2,
+    temperatures: int | None = None,
+) -> Plan:
+    """The checked arguments of `network_information`."""
     from gaussequiv.algorithms.annealing_target import posterior
 
     target = problem.target
@@ -166,16 +192,16 @@ def _plan(problem: Problem, alpha: ArrayLike, d: int, seed: int, chains: int, st
         raise fail("offset", "None: a conditioned offset has no posterior", target.offset)
     if not problem.inputs.gaussian:
         raise fail("inputs", "Gaussian inputs", problem.inputs)
-    d = integer("d", d, minimum=1, meaning="d is the input dimension.")
+    d = integer("d", problem.inputs.dimension if d is None else d, minimum=1, meaning="d is the input dimension of the networks.")
     if problem.inputs.dimension not in (None, d):
         raise fail("d", f"{problem.inputs.dimension}, the dimension of the inputs", d)
     n = np.unique(np.maximum(np.round(grid("alpha", alpha, meaning=ALPHA_MEANING) * d), 1).astype(int))
     options = {
         "chains": integer("chains", chains, minimum=1),
-        "posterior_steps": integer("posterior_steps", steps, minimum=2),
-        "test_samples": integer("test_samples", rows, minimum=1),
+        "posterior_steps": integer("posterior_steps", posterior_steps, minimum=2),
+        "test_samples": integer("test_samples", test_samples, minimum=1),
         "gap": number("gap", gap, positive=True),
-        "temperatures": None if temps is None else integer("temperatures", temps, minimum=1),
+        "temperatures": None if temperatures is None else integer("temperatures", temperatures, minimum=1),
     }
     return Plan(problem, n, d, integer("seed", seed, minimum=0), posterior(target), options)
 
@@ -226,7 +252,7 @@ def _summary(plan: Plan, n: int, records: list[Record], controls: FloatArray) ->
     }
 
 
-def _collect(plan: Plan, parts: list[tuple[int, list[Record], Record]], call: dict[str, Any]) -> xr.Dataset:
+def _collect(plan: Plan, parts: list[tuple[int, list[Record], Record]], call: dict[str, Any], made_with: list[str]) -> xr.Dataset:
     samples = np.array([n for n, _, _ in parts])
     alpha = samples / plan.d
     trials = max(len(records) for _, records, _ in parts)
@@ -243,7 +269,7 @@ def _collect(plan: Plan, parts: list[tuple[int, list[Record], Record]], call: di
     slow = np.where(accepted >= LEAST_ACCEPTANCE, float(Status.converged), float(Status.max_steps))
     variables["status"] = (("alpha",), np.where(finite, slow, float(Status.nonfinite)))
     record = provenance(plan.problem, "network_information", {"d": plan.d, "seed": plan.seed} | plan.options | call)
-    attributes = record | {"source": "simulation", "d": plan.d, "seed": plan.seed}
+    attributes = record | {"source": "simulation", "d": plan.d, "seed": plan.seed, "made_with": "; ".join(made_with)}
     out = dataset(variables, {"alpha": alpha, "n": ("alpha", samples), "trial": np.arange(trials)}, attributes)
     for name in map(str, out.data_vars):
         stem = name.removesuffix("_stderr")

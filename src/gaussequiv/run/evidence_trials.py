@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,18 @@ from gaussequiv.results import versions
 from gaussequiv.run.progress import track
 
 if TYPE_CHECKING:
-    from gaussequiv.algorithms.annealing import Schedule
+    from collections.abc import Sequence
+
+    from gaussequiv.algorithms.annealing import Annealed, Schedule
     from gaussequiv.algorithms.annealing_target import Posterior
 
-# purposes of the random keys (seed, trial, purpose); pilots and control draws are other trials
+# purposes of the random keys (seed, d, trial, purpose); pilots and control draws are other trials
 _TEACHER, _ROWS, _LABELS = 20, 21, 22
 _PILOT, _CONTROL = 1 << 40, 1 << 41
+_CONTROLS = "controls "  # in the names of a file's arrays
 PILOTS = 3
 LEAST_TRIALS = 2
+ON_ACCELERATOR = 128  # networks annealed at once
 SAVE_EVERY = 5.0  # seconds
 
 Record = dict[str, float]
@@ -68,14 +73,14 @@ class Plan:
 
     def _described(self) -> dict[str, Any]:
         first = Data(self, 0, 2, 0)  # its labels tell whether a function has changed under the same name
-        digest = hashlib.sha256(first.x.tobytes() + first.y.tobytes()).hexdigest()[:16]
-        about = versions() | {name: version(name) for name in ("jax", "jaxlib")}
+        seen = [np.round(values, 9) + 0.0 for values in (first.x, first.y)]  # another machine may round the last digits otherwise
+        digest = hashlib.sha256(b"".join(values.tobytes() for values in seen)).hexdigest()[:16]
         return {
             "problem": self.problem.to_dict(),
             "d": self.d,
             "seed": self.seed,
             "columns": list(COLUMNS),
-            "versions": about,
+            "gaussequiv": versions()["gaussequiv"],
             "first_data": digest,
         }
 
@@ -90,7 +95,7 @@ class Data:
     """One network with n rows, labels and fresh rows; sets of different n are nested."""
 
     def __init__(self, plan: Plan, trial: int, n: int, fresh: int) -> None:
-        target, key = plan.problem.target, (plan.seed, trial)
+        target, key = plan.problem.target, (plan.seed, plan.d, trial)
         self.network = target.sample(np.random.default_rng((*key, _TEACHER)), plan.d)
         stream = plan.problem.inputs.rows((*key, _ROWS), plan.d, n, fresh)
         self.x = _rows(stream, TRAIN, n)
@@ -110,6 +115,13 @@ def _rows(stream: Any, purpose: int, count: int) -> FloatArray:
     return np.concatenate(blocks)
 
 
+def default_together() -> int:
+    """Networks annealed at once on this machine."""
+    import jax
+
+    return 1 if jax.default_backend() == "cpu" else ON_ACCELERATOR
+
+
 def schedule_of(plan: Plan, n: int) -> Schedule:
     """The schedule of all trials with n samples, from pilot data sets."""
     from gaussequiv.algorithms.annealing import tune
@@ -119,14 +131,24 @@ def schedule_of(plan: Plan, n: int) -> Schedule:
     return tune(plan.target, [(one.x, one.y) for one in pilots], plan.seed, **options)
 
 
-def trial_record(plan: Plan, schedule: Schedule, trial: int, n: int) -> Record:
-    """One network: its evidence from both directions, the exact ones on the same labels, and the posterior mean at fresh rows."""
-    from gaussequiv.algorithms.annealing import anneal
+def trial_records(plan: Plan, schedule: Schedule, trials: Sequence[int], n: int, together: int) -> list[Record]:
+    """Networks annealed at once: their evidence from both directions, the exact ones on the same labels, posterior means at fresh rows.
 
-    data = Data(plan, trial, n, plan.options["test_samples"])
-    teacher = plan.target.coordinates(data.network, plan.d)
+    `together` trials are annealed, whatever is asked for, the last one repeated: one compilation serves all.
+    """
+    from gaussequiv.algorithms.annealing import DataSet, anneal
+
+    drawn = [Data(plan, trial, n, plan.options["test_samples"]) for trial in trials]
+    sets = [
+        DataSet(data.x, data.y, plan.target.coordinates(data.network, plan.d), (plan.seed, plan.d, trial), data.rows)
+        for data, trial in zip(drawn, trials, strict=True)
+    ]
     options = {key: plan.options[key] for key in ("chains", "posterior_steps")}
-    run = anneal(plan.target, data.x, data.y, teacher, schedule, (plan.seed, trial), rows=data.rows, **options)
+    runs = anneal(plan.target, sets + [sets[-1]] * (together - len(sets)), schedule, **options)
+    return [_record(plan, data, run) for data, run in zip(drawn, runs, strict=False)]
+
+
+def _record(plan: Plan, data: Data, run: Annealed) -> Record:
     found = bracket(run.forward, run.reverse)
     kernel, linear = data.models(plan)
     exact = {"kernel": kernel.log_evidence(data.y), "linear": linear.log_evidence(data.y)}
@@ -148,56 +170,96 @@ def trial_record(plan: Plan, schedule: Schedule, trial: int, n: int) -> Record:
 
 
 class Store:
-    """Finished trials by n, in memory and, every few seconds, in a file."""
+    """Finished trials and control draws by n, in memory and, every few seconds, in a file.
+
+    The file also names the machines that made them, one after the other: trials of different ones are samples of the same law.
+    """
 
     def __init__(self, path: str | Path | None, header: dict[str, Any]) -> None:
         self._path, self._header, self._saved = None if path is None else Path(path), header, time.monotonic()
         self.records: dict[int, list[Record]] = {}
+        self.controls: dict[int, list[tuple[float, ...]]] = {}
+        self.made_with: list[str] = []
         if self._path is not None and self._path.exists():
             stored, arrays = checkpoints.read(self._path)
+            self.made_with = stored.pop("made_with", [])
             checkpoints.same_call(self._path, stored, header)
-            self.records = {int(n): [dict(zip(COLUMNS, row, strict=True)) for row in rows.tolist()] for n, rows in arrays.items()}
+            for name, rows in arrays.items():
+                if name.startswith(_CONTROLS):
+                    self.controls[int(name.removeprefix(_CONTROLS))] = [tuple(row) for row in rows.tolist()]
+                else:
+                    self.records[int(name)] = [dict(zip(COLUMNS, row, strict=True)) for row in rows.tolist()]
 
     def add(self, n: int, record: Record) -> None:
         """Keep the next trial."""
         self.records.setdefault(n, []).append(record)
+        if (here := _here()) not in self.made_with:
+            self.made_with.append(here)
+        self._save_sometimes()
+
+    def add_control(self, n: int, row: tuple[float, ...]) -> None:
+        """Keep the next control draw."""
+        self.controls.setdefault(n, []).append(row)
+        self._save_sometimes()
+
+    def _save_sometimes(self) -> None:
         if time.monotonic() - self._saved > SAVE_EVERY:
             self.save()
 
     def save(self) -> None:
         """Write the file, if there is one."""
         if self._path is not None:
-            arrays = {str(n): [[record[name] for name in COLUMNS] for record in records] for n, records in self.records.items()}
-            checkpoints.write(self._path, self._header, arrays)
+            arrays: dict[str, Any] = {
+                str(n): [[record[name] for name in COLUMNS] for record in records] for n, records in self.records.items()
+            }
+            arrays |= {f"{_CONTROLS}{n}": rows for n, rows in self.controls.items()}
+            checkpoints.write(self._path, self._header | {"made_with": self.made_with}, arrays)
             self._saved = time.monotonic()
 
 
-def records_of(plan: Plan, n: int, trials: int, seconds: float, store: Store, progress: bool | None) -> list[Record]:
-    """Finished trials, from the store or run now."""
+@lru_cache(maxsize=1)
+def _here() -> str:
+    """The device that anneals, and the libraries' versions."""
+    import jax
+
+    about = versions() | {name: version(name) for name in ("jax", "jaxlib")}
+    return ", ".join([jax.devices()[0].device_kind, *(f"{name} {number}" for name, number in about.items() if name != "gaussequiv")])
+
+
+def records_of(plan: Plan, n: int, trials: int, seconds: float, store: Store, together: int, progress: bool | None) -> list[Record]:
+    """Finished trials, from the store or run now, `together` of them at once."""
     done = store.records.get(n, [])
+    left = max(trials - len(done), 1)
+    together = -(-left // -(-left // together))  # as many times, evenly
     schedule, end = None, time.monotonic() + seconds
     try:
-        for trial in track(range(len(done), trials), f"annealing n = {n}", progress):
-            if trial >= LEAST_TRIALS and time.monotonic() > end:
+        for start in track(range(len(done), trials, together), f"annealing n = {n}", progress):
+            if start >= LEAST_TRIALS and time.monotonic() > end:
                 break
             first, schedule = schedule is None, schedule or schedule_of(plan, n)
             shape = {"temperatures": float(schedule.beta.size - 1), "length": schedule.length}
-            store.add(n, trial_record(plan, schedule, trial, n) | shape)
+            for record in trial_records(plan, schedule, range(start, min(start + together, trials)), n, together):
+                store.add(n, record | shape)
             end = time.monotonic() + seconds if first else end  # compilation and pilots do not count
     finally:
         store.save()
     return store.records[n][:trials]
 
 
-def control_records(plan: Plan, n: int, trials: int) -> FloatArray:
-    """Exact means given rows and lower layers: log-evidence and clean error of infinite width on the network's labels and of the
-    equivalent on its own, four columns; then controls of mean zero."""
+def control_records(plan: Plan, n: int, trials: int, store: Store) -> FloatArray:
+    """Control draws, from the store or made now.
+
+    Four exact means given rows and lower layers: log-evidence and clean error of infinite width on the network's labels and of the
+    equivalent on its own; then controls of mean zero.
+    """
     target, centre, equivalent = plan.problem.target, plan.problem.inputs.centre(plan.d), plan.problem.equivalent(plan.d)
-    out = []
-    for trial in range(trials):
-        data = Data(plan, _CONTROL + trial, n, plan.options["test_samples"])
-        kernel, linear = data.models(plan)
-        truth = true_covariance(target, data.network, data.all)
-        zero = row_controls(equivalent, data.x, centre) + layer_controls(target, data.network, kernel, data.x)
-        out.append((*kernel.expected(truth), *linear.expected(linear.joint), *zero))
-    return np.array(out)
+    try:
+        for trial in range(len(store.controls.get(n, ())), trials):
+            data = Data(plan, _CONTROL + trial, n, plan.options["test_samples"])
+            kernel, linear = data.models(plan)
+            truth = true_covariance(target, data.network, data.all)
+            zero = row_controls(equivalent, data.x, centre) + layer_controls(target, data.network, kernel, data.x)
+            store.add_control(n, tuple(map(float, (*kernel.expected(truth), *linear.expected(linear.joint), *zero))))
+    finally:
+        store.save()
+    return np.array(store.controls[n][:trials])

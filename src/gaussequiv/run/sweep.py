@@ -55,9 +55,13 @@ def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, ve
     """
     if verb not in VERBS:
         raise fail("verb", f"one of {', '.join(VERBS)}", verb)
+    if (
+        not isinstance(over, Mapping)
+        or not over
+        or any(isinstance(values, str) or not np.iterable(values) or len(list(values)) == 0 for values in over.values())
+    ):
+        raise fail("over", "a mapping of parameter names to non-empty sequences, e.g. {'noise': [0.01, 0.1]}", over)
     names = list(over)
-    if not names or any(len(list(over[name])) == 0 for name in names):
-        raise fail("over", "a mapping of parameter names to non-empty sequences", dict(over))
     problems = [_at(problem, dict(zip(names, values, strict=True))) for values in product(*over.values())]
     parts: list[xr.Dataset] = []
     try:
