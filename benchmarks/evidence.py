@@ -2,7 +2,7 @@
 
 Continues the trials kept in FOLDER for about HOURS (a quarter of them for n = d^1.25 and d^1.5), up to the full plan of
 `gaussequiv reproduce camilli2025`, or with other SIZES (a comma list); writes the Datasets and figures into FOLDER and
-docs/deep_information_table.md. With 0 HOURS nothing new is run.
+docs/deep_information_table.md. With 0 HOURS nothing new is annealed.
 
 ``python -m benchmarks.evidence plan [SIZES]`` prints the cells, ``python -m benchmarks.evidence cell FOLDER SECONDS ACTIVATION DEPTH D N``
 measures one of them: several processes, on several machines, can fill a FOLDER. On an accelerator 128 networks are annealed at once.
@@ -71,7 +71,8 @@ def measure_cell(folder: Path, seconds: float, cell: camilli2025.Cell) -> None:
     """Trials and control draws of one cell into its file."""
     start = time.perf_counter()
     found = camilli2025.measure_cell(cell, camilli2025.FULL, SEED, folder, seconds, progress=False)
-    assert found is not None
+    if found is None:
+        sys.exit(f"{folder} holds fewer than {camilli2025.LEAST_TRIALS} networks of {cell}")
     about = (f"{float(found[name].mean()):.3g} {name}" for name in ("trials", "temperatures", "gap", "acceptance"))
     print(*cell, f"{time.perf_counter() - start:.0f} s:", ", ".join(about), flush=True)
 
@@ -82,7 +83,7 @@ def cost() -> None:
     print("|---|---|---|---|---|---|")
     for activation, depth in (("tanh(2x)", 1), ("tanh(2x)", 3), ("relu", 1)):
         for d, trials in ((20, 48), (40, 32), (80, 8)):
-            options = {"d": d, "control_trials": 2, "seed": SEED}
+            options = {"d": d, "control_trials": 2, "seed": SEED, "together": 1}
             problem = camilli2025.problem(activation, depth)
             network_information(problem, 1.0, trials=2, **options)
             start = time.perf_counter()

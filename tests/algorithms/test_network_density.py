@@ -135,7 +135,8 @@ def test_a_function_of_the_field_is_the_mean_of_its_labels():
 def test_kinks_and_steep_slopes_are_sampled_and_jumps_are_not():
     for smooth in ("relu", "leaky_relu", "hermite:3", ge.Activation(lambda x: jax.numpy.tanh(1e4 * x)), ge.Activation(lambda x: x**7)):
         assert callable(density.jax_activation(activations.get(smooth)))
-    for jumping in (ge.Activation(jax.numpy.floor), ge.Activation(lambda x: x**3 + 9.0 * (x > 0.1), kinks=(0.1,))):
+    jumps = (jax.numpy.floor, jax.numpy.sign, *(lambda x, f=f: f(x) + (x > 0.1) for f in (lambda x: x**2, lambda x: x**3, jax.numpy.exp)))
+    for jumping in (*map(ge.Activation, jumps), ge.Activation(lambda x: x**7 + 1e-3 * (x > 0.1), kinks=(0.1,))):
         with pytest.raises(ArgumentError, match="`activations` must be continuous"):
             density.jax_activation(jumping)
 

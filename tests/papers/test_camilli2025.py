@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gaussequiv.errors import ArgumentError
 from gaussequiv.papers import camilli2025, catalogue
 from gaussequiv.papers.camilli2025_fit import fit_power, table
 
@@ -94,8 +95,8 @@ def test_no_hours_gather_what_a_folder_holds(data, folder, monkeypatch):
     assert int(np.isfinite(grid.information).sum()) == 2 and "jax" in grid.attrs["made_with"]
     assert "linear" in found and "| - |" in table(grid)
     assert catalogue.get("camilli2025").figures[0].draw(found).axes
-    nothing = camilli2025.measure_grid(more, 0, folder / "empty", hours=0, progress=False)
-    assert "linear" not in nothing and not np.isfinite(nothing["grid"].information).any()
+    with pytest.raises(ArgumentError, match="`output` must be a folder with at least 16 networks"):
+        camilli2025.measure_grid(more, 0, folder / "empty", hours=0, progress=False)
 
 
 def test_figures_checks_and_table(data):

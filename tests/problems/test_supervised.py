@@ -156,6 +156,7 @@ def test_layers_that_differ_cannot_be_repeated():
         ((ge.DeepNetwork(), ge.RandomFeatures("erf")), "inputs", "features=RandomFeatures(...)"),
         ((ge.DeepNetwork(), ge.GaussianInputs(), ge.NNGP("erf")), "learner", "features=NNGP(...)"),
         ((ge.GaussianInputs(), ge.DeepNetwork()), "target", "inputs=GaussianInputs(...)"),
+        ((ge.DeepNetwork(), ge.GaussianInputs(), ge.Ridge(), ge.GaussianInputs()), "features", "inputs=GaussianInputs(...)"),
         ((ge.DeepNetwork,), "target", "target=DeepNetwork()"),
     ],
 )

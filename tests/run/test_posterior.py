@@ -85,6 +85,19 @@ def test_weights_are_kept_on_request():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "target",
+    [
+        ge.DeepNetwork(ge.Activation(lambda x: jax.numpy.tanh(2 * x)), noise=0.3, widths=(5,)),
+        ge.DeepNetwork("tanh", labels=ge.Output(lambda z: jax.numpy.tanh(3 * z), noise=0.1), widths=(5,)),
+    ],
+)
+def test_functions_of_the_user_are_sampled(target):
+    """They are looked at for jumps, also while the chains are being compiled."""
+    result = sample_posterior(ge.Problem(target), 2.0, start="uninformed", **(SMALL | {"draws": 20, "warmup": 20}))
+    assert np.isfinite(result.test_error.values).all()
+
+
 def test_chains_that_did_not_mix_are_reported():
     with pytest.warns(ConvergenceWarning, match="max_steps"):
         result = sample_posterior(ge.Problem(TARGET), 2.0, start="informed", **(SMALL | {"draws": 8}))

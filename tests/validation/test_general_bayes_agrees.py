@@ -1,4 +1,7 @@
-"""Bayes-optimal curves of any prior and channel against message passing on drawn data: 4 standard errors plus a fitted c/d of the value."""
+"""Bayes-optimal curves of any prior and channel against message passing on drawn data.
+
+Allowed are 4 standard errors plus a fitted c/d, at most 5%, of the value.
+"""
 
 import warnings
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gaussequiv.algorithms import checkpoint
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.networks import DeepNetwork
 from gaussequiv.learners.information import information
 from gaussequiv.papers.camilli2025_fit import PowerFit, fit_power
@@ -65,7 +65,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """What is measured: a grid at n = alpha d, and n = d^power for one layer of tanh(2x); `trials` at the smallest d, falling as 1/d."""
+    """What is measured: a grid at n = alpha d, and n = d^power for one layer of tanh(2x); `trials` at d = 10, falling as 1/d."""
 
     depths: tuple[int, ...] = (1, 2, 3)
     alphas: tuple[float, ...] = (0.5, 1.0, 2.0)
@@ -77,7 +77,7 @@ class Scale:
 
     def trials_at(self, d: int) -> int:
         """Networks at dimension d."""
-        return max(32, round(self.trials * min(self.sizes) / d))
+        return max(32, round(self.trials * 10 / d))
 
     def seconds(self, cell: Cell) -> float:
         """About what a cell takes on one core: compilation, pilots and controls, and the annealing, as measured at d = 20 to 80."""
@@ -86,7 +86,7 @@ class Scale:
 
 
 FULL = Scale()
-FAST = Scale((1, 2), (1.0,), (8, 16), (1.25, 1.5), (8, 16), 64, 80)
+FAST = Scale((1, 2), (1.0,), (8, 16), (1.25, 1.5), (8, 16), 51, 80)
 
 
 def problem(activation: str, depth: int) -> Problem:
@@ -114,7 +114,7 @@ class Budget:
 def measure_cell(
     cell: Cell, scale: Scale, seed: int, folder: Path | None = None, seconds: float | None = None, progress: bool | None = None
 ) -> xr.Dataset | None:
-    """`network_information` of a cell; with 0 seconds only of the trials that the folder holds, None if these are fewer than 16."""
+    """`network_information` of a cell; with 0 seconds only of the networks that the folder holds, None if these are fewer than 16."""
     path, trials = None if folder is None else cell.path(folder), scale.trials_at(cell.d)
     if seconds == 0:
         stored = 0 if path is None or not path.exists() else len(checkpoint.read(path)[1].get(str(cell.n), ()))
@@ -205,7 +205,10 @@ def _measure(
     cells: list[Cell], scale: Scale, seed: int, folder: Path | None, hours: float | None, progress: bool | None
 ) -> dict[Cell, xr.Dataset | None]:
     budget = Budget(hours, {cell: scale.seconds(cell) for cell in cells})
-    return {cell: measure_cell(cell, scale, seed, folder, budget.take(cell), progress) for cell in cells}
+    found = {cell: measure_cell(cell, scale, seed, folder, budget.take(cell), progress) for cell in cells}
+    if all(one is None for one in found.values()):
+        raise fail("output", f"a folder with at least {LEAST_TRIALS} networks of a cell where hours=0", str(folder))
+    return found
 
 
 def _deviations(ax: Axes, part: xr.Dataset, name: str, style: Style) -> None:

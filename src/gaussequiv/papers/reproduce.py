@@ -53,7 +53,7 @@ def reproduce(
     seed : int
         Seed of simulations and random instances.
     hours : float, optional
-        Limit for figures that can be continued (camilli2025), which keep their trials in the folder; 0 to run nothing new.
+        Limit for figures that can be continued (camilli2025), which keep their trials in the folder; 0 to anneal nothing new.
     progress : bool, optional
         Show progress bars (default: on a terminal).
 

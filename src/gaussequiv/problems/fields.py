@@ -11,7 +11,7 @@ from gaussequiv.ingredients.features import FeatureMatrix, GivenFeatures
 from gaussequiv.ingredients.inputs import DataInputs
 
 # what tells the parts of a problem apart, in the order in which they are tried
-PARTS = {"target": ("channel",), "inputs": ("modes", "mean_square"), "learner": ("solve", "fit"), "features": ("modes",)}
+PARTS = {"target": ("channel",), "inputs": ("modes", "mean_square"), "learner": ("solve", "fit"), "features": ("modes", "to_dict")}
 
 
 def fits(part: str, value: Any) -> bool:

@@ -119,8 +119,8 @@ def network_information(
         Networks annealed at once; by default 1 on a CPU, whose cores a few chains keep busy, and 128 on an accelerator. Changes what comes
         out by rounding only.
     seconds : float, optional
-        Start no further trial after this time at one alpha, compilation and pilots apart (but at least two); the result records how many
-        there are.
+        Start no further trials after this time at one alpha, compilation and pilots apart (but at least two, and those annealed together
+        as a whole); the result records how many there are.
     checkpoint : path, optional
         A file of finished trials and control draws, written every few seconds and continued if it exists.
     progress : bool, optional
