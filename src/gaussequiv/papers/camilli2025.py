@@ -212,19 +212,29 @@ def _measure(
 
 
 def _deviations(ax: Axes, part: xr.Dataset, name: str, style: Style) -> None:
-    """|deviation| against d with standard errors; points that zero explains (2 standard errors) are hollow."""
+    """|deviation| against d with standard errors, joined where the sign stays; points that zero explains (2 standard errors) are hollow."""
     d, value, error = (np.asarray(part[key], dtype=float) for key in ("d", f"{name}_deviation", f"{name}_deviation_stderr"))
     size, clear = np.abs(value), np.abs(value) > 2 * error
     low = np.minimum(error, 0.8 * size)  # on a logarithmic axis the bar must end above zero
-    ax.errorbar(
-        d, size, [low, error], fmt=style.line, marker=style.marker, color=style.color, ms=style.size, lw=1.1, capsize=2, mec=style.color
-    )
-    ax.plot(d[~clear], size[~clear], style.marker, mfc="white", mec=style.color, ms=style.size, zorder=4)
+    kind: dict[str, Any] = {"marker": style.marker, "color": style.color, "ms": style.size, "lw": 1.1, "capsize": 2}
+    joined = style.line if np.unique(np.sign(value[clear])).size == 1 else "none"
+    ax.errorbar(d[clear], size[clear], [low[clear], error[clear]], ls=joined, **kind)
+    ax.errorbar(d[~clear], size[~clear], [low[~clear], error[~clear]], ls="none", mfc="white", **kind)
+
+
+def _scales(ax: Axes, d: FloatArray) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    ax.set(xscale="log", yscale="log", xticks=d, xticklabels=[f"{v:g}" for v in d])
+    ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
 def _guide(ax: Axes, d: FloatArray, top: float, power: float, words: str) -> None:
     ax.plot(d, top * (d / d[0]) ** power, color="0.6", lw=1, ls=":")
-    ax.annotate(words, (d[-1], top * (d[-1] / d[0]) ** power), color="0.45", fontsize=8, ha="right", va="bottom")
+    at = (d[-1], top * (d[-1] / d[0]) ** power)
+    ax.annotate(words, at, (0, 12), textcoords="offset points", color="0.45", fontsize=8, ha="right", va="bottom")
 
 
 _WORDS = {"information": "mutual information per sample (nats)", "test_error": "Bayes error (output units)"}
@@ -242,20 +252,20 @@ def _draw_grid(data: Data) -> Canvas:
         styles.append((depth, "relu", Style(f"ReLU, L = {depth} (outside the theorem)", f"C{i}", "s", "--", size=4.5)))
     d = np.asarray(grid["d"].values, dtype=float)
     for row, name in enumerate(OBSERVED):
-        top = float(np.nanmax(np.abs(grid[f"{name}_deviation"].values[..., 0])))
+        size, error = (np.abs(grid[f"{name}_deviation{part}"].values) for part in ("", "_stderr"))
+        top, floor = float(np.nanmax(size[..., 0])), 0.4 * float(np.nanmin(np.where(size > 2 * error, size, np.nan), initial=1.0))
         for ax, alpha in zip(axes[row], grid["alpha"].values, strict=True):
             for depth, activation, style in styles:
                 _deviations(ax, grid.sel(alpha=alpha, depth=depth, activation=activation), name, style)
-            _guide(ax, d, 1.6 * top, -0.5, r"$d^{-1/2}$ (theorem's bound)" if name == "information" else r"$d^{-1/2}$")
+            _guide(ax, d, 1.6 * top, -0.5, r"$d^{-1/2}$ (bound)" if name == "information" else r"$d^{-1/2}$")
             _guide(ax, d, 1.6 * top, -1.0, r"$d^{-1}$")
-            ax.set(xscale="log", yscale="log", xticks=d, xticklabels=[f"{v:g}" for v in d])
-            ax.minorticks_off()
+            _scales(ax, d)
             if row == 0:
                 ax.set_title(rf"$n = {alpha:g}\,d$", fontsize=10)
-        axes[row][0].set_ylabel(f"|network - equivalent|,\n{_WORDS[name]}")
+        axes[row][0].set(ylabel=f"|network - equivalent|,\n{_WORDS[name]}", ylim=(floor, 2 * top))
     for ax in axes[1]:
         ax.set_xlabel("input dimension and widths, $d$")
-    legend(axes[0][-1], [style for *_, style in styles], fontsize=7)
+    legend(figure, [style for *_, style in styles], fontsize=9, loc="outside lower center", ncols=len(styles) // 2)
     return figure
 
 
@@ -272,9 +282,8 @@ def _draw_beyond(data: Data) -> Canvas:
                 ratio = d ** (float(power) - 1)
                 bound = (1 + np.sqrt(ratio) + ratio) / np.sqrt(d)
                 ax.plot(d, bound / bound[0] * 1.6 * abs(float(one["information_deviation"][0])), color=style.color, lw=1, ls=":")
-        ax.set(xscale="log", yscale="log", xticks=d, xticklabels=[f"{v:g}" for v in d], xlabel="input dimension and width, $d$")
-        ax.set_ylabel(f"|network - equivalent|,\n{_WORDS[name]}")
-        ax.minorticks_off()
+        _scales(ax, d)
+        ax.set(xlabel="input dimension and width, $d$", ylabel=f"|network - equivalent|,\n{_WORDS[name]}")
     axes[0].set_title("one layer of tanh(2x); dotted: shape of the theorem's bound", fontsize=9)
     legend(axes[1], styles)
     return figure

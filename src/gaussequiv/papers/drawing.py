@@ -70,8 +70,8 @@ def points(ax: Axes, x: Any, mean: Any, stderr: Any, style: Style, ok: Any = Non
     ax.errorbar(x[~ok], mean[~ok], stderr[~ok], fmt=style.marker, zorder=3, **(kind | {"mfc": "none", "mec": style.color}))
 
 
-def legend(ax: Axes, styles: Iterable[Style], **options: Any) -> None:
-    """A legend in which a curve's line and its marker stand together."""
+def legend(owner: Axes | Figure, styles: Iterable[Style], **options: Any) -> None:
+    """A legend of axes or of a whole figure, in which a curve's line and its marker stand together."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -82,7 +82,7 @@ def legend(ax: Axes, styles: Iterable[Style], **options: Any) -> None:
             continue
         kind: dict[str, Any] = {"marker": style.marker or "none", "ms": style.size, "mec": "white", "mew": 0.5}
         handles.append(Line2D([], [], color=style.color, ls=style.line, lw=style.width, label=style.label, **kind))
-    ax.legend(handles=handles, frameon=False, **options)
+    owner.legend(handles=handles, frameon=False, **options)
 
 
 def band(ax: Axes, drawn: xr.Dataset, style: Style, observable: str = "test_error") -> None:
