@@ -10,7 +10,8 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray, fail
 
-BLOCK_NUMBERS = 1 << 18  # numbers in a block: 2 MB stay in the cache between the two products
+# numbers in a block: 2 MB stay in the cache between the two products, and OpenBLAS starts no threads, which can stall for small products
+BLOCK_NUMBERS = 1 << 18
 Respond = Callable[[slice, FloatArray, FloatArray | None], tuple[FloatArray, FloatArray]]
 
 

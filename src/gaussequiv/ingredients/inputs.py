@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -107,7 +108,7 @@ class GaussianInputs:
             return len(self.covariance)
         return None if np.ndim(self.mean) == 0 else int(np.size(self.mean))
 
-    @property
+    @cached_property
     def mean_square(self) -> float:
         return float(np.mean(np.square(self.mean)))
 
