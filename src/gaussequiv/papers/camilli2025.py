@@ -265,7 +265,7 @@ def _draw_grid(data: Data) -> Canvas:
         axes[row][0].set(ylabel=f"|network - equivalent|,\n{_WORDS[name]}", ylim=(floor, 2 * top))
     for ax in axes[1]:
         ax.set_xlabel("input dimension and widths, $d$")
-    legend(figure, [style for *_, style in styles], fontsize=9, loc="outside lower center", ncols=len(styles) // 2)
+    legend(figure, [style for *_, style in styles], fontsize=9, loc="outside lower center", ncols=grid.sizes["alpha"])
     return figure
 
 
