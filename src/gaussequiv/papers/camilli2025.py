@@ -159,9 +159,9 @@ def _gather(
     attributes = provenance(problem("tanh(2x)", 1), "reproduce", {"paper": KEY} | call)
     attributes |= {"source": "simulation", "paper": KEY, "made_with": "; ".join(machines)}
     out = dataset(variables, {name: np.array(axis) for name, axis in coordinates.items()}, attributes)
-    for one in list(known.values())[:1]:
-        for name in KEPT:
-            out[name].attrs = dict(one[name].attrs)
+    first = next(iter(known.values()))
+    for name in KEPT:
+        out[name].attrs = dict(first[name].attrs)
     return out
 
 

@@ -77,6 +77,11 @@ def table(grid: xr.Dataset, beyond: xr.Dataset | None = None) -> str:
 
     Deviations are in units of 1e-4 with standard errors in parentheses; those within two standard errors of zero are in italics.
     """
+    parts = [grid] if beyond is None else [grid, beyond]
+
+    def every(name: str) -> FloatArray:
+        return np.concatenate([part[name].values.ravel() for part in parts])
+
     blocks = []
     for name, words in (("information", "Mutual information per sample (nats)"), ("test_error", "Bayes error (output units)")):
         lines = [f"## {words}: network minus linear equivalent, in 1e-4", "", *_head(grid, "network | n/d")]
@@ -95,9 +100,9 @@ def table(grid: xr.Dataset, beyond: xr.Dataset | None = None) -> str:
         "Effective powers p of a d^-p over these sizes with 95% intervals (parametric bootstrap, searched from -1 to 4; corrections "
         "to scaling are not in them). The theorem bounds the information's deviation by d^-1/2 at n ~ d and gives no rate for the "
         "error. A dash: not measured, fewer than two sizes resolved from zero, or no power law fits.",
-        f"Networks: {_range(grid['trials'].values)} each; annealing bracket of the information per sample at most "
-        f"{float((grid['information_upper'] - grid['information_lower']).max()):.1e} nats; variance gained by the control variates: "
-        f"{_range(grid['information_gain'].values)}.",
+        f"Networks: {_range(every('trials'))} each; annealing bracket of the information per sample at most "
+        f"{np.nanmax(every('information_upper') - every('information_lower')):.1e} nats; variance gained by the control variates: "
+        f"{_range(every('information_gain'))}.",
     ]
     return "\n\n".join([*blocks, *notes]) + "\n"
 
@@ -119,4 +124,4 @@ def _row(label: str, part: xr.Dataset, name: str) -> str:
 
 def _range(values: FloatArray) -> str:
     low, high = np.nanmin(values), np.nanmax(values)
-    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
