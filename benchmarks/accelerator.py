@@ -21,8 +21,8 @@ import gaussequiv as ge
 from benchmarks import sampler
 from benchmarks.measure import ROOT, Row
 from gaussequiv._jax import float64_scope
-from gaussequiv.algorithms.amp import GAMP
-from gaussequiv.ingredients.channels import Sign
+from gaussequiv.algorithms.message_passing.gamp import GAMP
+from gaussequiv.ingredients.channels.base import Sign
 
 
 class OnDevice:

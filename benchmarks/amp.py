@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 
 import gaussequiv as ge
 from benchmarks.measure import Row, medians, peak_bytes
-from gaussequiv.algorithms.amp import GAMP
-from gaussequiv.amp_estimators import AMPClassifier, AMPRegressor
-from gaussequiv.ingredients.channels import Sign
+from gaussequiv.algorithms.message_passing.gamp import GAMP
+from gaussequiv.estimators.amp import AMPClassifier, AMPRegressor
+from gaussequiv.ingredients.channels.base import Sign
 
 N, D = 8000, 4000  # 256 MB: larger than any cache
 

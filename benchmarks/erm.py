@@ -9,7 +9,7 @@ import numpy as np
 import gaussequiv as ge
 from benchmarks import notebook_erm
 from benchmarks.measure import Row, medians
-from gaussequiv.ingredients.spectra import Eigenvalues
+from gaussequiv.ingredients.inputs.spectra import Eigenvalues
 
 TARGET = ge.DeepNetwork("tanh", depth=2, weight_variance=4, task="classification")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from gaussequiv.papers import camilli2025
-from gaussequiv.papers.camilli2025_fit import table
+from gaussequiv.reproduce.power_fit import table
 from gaussequiv.results import save, versions
 from gaussequiv.run.evidence import network_information
 

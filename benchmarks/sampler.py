@@ -31,8 +31,8 @@ def _data(network: ge.DeepNetwork) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from gaussequiv.algorithms.network_density import coordinates_of, hidden
-    from gaussequiv.algorithms.network_observables import Data, kernel_vectors
+    from gaussequiv.algorithms.networks.density import coordinates_of, hidden
+    from gaussequiv.algorithms.networks.observables import Data, kernel_vectors
 
     rng = np.random.default_rng(0)
     teacher = network.sample(rng, D)
@@ -63,7 +63,7 @@ def library(
     import jax
     import jax.numpy as jnp
 
-    from gaussequiv.algorithms.sampling import Sampling, prior_draws
+    from gaussequiv.algorithms.networks.sampling import Sampling, prior_draws
 
     machine = Sampling(network, D, "hmc", warmup, draws, 1, marginal, False)
     key = jax.random.key(1)
@@ -90,9 +90,9 @@ def numpyro(
     import jax.numpy as jnp
     from numpyro.infer import MCMC, NUTS
 
-    from gaussequiv.algorithms.network_density import log_likelihood
-    from gaussequiv.algorithms.network_observables import observer
-    from gaussequiv.algorithms.sampling import prior_draws
+    from gaussequiv.algorithms.networks.density import log_likelihood
+    from gaussequiv.algorithms.networks.observables import observer
+    from gaussequiv.algorithms.networks.sampling import prior_draws
 
     likelihood, observe = log_likelihood(network), observer(network, False)
 

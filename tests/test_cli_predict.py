@@ -80,7 +80,7 @@ def test_fractions_as_a_range():
 
 
 def test_more_classes_are_not_validated(tmp_path, monkeypatch):
-    monkeypatch.setattr("gaussequiv.estimators.theory_curve", lambda *a, **k: pytest.fail("computed before the refusal"))
+    monkeypatch.setattr("gaussequiv.estimators.curves.theory_curve", lambda *a, **k: pytest.fail("computed before the refusal"))
     np.savez(tmp_path / "three.npz", X=X, digit=np.arange(500) % 3)
     with pytest.raises(ArgumentError, match="one class against the rest"):
         predict.predict_curve(str(tmp_path / "three.npz"), "digit", "logistic", 1.0, "100", validate=True)

@@ -7,7 +7,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv import _jax
-from gaussequiv.ingredients import activations
+from gaussequiv.ingredients.activations import base as activations
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy

@@ -8,51 +8,53 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gaussequiv import _moved
+
 __version__ = "0.1.0"
 
 _NAMES = {
-    "Activation": "ingredients.activations",
-    "DeepNetwork": "ingredients.networks",
-    "GaussianInputs": "ingredients.inputs",
-    "DataInputs": "ingredients.inputs",
-    "RandomFeatures": "ingredients.features",
-    "GivenFeatures": "ingredients.features",
-    "FeatureMatrix": "ingredients.features",
-    "NNGP": "ingredients.kernels",
-    "NTK": "ingredients.kernels",
-    "DotProductKernel": "ingredients.kernels",
-    "PowerLaw": "ingredients.spectra",
-    "TwoLevel": "ingredients.spectra",
-    "MarchenkoPastur": "ingredients.spectra",
+    "Activation": "ingredients.activations.base",
+    "DeepNetwork": "ingredients.targets.deep_network",
+    "GaussianInputs": "ingredients.inputs.base",
+    "DataInputs": "ingredients.inputs.base",
+    "RandomFeatures": "ingredients.features.base",
+    "GivenFeatures": "ingredients.features.base",
+    "FeatureMatrix": "ingredients.features.base",
+    "NNGP": "ingredients.features.kernels",
+    "NTK": "ingredients.features.kernels",
+    "DotProductKernel": "ingredients.features.kernels",
+    "PowerLaw": "ingredients.inputs.spectra",
+    "TwoLevel": "ingredients.inputs.spectra",
+    "MarchenkoPastur": "ingredients.inputs.spectra",
     "GaussianEquivalent": "equivalence.gaussian_equivalent",
-    "BayesOptimal": "learners.bayes_optimal",
-    "Ridge": "learners.ridge",
-    "ERM": "learners.erm",
-    "Logistic": "learners.named",
-    "SVM": "learners.named",
-    "Huber": "learners.named",
-    "Lasso": "learners.named",
-    "ElasticNetRegression": "learners.named",
-    "CustomLoss": "ingredients.custom_loss",
-    "Binary": "ingredients.binary",
-    "Output": "ingredients.outputs",
-    "AbsoluteValue": "ingredients.outputs",
-    "Relu": "ingredients.outputs",
-    "Quantised": "ingredients.counts",
-    "Poisson": "ingredients.counts",
-    "LogLikelihood": "ingredients.log_likelihood",
-    "RandomOutput": "ingredients.log_likelihood",
-    "LinearTarget": "ingredients.linear_target",
-    "LogDensity": "ingredients.priors",
-    "Discrete": "ingredients.priors",
-    "Quadratic": "ingredients.penalties",
-    "separability_threshold": "learners.separability",
-    "theory_curve": "estimators",
-    "refit_curve": "estimators",
-    "DeepRandomFeatures": "estimators",
-    "ConvolutionalFeatures": "estimators",
-    "KernelFunction": "estimators",
-    "Problem": "problems.supervised",
+    "BayesOptimal": "learners.bayes.bayes_optimal",
+    "Ridge": "learners.convex.ridge",
+    "ERM": "learners.convex.erm",
+    "Logistic": "learners.convex.named",
+    "SVM": "learners.convex.named",
+    "Huber": "learners.convex.named",
+    "Lasso": "learners.convex.named",
+    "ElasticNetRegression": "learners.convex.named",
+    "CustomLoss": "ingredients.losses.custom",
+    "Binary": "ingredients.channels.binary",
+    "Output": "ingredients.channels.outputs",
+    "AbsoluteValue": "ingredients.channels.outputs",
+    "Relu": "ingredients.channels.outputs",
+    "Quantised": "ingredients.channels.counts",
+    "Poisson": "ingredients.channels.counts",
+    "LogLikelihood": "ingredients.channels.log_likelihood",
+    "RandomOutput": "ingredients.channels.log_likelihood",
+    "LinearTarget": "ingredients.targets.linear_target",
+    "LogDensity": "ingredients.priors.base",
+    "Discrete": "ingredients.priors.base",
+    "Quadratic": "ingredients.penalties.base",
+    "separability_threshold": "learners.convex.separability",
+    "theory_curve": "estimators.curves",
+    "refit_curve": "estimators.curves",
+    "DeepRandomFeatures": "estimators.curves",
+    "ConvolutionalFeatures": "estimators.curves",
+    "KernelFunction": "estimators.curves",
+    "Problem": "problems.supervised.description",
     "solve": "run.solve",
     "samples_for": "run.solve",
     "information": "run.information",
@@ -60,11 +62,11 @@ _NAMES = {
     "track": "run.track",
     "sample_posterior": "run.posterior",
     "network_information": "run.evidence",
-    "AMPRegressor": "amp_estimators",
-    "AMPClassifier": "amp_estimators",
-    "GAMP": "algorithms.amp",
-    "VAMP": "algorithms.vamp",
-    "StateEvolution": "algorithms.state_evolution",
+    "AMPRegressor": "estimators.amp",
+    "AMPClassifier": "estimators.amp",
+    "GAMP": "algorithms.message_passing.gamp",
+    "VAMP": "algorithms.message_passing.vamp",
+    "StateEvolution": "algorithms.message_passing.state_evolution",
     "fixed_points": "run.fixed_points",
     "thresholds": "run.fixed_points",
     "phase_diagram": "run.fixed_points",
@@ -87,58 +89,58 @@ __all__ = ["__version__", *_NAMES, *_MODULES]
 if TYPE_CHECKING:
     from gaussequiv import datasets as datasets
     from gaussequiv import plot as plot
-    from gaussequiv.algorithms.amp import GAMP as GAMP
-    from gaussequiv.algorithms.state_evolution import StateEvolution as StateEvolution
-    from gaussequiv.algorithms.vamp import VAMP as VAMP
-    from gaussequiv.amp_estimators import AMPClassifier as AMPClassifier
-    from gaussequiv.amp_estimators import AMPRegressor as AMPRegressor
+    from gaussequiv.algorithms.message_passing.gamp import GAMP as GAMP
+    from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution as StateEvolution
+    from gaussequiv.algorithms.message_passing.vamp import VAMP as VAMP
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent as GaussianEquivalent
     from gaussequiv.equivalence.validity import Promise as Promise
     from gaussequiv.errors import AccuracyWarning as AccuracyWarning
     from gaussequiv.errors import ArgumentError as ArgumentError
     from gaussequiv.errors import ConvergenceWarning as ConvergenceWarning
     from gaussequiv.errors import UnreachableError as UnreachableError
-    from gaussequiv.estimators import ConvolutionalFeatures as ConvolutionalFeatures
-    from gaussequiv.estimators import DeepRandomFeatures as DeepRandomFeatures
-    from gaussequiv.estimators import KernelFunction as KernelFunction
-    from gaussequiv.estimators import refit_curve as refit_curve
-    from gaussequiv.estimators import theory_curve as theory_curve
-    from gaussequiv.ingredients.activations import Activation as Activation
-    from gaussequiv.ingredients.binary import Binary as Binary
-    from gaussequiv.ingredients.counts import Poisson as Poisson
-    from gaussequiv.ingredients.counts import Quantised as Quantised
-    from gaussequiv.ingredients.custom_loss import CustomLoss as CustomLoss
-    from gaussequiv.ingredients.features import FeatureMatrix as FeatureMatrix
-    from gaussequiv.ingredients.features import GivenFeatures as GivenFeatures
-    from gaussequiv.ingredients.features import RandomFeatures as RandomFeatures
-    from gaussequiv.ingredients.inputs import DataInputs as DataInputs
-    from gaussequiv.ingredients.inputs import GaussianInputs as GaussianInputs
-    from gaussequiv.ingredients.kernels import NNGP as NNGP
-    from gaussequiv.ingredients.kernels import NTK as NTK
-    from gaussequiv.ingredients.kernels import DotProductKernel as DotProductKernel
-    from gaussequiv.ingredients.linear_target import LinearTarget as LinearTarget
-    from gaussequiv.ingredients.log_likelihood import LogLikelihood as LogLikelihood
-    from gaussequiv.ingredients.log_likelihood import RandomOutput as RandomOutput
-    from gaussequiv.ingredients.networks import DeepNetwork as DeepNetwork
-    from gaussequiv.ingredients.outputs import AbsoluteValue as AbsoluteValue
-    from gaussequiv.ingredients.outputs import Output as Output
-    from gaussequiv.ingredients.outputs import Relu as Relu
-    from gaussequiv.ingredients.penalties import Quadratic as Quadratic
-    from gaussequiv.ingredients.priors import Discrete as Discrete
-    from gaussequiv.ingredients.priors import LogDensity as LogDensity
-    from gaussequiv.ingredients.spectra import MarchenkoPastur as MarchenkoPastur
-    from gaussequiv.ingredients.spectra import PowerLaw as PowerLaw
-    from gaussequiv.ingredients.spectra import TwoLevel as TwoLevel
-    from gaussequiv.learners.bayes_optimal import BayesOptimal as BayesOptimal
-    from gaussequiv.learners.erm import ERM as ERM
-    from gaussequiv.learners.named import SVM as SVM
-    from gaussequiv.learners.named import ElasticNetRegression as ElasticNetRegression
-    from gaussequiv.learners.named import Huber as Huber
-    from gaussequiv.learners.named import Lasso as Lasso
-    from gaussequiv.learners.named import Logistic as Logistic
-    from gaussequiv.learners.ridge import Ridge as Ridge
-    from gaussequiv.learners.separability import separability_threshold as separability_threshold
-    from gaussequiv.problems.supervised import Problem as Problem
+    from gaussequiv.estimators.amp import AMPClassifier as AMPClassifier
+    from gaussequiv.estimators.amp import AMPRegressor as AMPRegressor
+    from gaussequiv.estimators.curves import ConvolutionalFeatures as ConvolutionalFeatures
+    from gaussequiv.estimators.curves import DeepRandomFeatures as DeepRandomFeatures
+    from gaussequiv.estimators.curves import KernelFunction as KernelFunction
+    from gaussequiv.estimators.curves import refit_curve as refit_curve
+    from gaussequiv.estimators.curves import theory_curve as theory_curve
+    from gaussequiv.ingredients.activations.base import Activation as Activation
+    from gaussequiv.ingredients.channels.binary import Binary as Binary
+    from gaussequiv.ingredients.channels.counts import Poisson as Poisson
+    from gaussequiv.ingredients.channels.counts import Quantised as Quantised
+    from gaussequiv.ingredients.channels.log_likelihood import LogLikelihood as LogLikelihood
+    from gaussequiv.ingredients.channels.log_likelihood import RandomOutput as RandomOutput
+    from gaussequiv.ingredients.channels.outputs import AbsoluteValue as AbsoluteValue
+    from gaussequiv.ingredients.channels.outputs import Output as Output
+    from gaussequiv.ingredients.channels.outputs import Relu as Relu
+    from gaussequiv.ingredients.features.base import FeatureMatrix as FeatureMatrix
+    from gaussequiv.ingredients.features.base import GivenFeatures as GivenFeatures
+    from gaussequiv.ingredients.features.base import RandomFeatures as RandomFeatures
+    from gaussequiv.ingredients.features.kernels import NNGP as NNGP
+    from gaussequiv.ingredients.features.kernels import NTK as NTK
+    from gaussequiv.ingredients.features.kernels import DotProductKernel as DotProductKernel
+    from gaussequiv.ingredients.inputs.base import DataInputs as DataInputs
+    from gaussequiv.ingredients.inputs.base import GaussianInputs as GaussianInputs
+    from gaussequiv.ingredients.inputs.spectra import MarchenkoPastur as MarchenkoPastur
+    from gaussequiv.ingredients.inputs.spectra import PowerLaw as PowerLaw
+    from gaussequiv.ingredients.inputs.spectra import TwoLevel as TwoLevel
+    from gaussequiv.ingredients.losses.custom import CustomLoss as CustomLoss
+    from gaussequiv.ingredients.penalties.base import Quadratic as Quadratic
+    from gaussequiv.ingredients.priors.base import Discrete as Discrete
+    from gaussequiv.ingredients.priors.base import LogDensity as LogDensity
+    from gaussequiv.ingredients.targets.deep_network import DeepNetwork as DeepNetwork
+    from gaussequiv.ingredients.targets.linear_target import LinearTarget as LinearTarget
+    from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal as BayesOptimal
+    from gaussequiv.learners.convex.erm import ERM as ERM
+    from gaussequiv.learners.convex.named import SVM as SVM
+    from gaussequiv.learners.convex.named import ElasticNetRegression as ElasticNetRegression
+    from gaussequiv.learners.convex.named import Huber as Huber
+    from gaussequiv.learners.convex.named import Lasso as Lasso
+    from gaussequiv.learners.convex.named import Logistic as Logistic
+    from gaussequiv.learners.convex.ridge import Ridge as Ridge
+    from gaussequiv.learners.convex.separability import separability_threshold as separability_threshold
+    from gaussequiv.problems.supervised.description import Problem as Problem
     from gaussequiv.results import load as load
     from gaussequiv.results import save as save
     from gaussequiv.run.compare import compare as compare
@@ -156,6 +158,9 @@ if TYPE_CHECKING:
     from gaussequiv.run.sweep import rerun as rerun
     from gaussequiv.run.sweep import sweep as sweep
     from gaussequiv.run.track import track as track
+
+
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:

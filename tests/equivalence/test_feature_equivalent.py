@@ -7,8 +7,8 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.equivalence.feature_equivalent import from_features
-from gaussequiv.learners.labels import linearise
-from gaussequiv.learners.optimal_lam import optimal_lam
+from gaussequiv.learners.convex.labels import linearise
+from gaussequiv.learners.convex.optimal_lam import optimal_lam
 
 TARGET = ge.DeepNetwork("tanh", depth=2, weight_variance=4, noise=0.1)
 ALPHA = np.array([0.2, 0.9, 1.5, 4.0])

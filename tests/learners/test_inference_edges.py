@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.channels import Sign
-from gaussequiv.learners.fixed_points import Potential
-from gaussequiv.learners.prior_side import Independent
+from gaussequiv.equivalence.prior_side import Independent
+from gaussequiv.ingredients.channels.base import Sign
+from gaussequiv.learners.bayes.fixed_points import Potential
 
 
 def square(z):

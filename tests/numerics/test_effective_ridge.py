@@ -5,7 +5,7 @@ from decimal import Decimal, getcontext
 import numpy as np
 import pytest
 
-from gaussequiv.ingredients import spectra
+from gaussequiv.ingredients.inputs import spectra
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 
 ALPHA = np.geomspace(1e-4, 1e6, 21)

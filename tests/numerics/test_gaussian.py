@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from gaussequiv import AccuracyWarning, Activation
-from gaussequiv.ingredients import activations
+from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.numerics.gaussian import normal_grid, pair_moments
 
 PAIRS = [(1.0, 0.0), (1.0, 0.4), (2.5, 2.0), (0.3, 0.297), (4.0, 0.0), (1.0, 0.999)]

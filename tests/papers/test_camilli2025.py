@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gaussequiv.errors import ArgumentError
-from gaussequiv.papers import camilli2025, catalogue
-from gaussequiv.papers.camilli2025_fit import fit_power, table
+from gaussequiv.papers import camilli2025
+from gaussequiv.reproduce import catalogue
+from gaussequiv.reproduce.power_fit import fit_power, table
 
 TINY = camilli2025.Scale((1,), (1.0,), (8,), (1.25,), (8,), 8, 16)  # what is compiled takes the time
 D = np.array([10.0, 20.0, 40.0, 80.0])

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gaussequiv.papers import aubin2020, catalogue, cui2023, schroder2023
-from gaussequiv.papers.paper import combine
+from gaussequiv.papers import aubin2020, cui2023, schroder2023
+from gaussequiv.reproduce import catalogue
+from gaussequiv.reproduce.paper import combine
 from gaussequiv.run.solve import solve
 
 
@@ -36,7 +37,7 @@ def test_schroder2023_door_is_the_clipped_line():
 @pytest.mark.slow
 @pytest.mark.parametrize("key", catalogue.keys())
 def test_fast_reproductions_agree_and_leave_their_files(key, tmp_path):
-    from gaussequiv.papers.reproduce import reproduce
+    from gaussequiv.reproduce.reproduce import reproduce
 
     made = reproduce(key, fast=True, output=tmp_path)
     for one in made:

@@ -6,9 +6,9 @@ from sklearn.linear_model import LogisticRegression
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError
-from gaussequiv.ingredients import losses
-from gaussequiv.ingredients.channels import Sign
-from gaussequiv.learners.erm import ERM
+from gaussequiv.ingredients.channels.base import Sign
+from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.emulate import State, Student, _Averages, check_labels, emulate
 from gaussequiv.realdata.pool import Pool

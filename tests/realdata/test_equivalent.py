@@ -5,9 +5,9 @@ import pytest
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError
-from gaussequiv.ingredients.channels import GaussianNoise, Sign
-from gaussequiv.learners.erm import ERM
-from gaussequiv.learners.ridge import Ridge
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.learners.convex.erm import ERM
+from gaussequiv.learners.convex.ridge import Ridge
 from gaussequiv.realdata.equivalent import equivalent_from_rows, fit_population
 from gaussequiv.realdata.pool import Pool
 

@@ -7,12 +7,12 @@ import pytest
 from scipy import special
 
 import gaussequiv as ge
-from gaussequiv.algorithms import checkpoint
-from gaussequiv.algorithms.gaussian_evidence import kernel_model
+from gaussequiv.algorithms.networks.gaussian_evidence import kernel_model
 from gaussequiv.errors import ArgumentError
 from gaussequiv.run import evidence
 from gaussequiv.run import evidence_trials as trials
 from gaussequiv.run.evidence import network_information
+from gaussequiv.store import checkpoint
 
 STEEP = ge.Problem(ge.DeepNetwork("erf", weight_variance=6, noise=0.2, width_ratios=1.0))  # erf: its kernel has a closed form
 SMALL = ge.Problem(ge.DeepNetwork("erf", noise=0.2, width_ratios=1.0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.learners.general_bayes import general_curve
+from gaussequiv.learners.bayes.general_bayes import general_curve
 
 SIGN = ge.Problem(ge.LinearTarget("rademacher", labels="sign"))
 

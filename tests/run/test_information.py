@@ -8,7 +8,7 @@ import pytest
 import gaussequiv as ge
 from gaussequiv import plot
 from gaussequiv.equivalence.validity import reduction_rate
-from gaussequiv.learners.information import information as formulas
+from gaussequiv.learners.bayes.information import information as formulas
 from gaussequiv.results import to_json
 from gaussequiv.run.information import information
 

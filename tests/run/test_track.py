@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.linear_target import LinearTarget
-from gaussequiv.ingredients.outputs import AbsoluteValue, Relu
+from gaussequiv.ingredients.channels.outputs import AbsoluteValue, Relu
+from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.run.track import STEP_CONSTANT, track
 
 TANH2 = {"activations": "tanh", "depth": 2, "weight_variance": 4}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.penalties import Quadratic
+from gaussequiv.ingredients.penalties.base import Quadratic
 
 ALPHA = [0.5, 2.0, 6.0]
 LAWS = {

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.binary import Binary
-from gaussequiv.ingredients.channels import Sign
+from gaussequiv.ingredients.channels.base import Sign
+from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.numerics.status import Status
 
 

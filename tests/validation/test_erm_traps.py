@@ -5,9 +5,9 @@ import pytest
 from scipy.special import ndtr
 
 import gaussequiv as ge
-from gaussequiv.ingredients import losses
-from gaussequiv.ingredients.binary import Binary
-from gaussequiv.ingredients.channels import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
 
 SPECTRA = {"isotropic": (1.0,), "zeros": (0.0, 1.0), "scales": (1e-4, 1e-2, 1.0, 1e2, 1e4)}

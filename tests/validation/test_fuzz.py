@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.activations import names
+from gaussequiv.ingredients.activations.base import names
 
 NAMES = [name for name in names() if ":" not in name]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.counts import Quantised
-from gaussequiv.ingredients.linear_target import LinearTarget
-from gaussequiv.learners.information import information, layer_information
+from gaussequiv.ingredients.channels.counts import Quantised
+from gaussequiv.ingredients.targets.linear_target import LinearTarget
+from gaussequiv.learners.bayes.information import information, layer_information
 from gaussequiv.run.information import information as verb
 
 ALPHA = np.array([0.5, 1.0, 3.0])

@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 import gaussequiv as ge
-from gaussequiv.ingredients.activations import names
+from gaussequiv.ingredients.activations.base import names
 
 NAMES = [name for name in names() if ":" not in name] + ["hermite:2", "hermite:3", "leaky_relu:0.3"]
 ALPHA = np.geomspace(1e-4, 1e6, 61)

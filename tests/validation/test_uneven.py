@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.outputs import Output
+from gaussequiv.ingredients.channels.outputs import Output
 
 UNEVEN = {-1: 1.0, 1: 5.0}
 

@@ -17,7 +17,7 @@ import typer
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gaussequiv.problems.supervised import Problem
+    from gaussequiv.problems.supervised.description import Problem
 
 app = typer.Typer(
     name="gaussequiv",

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
-from gaussequiv.ingredients.inputs import DataInputs, GaussianInputs
-from gaussequiv.problems.supervised import Problem, from_dict
+from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
+from gaussequiv.problems.supervised.description import Problem, from_dict
 
 GRID_FORM = "start:stop:count[:log] or a comma list of numbers"
 _TARGET_NUMBERS = ("readout_variance", "readout_bias_variance", "noise", "offset")
@@ -270,7 +270,7 @@ def _learners(options: dict[str, Any]) -> Any:
 
 def _convex(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """The section of a convex learner named by its loss or a common name."""
-    from gaussequiv.ingredients import losses
+    from gaussequiv.ingredients.losses import named as losses
 
     head = name.partition(":")[0]
     known = ("bayes", "ridge", *_SHORT, "elastic_net", *(form.partition(":")[0] for form in losses.names() if form != "max_margin"))

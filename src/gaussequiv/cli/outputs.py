@@ -143,7 +143,12 @@ def equivalent_to_dict(equivalent: GaussianEquivalent, partial: PartialReduction
 
 def known_names() -> dict[str, list[str]]:
     """Everything the options understand."""
-    from gaussequiv.ingredients import activations, links, losses, named_channels, priors, spectra
+    from gaussequiv.ingredients.activations import base as activations
+    from gaussequiv.ingredients.channels import links
+    from gaussequiv.ingredients.channels import named as named_channels
+    from gaussequiv.ingredients.inputs import spectra
+    from gaussequiv.ingredients.losses import named as losses
+    from gaussequiv.ingredients.priors import base as priors
 
     return {
         "activations": list(activations.names()),
@@ -187,9 +192,9 @@ def diagnose() -> dict[str, Any]:
     import os
     from importlib.metadata import PackageNotFoundError, version
 
-    from gaussequiv.ingredients.networks import DeepNetwork
-    from gaussequiv.learners.ridge import Ridge
-    from gaussequiv.problems.supervised import Problem
+    from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+    from gaussequiv.learners.convex.ridge import Ridge
+    from gaussequiv.problems.supervised.description import Problem
     from gaussequiv.run.simulate import simulate
     from gaussequiv.run.solve import solve
 

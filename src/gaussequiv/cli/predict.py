@@ -44,7 +44,7 @@ def predict_curve(
     combined), and deviation_z, their ratio. Refits use the same rows as the prediction, so that the two are not independent: where they
     move together, the standard error is too large.
     """
-    from gaussequiv.estimators import last_step, read_student, refit_curve, theory_curve
+    from gaussequiv.estimators.curves import last_step, read_student, refit_curve, theory_curve
     from gaussequiv.realdata.reading import read_targets
 
     X, y = read_table(data, target)
@@ -97,7 +97,7 @@ def build(estimator: str, lam: float, seed: int, features: str | None, standardi
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVC
 
-    from gaussequiv.estimators import DeepRandomFeatures
+    from gaussequiv.estimators.curves import DeepRandomFeatures
 
     choice("estimator", estimator, ESTIMATORS)
     penalty = number("lam", lam, positive=estimator not in ("ridge", "ridge-classifier"), nonnegative=True, meaning="It is alpha or 1/C.")

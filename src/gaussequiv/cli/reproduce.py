@@ -9,8 +9,8 @@ from typing import Any
 import typer
 
 from gaussequiv.errors import choice
-from gaussequiv.papers import catalogue
-from gaussequiv.papers.reproduce import Reproduction, report_file, reproduce, summary
+from gaussequiv.reproduce import catalogue
+from gaussequiv.reproduce.reproduce import Reproduction, report_file, reproduce, summary
 
 FAILURE = 1
 

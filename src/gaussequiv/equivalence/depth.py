@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussequiv.errors import fail, integer
-from gaussequiv.ingredients.networks import DeepNetwork
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 NO_SIGNAL = 1e-12  # a linear part below this fraction of the spread is a zero found by quadrature
 ROUNDING = 1e-28  # a residue below this fraction of the spread is that of a linear function

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent, from_network
 from gaussequiv.equivalence.validity import assess_features
-from gaussequiv.ingredients.features import Features
-from gaussequiv.ingredients.inputs import Inputs
-from gaussequiv.ingredients.networks import DeepNetwork
+from gaussequiv.ingredients.features.base import Features
+from gaussequiv.ingredients.inputs.base import Inputs
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 
 def from_features(inputs: Inputs, network: DeepNetwork, features: Features, d: int | None = None) -> GaussianEquivalent:

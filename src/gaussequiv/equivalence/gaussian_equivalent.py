@@ -12,9 +12,9 @@ from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction
 from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.inputs import Inputs
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.ingredients.priors import Gaussian
+from gaussequiv.ingredients.inputs.base import Inputs
+from gaussequiv.ingredients.priors.base import Gaussian
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.learners.bayes_optimal import BayesOptimal
-from gaussequiv.learners.named import SVM, Logistic
-from gaussequiv.learners.ridge import Ridge
-from gaussequiv.papers.drawing import ALPHA, Canvas, Style, canvas, legend, line, markers
-from gaussequiv.papers.paper import Check, Data, Figure, Paper, combine
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
+from gaussequiv.learners.convex.named import SVM, Logistic
+from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.reproduce.drawing import ALPHA, Canvas, Style, canvas, legend, line, markers
+from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.run.compare import align
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve

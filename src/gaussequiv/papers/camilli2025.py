@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gaussequiv.algorithms import checkpoint
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.learners.information import information
-from gaussequiv.papers.camilli2025_fit import PowerFit, fit_power
-from gaussequiv.papers.drawing import Canvas, Style, canvas, legend
-from gaussequiv.papers.paper import Check, Data, Figure, Paper
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.bayes.information import information
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.reproduce.drawing import Canvas, Style, canvas, legend
+from gaussequiv.reproduce.paper import Check, Data, Figure, Paper
+from gaussequiv.reproduce.power_fit import PowerFit, fit_power
 from gaussequiv.results import dataset
 from gaussequiv.run.evidence import network_information
 from gaussequiv.run.solve import provenance
+from gaussequiv.store import checkpoint
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaussequiv.ingredients.features import RandomFeatures
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.learners.named import Logistic
-from gaussequiv.papers.drawing import BAND, Canvas, Style, band, canvas, legend, line, markers, printed
-from gaussequiv.papers.instances import check_instance, instances
-from gaussequiv.papers.paper import Check, Data, Figure, Paper, combine
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.features.base import RandomFeatures
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.convex.named import Logistic
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.reproduce.drawing import BAND, Canvas, Style, band, canvas, legend, line, markers, printed
+from gaussequiv.reproduce.instances import check_instance, instances
+from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.run.compare import align
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.activations import Activation
-from gaussequiv.ingredients.features import RandomFeatures
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.learners.named import Logistic
-from gaussequiv.learners.ridge import Ridge
-from gaussequiv.papers.drawing import ALPHA, BAND, Canvas, Style, band, canvas, legend, line, markers, printed
-from gaussequiv.papers.instances import check_instance, instances
-from gaussequiv.papers.paper import Check, Data, Figure, Paper, combine
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.activations.base import Activation
+from gaussequiv.ingredients.features.base import RandomFeatures
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.convex.named import Logistic
+from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.reproduce.drawing import ALPHA, BAND, Canvas, Style, band, canvas, legend, line, markers, printed
+from gaussequiv.reproduce.instances import check_instance, instances
+from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.run.compare import align
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve

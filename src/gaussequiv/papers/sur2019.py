@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.learners.named import Logistic
-from gaussequiv.learners.separability import separability_threshold
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.convex.named import Logistic
+from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.status import Status
-from gaussequiv.papers.drawing import Canvas, Style, canvas, legend, line, points, printed
-from gaussequiv.papers.paper import Check, Data, Figure, Paper, combine
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.reproduce.drawing import Canvas, Style, canvas, legend, line, points, printed
+from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.results import dataset
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import provenance, solve

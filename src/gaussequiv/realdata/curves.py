@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, choice
-from gaussequiv.ingredients import losses
+from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.emulate import State, Student, check_labels, emulate
 from gaussequiv.realdata.equivalent import equivalent_from_rows
@@ -138,7 +138,7 @@ def row_weights(y: FloatArray, class_weight: Mapping[int, float] | str | None) -
 
 def _gaussian(x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent) -> dict[str, FloatArray]:
     """The library's own learner on the de-biased equivalent; alpha = n/p, lam = lam_raw/p."""
-    from gaussequiv.learners.erm import ERM
+    from gaussequiv.learners.convex.erm import ERM
 
     p = x.shape[1]
     weight = student.class_weight

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import linalg, special
 
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.losses import Loss
+from gaussequiv.ingredients.losses.named import Loss
 from gaussequiv.numerics.status import Status
 
 STEPS = 100
@@ -99,7 +99,7 @@ def emulate(
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal((600, 30))
     >>> y = np.where(x[:, 0] + 0.5 * rng.standard_normal(600) > 0, 1.0, -1.0)
-    >>> from gaussequiv.ingredients import losses
+    >>> from gaussequiv.ingredients.losses import named as losses
     >>> found = emulate(x, y, np.ones(600), 100, Student(losses.get("logistic"), 1.0, True, True))
     >>> 0.15 < found.test_error < 0.35
     True

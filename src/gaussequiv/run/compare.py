@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import FloatArray, choice, number
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.finite_size import committed_allowance
 from gaussequiv.run.simulate import simulate

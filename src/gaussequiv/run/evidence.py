@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.algorithms.evidence import Adjusted, adjusted_mean
+from gaussequiv.algorithms.networks.evidence import Adjusted, adjusted_mean
 from gaussequiv.errors import FloatArray, fail, grid, integer, number
-from gaussequiv.ingredients.channels import GaussianNoise
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.learners.bayes_optimal import BayesOptimal
-from gaussequiv.learners.information import information
+from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
+from gaussequiv.learners.bayes.information import information
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.evidence_trials import (
     COLUMNS,
@@ -29,7 +29,7 @@ from gaussequiv.run.evidence_trials import (
     records_of,
 )
 from gaussequiv.run.simulate import Interrupted
-from gaussequiv.run.solve import ALPHA_MEANING, provenance
+from gaussequiv.run.solve import provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -179,7 +179,7 @@ def plan_of(
     temperatures: int | None = None,
 ) -> Plan:
     """The checked arguments of `network_information`."""
-    from gaussequiv.algorithms.annealing_target import posterior
+    from gaussequiv.algorithms.networks.annealing_target import posterior
 
     target = problem.target
     if not isinstance(target, DeepNetwork):

@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussequiv.algorithms import checkpoint as checkpoints
-from gaussequiv.algorithms.evidence import bracket
-from gaussequiv.algorithms.gaussian_evidence import GaussianModel, kernel_model, layer_controls, linear_model, row_controls, true_covariance
+from gaussequiv.algorithms.networks.evidence import bracket
+from gaussequiv.algorithms.networks.gaussian_evidence import (
+    GaussianModel,
+    kernel_model,
+    layer_controls,
+    linear_model,
+    row_controls,
+    true_covariance,
+)
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.inputs import BLOCK, TEST, TRAIN
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.inputs.base import BLOCK, TEST, TRAIN
+from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import versions
 from gaussequiv.run.progress import track
+from gaussequiv.store import checkpoint as checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gaussequiv.algorithms.annealing import Annealed, Schedule
-    from gaussequiv.algorithms.annealing_target import Posterior
+    from gaussequiv.algorithms.networks.annealing import Annealed, Schedule
+    from gaussequiv.algorithms.networks.annealing_target import Posterior
 
 # purposes of the random keys (seed, d, trial, purpose); pilots and control draws are other trials
 _TEACHER, _ROWS, _LABELS = 20, 21, 22
@@ -124,7 +131,7 @@ def default_together() -> int:
 
 def schedule_of(plan: Plan, n: int) -> Schedule:
     """The schedule of all trials with n samples, from pilot data sets."""
-    from gaussequiv.algorithms.annealing import tune
+    from gaussequiv.algorithms.networks.annealing import tune
 
     pilots = [Data(plan, _PILOT + i, n, 0) for i in range(PILOTS)]
     options = {key: plan.options[key] for key in ("temperatures", "gap")}
@@ -136,7 +143,7 @@ def trial_records(plan: Plan, schedule: Schedule, trials: Sequence[int], n: int,
 
     `together` trials are annealed, whatever is asked for, the last one repeated: one compilation serves all.
     """
-    from gaussequiv.algorithms.annealing import DataSet, anneal
+    from gaussequiv.algorithms.networks.annealing import DataSet, anneal
 
     drawn = [Data(plan, trial, n, plan.options["test_samples"]) for trial in trials]
     sets = [

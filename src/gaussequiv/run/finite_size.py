@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, integer
-from gaussequiv.ingredients.channels import GaussianNoise, Sign
-from gaussequiv.ingredients.priors import Gaussian
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.priors.base import Gaussian
+from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve
 

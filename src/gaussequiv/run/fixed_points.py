@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import ConvergenceWarning, FloatArray, fail, grid
-from gaussequiv.learners.fixed_points import FixedPoint, Potential, Thresholds
-from gaussequiv.learners.general_bayes import observe
+from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, Thresholds
+from gaussequiv.learners.bayes.general_bayes import observe
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.progress import track
-from gaussequiv.run.solve import ALPHA_MEANING, check_problem, provenance
+from gaussequiv.run.solve import check_problem, provenance
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from gaussequiv.equivalence.depth import PartialReduction
 from gaussequiv.equivalence.validity import assess, reduction_rate
 from gaussequiv.errors import integer
-from gaussequiv.learners import information as formulas
-from gaussequiv.learners.bayes_optimal import BayesOptimal
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.learners.bayes import information as formulas
+from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
+from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.solve import alpha_points, check_problem, provenance, warn_unconverged
 

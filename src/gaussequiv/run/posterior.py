@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv._jax import float64_scope
-from gaussequiv.algorithms.hmc import ACCEPTANCE
+from gaussequiv.algorithms.networks.hmc import ACCEPTANCE
 from gaussequiv.errors import choice, fail, integer
-from gaussequiv.ingredients.networks import DeepNetwork
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.problems.supervised.teacher import make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.posterior_run import STARTS, PosteriorRun, Settings
 from gaussequiv.run.posterior_summary import LEVELS, R_HAT_LIMIT
 from gaussequiv.run.progress import track
 from gaussequiv.run.simulate import Interrupted
 from gaussequiv.run.solve import provenance, warn_unconverged
-from gaussequiv.run.teachers import make_plan
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -160,7 +160,7 @@ def sample_posterior(
 
 
 def _network(problem: Problem) -> DeepNetwork:
-    from gaussequiv.algorithms.network_density import label_density
+    from gaussequiv.algorithms.networks.density import label_density
 
     target = problem.target
     if not isinstance(target, DeepNetwork):
@@ -172,7 +172,7 @@ def _network(problem: Problem) -> DeepNetwork:
 
 
 def _marginal(network: DeepNetwork, asked: bool | None) -> bool:
-    from gaussequiv.algorithms.marginal_readout import can_marginalise
+    from gaussequiv.algorithms.networks.marginal_readout import can_marginalise
 
     possible = can_marginalise(network)
     if asked and not possible:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.algorithms import checkpoint
 from gaussequiv.errors import ArgumentError, FloatArray, fail
-from gaussequiv.ingredients.inputs import TEST, TRAIN
-from gaussequiv.ingredients.networks import DeepNetwork
+from gaussequiv.ingredients.inputs.base import TEST, TRAIN
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks
 from gaussequiv.results import versions
 from gaussequiv.run.posterior_summary import UNTRACED, between_starts, summarise
-from gaussequiv.run.teachers import Plan, Teacher, blocks
+from gaussequiv.store import checkpoint
 
 STARTS = ("uninformed", "informed")
 _START, _CHAINS, _PRIOR = 20, 21, 22  # purposes of random keys, apart from those of `simulate`
@@ -47,7 +47,7 @@ class PosteriorRun:
     """Trial by trial, sample size by sample size; `done` holds the numbers of the finished data sets, in that order."""
 
     def __init__(self, plan: Plan, network: DeepNetwork, settings: Settings, every: int, folder: Path | None) -> None:
-        from gaussequiv.algorithms.sampling import sampling
+        from gaussequiv.algorithms.networks.sampling import sampling
 
         self.plan, self.network, self.settings, self.folder = plan, network, settings, folder
         s = settings
@@ -139,8 +139,8 @@ class PosteriorRun:
         import jax
         import jax.numpy as jnp
 
-        from gaussequiv.algorithms.network_density import coordinates_of, hidden
-        from gaussequiv.algorithms.network_observables import Data, kernel_vectors
+        from gaussequiv.algorithms.networks.density import coordinates_of, hidden
+        from gaussequiv.algorithms.networks.observables import Data, kernel_vectors
 
         parts = [_joined(teacher.block, purpose, total) for purpose, total in ((TRAIN, n), (TEST, self.plan.test))]
         (x, _, y), (test_x, field, test_y) = parts
@@ -154,7 +154,7 @@ class PosteriorRun:
         """Starting points of the chains of all starts, one after the other."""
         import jax.numpy as jnp
 
-        from gaussequiv.algorithms.sampling import prior_draws
+        from gaussequiv.algorithms.networks.sampling import prior_draws
 
         chains = self.settings.chains
         out = []
@@ -164,8 +164,8 @@ class PosteriorRun:
         return jnp.stack(out)
 
     def _numbers(self, state: Any, data: Any, noiseless: FloatArray, seed: tuple[int, ...]) -> dict[str, Any]:
-        from gaussequiv.algorithms.network_observables import prior_kernel_overlap
-        from gaussequiv.algorithms.sampling import prior_draws
+        from gaussequiv.algorithms.networks.observables import prior_kernel_overlap
+        from gaussequiv.algorithms.networks.sampling import prior_draws
 
         s, chains = self.settings, self.settings.chains
         parts = [slice(i * chains, (i + 1) * chains) for i in range(len(s.start))]

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.inputs import TEST, TRAIN
+from gaussequiv.ingredients.inputs.base import TEST, TRAIN
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.problems.supervised.scored import DISTRIBUTIONS, Fresh, centred_rows, distribution_grids, score
+from gaussequiv.problems.supervised.students import Student, students
+from gaussequiv.problems.supervised.teacher import FEATURES, WEIGHTS, Plan, Teacher, blocks, make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.progress import track
-from gaussequiv.run.scored import DISTRIBUTIONS, Fresh, centred_rows, distribution_grids, score
 from gaussequiv.run.solve import provenance, warn_unconverged
-from gaussequiv.run.students import Student, students
-from gaussequiv.run.teachers import FEATURES, WEIGHTS, Plan, Teacher, blocks, make_plan
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,14 +13,12 @@ from scipy.optimize import brentq, minimize_scalar
 
 from gaussequiv.errors import ConvergenceWarning, FloatArray, UnreachableError, fail, grid, integer, number
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
+from gaussequiv.problems.supervised.scored import DISTRIBUTIONS, distribution_grids
 from gaussequiv.results import dataset
-from gaussequiv.run.scored import DISTRIBUTIONS, distribution_grids
 
 if TYPE_CHECKING:
     import xarray as xr
-
-ALPHA_MEANING = "alpha is the number of samples per input dimension, n/d."
 
 
 def solve(
@@ -79,7 +77,7 @@ def solve(
         curve["status"] = np.where(bad, float(Status.nonfinite), curve["status"])
     names = (sensitivity,) if isinstance(sensitivity, str) else tuple(sensitivity)
     if names:
-        from gaussequiv.learners.sensitivity import curve_sensitivity
+        from gaussequiv.learners.convex.sensitivity import curve_sensitivity
 
         for learner, curve in zip(problem.learners, curves, strict=True):
             curve |= curve_sensitivity(learner, problem.equivalent_of(learner, d), alpha_grid, names)
@@ -97,7 +95,7 @@ def solve(
         attributes["d"] = d
     coordinates: dict[str, Any] = {"alpha": alpha_grid} | ({} if samples is None else {"n": ("alpha", samples)})
     if scores and problem.task == "classification":
-        from gaussequiv.learners.mismatch import label_scores
+        from gaussequiv.learners.bayes.mismatch import label_scores
 
         for learner, curve in zip(problem.learners, curves, strict=True):
             curve |= label_scores(learner, problem.equivalent_of(learner, d), alpha_grid, curve)
@@ -120,7 +118,7 @@ def _distributions(
     problem: Problem, learner: Any, d: int | None, alpha: FloatArray, curve: dict[str, FloatArray], grids: dict[str, FloatArray]
 ) -> dict[str, FloatArray]:
     """The curve with its distributions over rows."""
-    from gaussequiv.learners.distributions import curve_distributions
+    from gaussequiv.learners.convex.distributions import curve_distributions
 
     if not hasattr(learner, "lam"):
         return curve

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, fail
-from gaussequiv.ingredients import activations
+from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised import Problem, from_dict
+from gaussequiv.problems.supervised.description import Problem, from_dict
 from gaussequiv.run.compare import compare
 from gaussequiv.run.evidence import network_information
 from gaussequiv.run.fixed_points import fixed_points, phase_diagram

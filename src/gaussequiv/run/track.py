@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.algorithms.amp import GAMP, State, as_predictor, equivalent_prior, machine_for, side_information
-from gaussequiv.algorithms.state_evolution import StateEvolution, start_precision
+from gaussequiv.algorithms.message_passing.gamp import GAMP, State, as_predictor, equivalent_prior, machine_for, side_information
+from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution, start_precision
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, choice, fail, grid, integer, number
-from gaussequiv.ingredients.inputs import TEST, TRAIN
-from gaussequiv.learners.sample import TrainingSample
+from gaussequiv.ingredients.inputs.base import TEST, TRAIN
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised import Problem
+from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
+from gaussequiv.problems.supervised.students import students
+from gaussequiv.problems.supervised.teacher import FEATURES, Plan, Teacher, blocks, make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.compare import LARGEST_ALLOWANCE, judge
 from gaussequiv.run.finite_size import committed_allowance
 from gaussequiv.run.progress import track as bar
-from gaussequiv.run.solve import ALPHA_MEANING, provenance
-from gaussequiv.run.students import students
-from gaussequiv.run.teachers import FEATURES, Plan, Teacher, blocks, make_plan
+from gaussequiv.run.solve import provenance
+from gaussequiv.samples.training_sample import TrainingSample
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,0 +1,345 @@
+"""Generalised approximate message passing (GAMP) for any separable prior and any channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from gaussequiv.algorithms.message_passing.design import Design
+from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
+from gaussequiv.ingredients.channels.base import Channel
+from gaussequiv.numerics.status import Status
+from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
+
+LEAST_DAMPING = 0.02
+CHECK = 25  # steps after which the change should have halved
+NEAR = 10  # expected fields within sqrt(V) of a noiseless boundary, at least
+ESCAPE = 60  # steps, at most, away from a fixed point that tells nothing
+SHAKE = 1e-2  # of the prior's standard deviation
+BLIND = 1e-8  # of a field's inverse standard deviation: a response below is rounding
+CONSTANTS = np.linspace(-10, 10, 2001)  # where the constant is sought first
+LEAST_VARIANCE = 1e-12  # of the prior's: what is left unknown never vanishes, so that noiseless channels stay finite
+
+
+class State(NamedTuple):
+    """Posterior means a and variances c of one step, their mean field V, and what the next step needs."""
+
+    a: FloatArray
+    c: FloatArray
+    V: float
+    g: FloatArray
+    intercept: float
+    change: float
+    damping: float
+    steps: int
+    mark: float
+
+
+@dataclass(frozen=True)
+class GAMP:
+    r"""Posterior mean of theta in y ~ P(. | c + z.theta/sqrt(d)), entries of z independent of variance 1, theta_i of a separable prior.
+
+        omega = z a/sqrt(d) - V g_old,    V = (1/d) sum_i c_i            (vector: V_mu = (1/d) sum_i z_mu,i^2 c_i)
+        g, dg = g_out(y, c + omega, V + extra)
+        A = -(1/d) sum_mu dg_mu                                          (vector: A_i = -(1/d) sum_mu z_mu,i^2 dg_mu)
+        b = A a + z'g/sqrt(d),   a, c = mean and variance of P(theta) exp(b theta - A theta^2/2)
+
+    Parameters
+    ----------
+    z : array of shape (n, d), sparse matrix, operator, `RowSource` or `Design`
+        Read block by block, never copied.
+    y : array of shape (n,)
+        Labels, -1 and +1 for binary channels.
+    prior : array of shape (d,), Prior or ScaledPrior
+        An array holds the variances of Gaussian weights.
+    channel : Channel
+        Its `g_out` and derivative, the Onsager terms; for a user's likelihood both are posterior moments of the field.
+    extra : float
+        Effective noise of the network, added to V (label noise sits in the channel).
+    dimension : int
+        d in 1/sqrt(d).
+    intercept_variance : float
+        Prior variance of the unknown constant c, which climbs its posterior by one Newton step an iteration; 0 for none.
+    variances : {"scalar", "vector"}
+        One V for all rows (exact in the limit of independent entries of unit variance), or one for each row and coordinate.
+    damping : "auto" or float in (0, 1]
+        "auto" starts undamped and halves the factor when the change grows, or has not halved over 25 steps; a number stays.
+
+    A step is one pass over z. Where A <= 0, which a channel that is not log-concave can give at finite size, (1/d) sum g^2 takes its
+    place: both have the same limit.
+
+    Validity: entries of z independent; then state evolution is a theorem and the fixed point from an uninformed start attains the Bayes
+    error wherever the free entropy has one maximum (Rangan 2011; Javanmard and Montanari 2013; Barbier et al. 2019). Other z need damping,
+    and may not converge; see `VAMP`.
+
+    Examples
+    --------
+    >>> from gaussequiv.ingredients.channels.base import GaussianNoise
+    >>> rng = np.random.default_rng(0)
+    >>> z, theta = rng.standard_normal((400, 200)), rng.standard_normal(200)
+    >>> y = z @ theta / np.sqrt(200) + 0.1 * rng.standard_normal(400)
+    >>> state, status = GAMP(z, y, np.ones(200), GaussianNoise(0.01), 0.0, 200).run()
+    >>> status.name, bool(np.mean((state.a - theta) ** 2) < 0.03)
+    ('converged', True)
+    """
+
+    z: Any
+    y: FloatArray
+    prior: Any
+    channel: Channel
+    extra: float
+    dimension: int
+    intercept_variance: float = 0.0
+    variances: str = "scalar"
+    damping: Any = "auto"
+    design: Design = field(init=False, repr=False)
+    law: ScaledPrior = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        choice("variances", self.variances, ("scalar", "vector"))
+        design = self.z if isinstance(self.z, Design) else Design(self.z)
+        if self.variances == "vector" and not design.squares:
+            raise fail("variances", "'scalar' for a matrix-free operator, whose entries are not known", self.variances)
+        if self.damping != "auto" and not 0 < self.damping <= 1:
+            raise fail("damping", "'auto' or a number in (0, 1]", self.damping)
+        object.__setattr__(self, "design", design)
+        object.__setattr__(self, "law", ScaledPrior.of(self.prior))
+
+    @property
+    def prior_variances(self) -> FloatArray:
+        """E theta_i^2, shape (d,)."""
+        return np.broadcast_to(self.law.second_moment, self.design.shape[1:])
+
+    @property
+    def least_variance(self) -> float:
+        """Floor of V. Noiseless signs tell something only within sqrt(V) of the boundary: a few of the n fields must lie there."""
+        floor = LEAST_VARIANCE
+        if self.channel.task == "classification" and self.extra + self.channel.noise == 0:
+            floor = max(floor, (NEAR / max(self.y.size, NEAR)) ** 2)
+        return floor * float(self.prior_variances.sum()) / self.dimension
+
+    def init(self, a: FloatArray | None = None, c: FloatArray | None = None) -> State:
+        """Start from the prior (uninformed), or from given posterior means and variances (`side_information`)."""
+        n, d = self.design.shape
+        prior = self.law.posterior(0.0, np.zeros(d))
+        a = prior.mean if a is None else a
+        c = np.broadcast_to(np.asarray(prior.variance if c is None else c, dtype=np.float64), (d,))
+        V = float(c.sum()) / self.dimension
+        return State(a, c, V, np.zeros(n), self._first_intercept(V), np.inf, 1.0 if self.damping == "auto" else self.damping, 0, np.inf)
+
+    def _first_intercept(self, V: float) -> float:
+        if self.intercept_variance <= 0:
+            return 0.0
+        if self.channel.task == "classification":
+            up = (np.sum(self.y > 0) + 0.5) / (self.y.size + 1)
+            return float(np.sqrt(V + self.extra + self.channel.noise) * special.ndtri(up))
+        return first_constant(self.channel, self.y, V + self.extra)
+
+    def step(self, state: State) -> State:
+        """One pass over the data."""
+        root, new_g, least = np.sqrt(self.dimension), np.empty_like(state.g), self.least_variance
+        sums = np.zeros(3)  # of g, dg, g^2
+
+        def respond(rows: slice, product: FloatArray, spread: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+            V = np.maximum(state.V if spread is None else spread / self.dimension, least)
+            omega = product / root - V * state.g[rows]
+            g, dg = self.channel.g_out(self.y[rows], omega + state.intercept, V + self.extra)
+            new_g[rows] = g
+            sums[:] += g.sum(), dg.sum(), g @ g
+            return g, -dg
+
+        back, square_back = self.design.sweep(state.a, state.c if self.variances == "vector" else None, respond)
+        intercept = state.intercept
+        if self.intercept_variance > 0:
+            push = (sums[0] - intercept / self.intercept_variance) / max(1 / self.intercept_variance - sums[1], 1e-300)
+            reach = min(np.sqrt(self.intercept_variance), 3 * np.sqrt(state.V + self.extra + self.channel.noise))
+            intercept += float(np.clip(push, -reach, reach)) * state.damping
+        mean_A = -sums[1] / self.dimension if sums[1] < 0 else sums[2] / self.dimension
+        A: Any = mean_A
+        if square_back is not None:
+            A = np.where(square_back > 0, square_back / self.dimension, mean_A)
+        found = self.law.posterior(A, A * state.a + back / root)
+        return self._advance(state, found.mean, found.variance, new_g, intercept)
+
+    def _advance(self, state: State, a: FloatArray, c: FloatArray, g: FloatArray, intercept: float) -> State:
+        """Damp the step, and the factor itself where it must fall."""
+        keep = state.damping
+        if keep < 1:
+            a, c, g = keep * a + (1 - keep) * state.a, keep * c + (1 - keep) * state.c, keep * g + (1 - keep) * state.g
+        change = float(np.sqrt(np.mean((a - state.a) ** 2) / np.mean(self.prior_variances)))
+        steps, mark, damping = state.steps + 1, state.mark, keep
+        stalled = steps % CHECK == 0 and change > 0.5 * mark
+        if self.damping == "auto" and ((state.steps > 2 and change > 1.05 * state.change) or stalled):
+            damping = max(0.5 * keep, LEAST_DAMPING)
+        if steps % CHECK == 0:
+            mark = change
+        return State(a, c, float(c.sum()) / self.dimension, g, intercept, change, damping, steps, mark)
+
+    def _escaped(self, state: State, max_steps: int) -> State:
+        """Leave a prior that is a fixed point (labels even in the field tell nothing at omega = 0) along what grows of a random vector."""
+        push = SHAKE * np.sqrt(self.prior_variances) * np.random.default_rng(0).standard_normal(state.a.size)
+        state, plain = state._replace(a=push, change=0.0), replace(self, damping=1.0, intercept_variance=0.0)
+        while state.steps < min(ESCAPE, max_steps):
+            old, state = state, plain.step(state)
+            if not state.change > old.change and state.steps > 3:
+                break
+        return state._replace(damping=1.0 if self.damping == "auto" else self.damping)
+
+    def observe(self, state: State, target: FloatArray | None = None) -> dict[str, float]:
+        """Scalars of one step; with the true theta also m, its covariance with the estimate."""
+        seen = {"V": state.V, "q": float(np.sum(state.a**2)) / self.dimension, "intercept": state.intercept, "change": state.change}
+        return seen if target is None else seen | {"m": float(state.a @ target) / self.dimension}
+
+    def run(self, tolerance: float = 1e-5, max_steps: int = 500, start: State | None = None) -> tuple[State, Status]:
+        """Iterate until the relative change of the posterior mean falls below `tolerance`.
+
+        Without a `start` it begins at the prior. Where the labels tell nothing of weights of mean zero, it leaves along what grows of a
+        small random vector.
+        """
+        state = self.init() if start is None else start
+        while state.steps < max_steps:
+            stuck = state.steps == 0 and not np.any(state.a) and blind(self.channel, self.y, state.intercept, state.V + self.extra)
+            state = self.step(state)
+            if stuck:
+                state = self._escaped(state, max_steps)
+            if not np.isfinite(state.change):
+                return state, Status.nonfinite
+            # at the smallest factor what is left is a cycle of the size of `change` (noiseless labels of a linear target)
+            if state.change < tolerance * (state.damping if state.damping > LEAST_DAMPING else 1.0):
+                return state, Status.converged
+        return state, Status.max_steps
+
+
+def blind(channel: Channel, y: FloatArray, constant: float, V: float) -> bool:
+    """Whether labels tell nothing of fields N(constant, V), by symmetry: a zero response there is no maximum of the posterior for sure."""
+    g, dg = channel.g_out(y, np.full(y.size, constant), V)
+    return bool(np.max(np.abs(g), initial=0.0) * np.sqrt(V) < BLIND and np.any(dg > 0))
+
+
+def likelihood(channel: Channel, y: FloatArray, constant: float, V: float) -> float:
+    """sum_mu log Z(y_mu; constant, V), as if nothing joined the rows; -inf where it is not a number or beyond the quadrature."""
+    try:
+        with np.errstate(all="ignore"):
+            value = float(np.sum(channel.log_partition(y, np.full(y.size, constant), V)))
+    except ArgumentError:
+        return -np.inf
+    return value if value < np.inf else -np.inf
+
+
+def first_constant(channel: Channel, y: FloatArray, V: float) -> float:
+    """A constant field that gives real labels nearly their mean, the smallest of the nearest; 0 if likelier, for fields of variance V."""
+    mean = float(y.mean())
+    if not hasattr(channel, "mean_label"):
+        return mean
+    fields = np.append(CONSTANTS, mean)
+    with np.errstate(all="ignore"):  # the mean may lie far outside the label function's domain
+        labels = np.concatenate([channel.mean_label(CONSTANTS), channel.mean_label(np.array([mean]))])
+        gap = np.nan_to_num(np.abs(labels - mean), nan=np.inf)
+    found = float(fields[np.lexsort((np.abs(fields), gap))[0]])
+    return 0.0 if likelihood(channel, y, 0.0, V) > likelihood(channel, y, found, V) else found
+
+
+def first_signal(channel: Channel, y: FloatArray, intercept: bool) -> float:
+    """The likeliest variance of the rows' fields, up to a factor of 2, climbing from 1."""
+    some = y[:: max(1, y.size // 1000)]
+
+    def score(V: float) -> float:
+        return likelihood(channel, some, first_constant(channel, some, V) if intercept else 0.0, V)
+
+    best, reached = 1.0, score(1.0)
+    for factor in (2.0, 0.5):
+        while 2.0**-60 < best < 2.0**60 and (next_one := score(factor * best)) > reached:
+            best, reached = factor * best, next_one
+    return best
+
+
+def side_information(law: ScaledPrior, target: FloatArray, precision: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Means and variances given b = A theta + sqrt(A) z at A = precision/E theta^2: a start of known overlap with the true theta."""
+    moment = np.broadcast_to(law.second_moment, target.shape)
+    A = np.divide(precision, moment, out=np.zeros(target.shape), where=moment > 0)
+    found = law.posterior(A, A * target + np.sqrt(A) * rng.standard_normal(target.shape))
+    return found.mean, np.asarray(found.variance)
+
+
+def machine_for(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, **options: Any) -> tuple[GAMP, FloatArray | None]:
+    """GAMP tuned to the equivalent on a sample, inputs centred and whitened; and the map from z- to x-coefficients (None: the scale's).
+
+    Raises ArgumentError for a prior that is not Gaussian on correlated coordinates: whitening would rotate it.
+    """
+    d = sample.x.shape[1]
+    w = np.ones(d) if sample.variances is None else sample.variances
+    prior = getattr(equivalent, "prior", None)
+    spread = max(equivalent.offset_variance, (equivalent.offset or 0.0) ** 2) if intercept else 0.0
+    law = equivalent_prior(equivalent, w)
+    centre = sample.centre if sample.centre is not None and np.any(sample.centre) else None
+    back: FloatArray | None = None
+    if sample.rotation is None:
+        design = Design(sample.x, centre, None if np.all(w == 1) else np.sqrt(np.where(w > 0, w, 1.0)))
+    else:
+        if law.prior is not None:
+            raise fail("prior", "Gaussian where the inputs' coordinates are correlated (whitening rotates any other)", prior)
+        z, kept, back = sample.whitened()
+        design, law = Design(z), equivalent_prior(equivalent, kept)
+    return GAMP(design, sample.y, law, equivalent.channel, equivalent.model_noise, d, spread, **options), back
+
+
+def equivalent_prior(equivalent: GaussianEquivalent, w: FloatArray) -> ScaledPrior:
+    """Prior of the equivalent's theta in whitened coordinates of variances w: E theta_i^2 = s w_i."""
+    prior = getattr(equivalent, "prior", None)
+    moment = 1.0 if prior is None else prior.second_moment
+    return ScaledPrior(np.sqrt(equivalent.slope2 * w / moment), prior)
+
+
+def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool) -> LinearPredictor:
+    """GAMP tuned to the equivalent, run on the sample: the simulated Bayes-optimal learner of a deep target.
+
+    Inputs are centred and whitened first. Independent weights that are not Gaussian, where the inputs' coordinates are correlated, are
+    learned by `VAMP` on the inputs as they are.
+    """
+    d = sample.x.shape[1]
+    if sample.rotation is not None and getattr(equivalent, "prior", None) is not None:
+        return _fit_vamp(sample, equivalent, intercept)
+    machine, back = machine_for(sample, equivalent, intercept)
+    if equivalent.slope2 == 0:
+        state, status = machine.init(), Status.converged
+    else:
+        state, status = machine.run()
+    return as_predictor(machine, state, status, back, sample, d)
+
+
+def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool) -> LinearPredictor:
+    from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum
+
+    d = sample.x.shape[1]
+    centre = np.zeros(d) if sample.centre is None else sample.centre
+    law = equivalent_prior(equivalent, np.ones(1))
+    law = ScaledPrior(float(law.scale[0]), law.prior)
+    spectrum = Spectrum(Design(sample.x, centre, np.full(d, np.sqrt(d))))
+    machine = VAMP(spectrum, sample.y, law, equivalent.channel, equivalent.model_noise, intercept)
+    state, status = machine.run()
+    # a fresh row has not seen its label; the data tell of it at least what the prior does
+    coefficients, variance = state.mean / np.sqrt(d), min(1 / state.tau, machine.width**2) + equivalent.model_noise
+    threshold = _threshold(equivalent.channel, variance)
+    constant = state.intercept - threshold - float(centre @ coefficients)
+    return LinearPredictor(coefficients, constant, np.nan, status, state.steps, state.change, variance, threshold)
+
+
+def _threshold(channel: Any, variance: float) -> float:
+    return float(channel.threshold(np.array(variance))) if hasattr(channel, "threshold") else 0.0
+
+
+def as_predictor(
+    machine: GAMP, state: State, status: Status, back: FloatArray | None, sample: TrainingSample, dimension: int
+) -> LinearPredictor:
+    """The predictor of a state, on rows of x."""
+    scale = machine.design.scale
+    coefficients = (back @ state.a if back is not None else state.a if scale is None else state.a / scale) / np.sqrt(dimension)
+    variance = state.V + machine.extra
+    threshold = _threshold(machine.channel, variance)
+    intercept_x = state.intercept - threshold - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
+    return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change, variance, threshold)

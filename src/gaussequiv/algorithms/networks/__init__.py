@@ -1,0 +1,1 @@
+"""Posteriors and evidence of sampled networks."""

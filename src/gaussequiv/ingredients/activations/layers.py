@@ -1,0 +1,50 @@
+"""The hidden layers of a description: one activation and one number of each kind for every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from gaussequiv.errors import fail, integer, per_layer
+from gaussequiv.ingredients.activations import base as acts
+
+
+def layers_of(activations: Any, depth: int | None, minimum: int = 1) -> tuple[acts.Activation, ...]:
+    """One activation for each hidden layer; a single one is repeated `depth` times."""
+    if isinstance(activations, str) or not isinstance(activations, Sequence):
+        return (acts.get(activations),) * integer("depth", 1 if depth is None else depth, minimum=minimum)
+    layers = _distinct_names(tuple(acts.get(a) for a in activations))
+    if len(layers) == 1 and depth is not None:
+        layers = layers * integer("depth", depth, minimum=minimum)
+    if len(layers) < minimum:
+        raise fail("activations", "at least one activation", activations)
+    if depth not in (None, len(layers)):
+        raise fail("depth", f"{len(layers)}, the number of activations", depth)
+    return layers
+
+
+def set_layers(description: Any, layers: tuple[acts.Activation, ...]) -> Callable[[str, Any], None]:
+    """Check and fill what every frozen description of layers has; returns the function that fills its other fields."""
+    put: Callable[[str, Any], None] = partial(object.__setattr__, description)
+    put("layers", layers)
+    put("activations", tuple(a.name for a in layers))
+    put("depth", len(layers))
+    put("weight_variance", per_layer("weight_variance", description.weight_variance, len(layers), positive=True))
+    put("bias_variance", per_layer("bias_variance", description.bias_variance, len(layers)))
+    return put
+
+
+def _distinct_names(layers: tuple[acts.Activation, ...]) -> tuple[acts.Activation, ...]:
+    """Different functions of one name (lambdas) get a number, so that a saved result can tell them apart."""
+    known: dict[str, list[Any]] = {}
+    out = []
+    for layer in layers:
+        functions = known.setdefault(layer.name, [])
+        if layer.function not in functions:
+            functions.append(layer.function)
+        position = functions.index(layer.function)
+        renamed = replace(layer, name=f"{layer.name}#{position + 1}") if position and type(layer) is acts.Activation else layer
+        out.append(renamed)
+    return tuple(out)

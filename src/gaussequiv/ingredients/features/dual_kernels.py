@@ -1,0 +1,343 @@
+r"""E phi(u)phi(v) and E phi'(u)phi'(v) as functions of two variances and a covariance, in place on whole blocks of a kernel matrix.
+
+Closed forms for piecewise linear functions (arc-cosine kernels, Cho and Saul 2009), erf (Williams 1997), sign and sine. Any other function
+through its normalised Hermite coefficients at each row's variance, E phi(u)phi(v) = sum_k a_k(s1) a_k(s2) rho^k (Mehler).
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray
+from gaussequiv.ingredients.activations import base as acts
+
+TINY = 1e-300
+REACH = 13.0
+MOST_TERMS = 512
+TRUNCATION = 1e-13  # of the second moment
+ACCURACY = 1e-9
+KEPT = 8
+NODES = 48
+SIMILAR = 6.0  # ratio of the largest to the smallest variance up to which NODES Chebyshev nodes give every digit
+NEAR = 0.7  # correlations above are summed to full order, pair by pair
+
+
+class DualKernel(Protocol):
+    """Moments of one activation at Gaussian pairs; `c` is an array (rows, columns) of covariances, s1 and s2 the variances."""
+
+    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        """E phi phi; may overwrite c."""
+        ...
+
+    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        """E phi' phi'; leaves c as it is."""
+        ...
+
+    def second(self, s: FloatArray) -> FloatArray:
+        """E phi^2 at every variance."""
+        ...
+
+    def slope_second(self, s: FloatArray) -> FloatArray:
+        """E phi'^2 at every variance."""
+        ...
+
+    def bend(self, covariance: float, variance: float) -> float:
+        """E phi'' phi'', the derivative of `slope` in the covariance, at covariance < variance."""
+        ...
+
+
+@lru_cache(maxsize=64)
+def get(phi: acts.Activation) -> DualKernel:
+    """The closed form where there is one, else the Hermite series."""
+    if isinstance(phi, acts.PiecewiseLinear):
+        return _PiecewiseLinearDual(phi.p, phi.q)  # type: ignore[attr-defined]
+    for kind, dual in ((acts.Erf, _ErfDual), (acts.Sign, _SignDual), (acts.Sine, _SineDual)):
+        if isinstance(phi, kind):
+            return dual()
+    return _SeriesDual(phi)
+
+
+def _correlation(c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+    """Overwrite covariances by correlations within [-1, 1]."""
+    c *= (1 / np.sqrt(np.maximum(s1, TINY)))[:, None]
+    c *= 1 / np.sqrt(np.maximum(s2, TINY))
+    return np.clip(c, -1.0, 1.0, out=c)
+
+
+class _PiecewiseLinearDual:
+    """phi = p x + q |x|: E |u||v| = (2/pi) sqrt(s1 s2) (sqrt(1 - rho^2) + rho asin rho)."""
+
+    def __init__(self, p: float, q: float) -> None:
+        self.p2, self.q2 = p * p, q * q
+
+    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        if self.q2 == 0:
+            c *= self.p2
+            return c
+        rho = _correlation(c, s1, s2)
+        bent = np.arcsin(rho)
+        bent *= 2 / np.pi * self.q2
+        bent += self.p2
+        bent *= rho
+        np.square(rho, out=rho)
+        np.subtract(1.0, rho, out=rho)
+        np.sqrt(rho, out=rho)
+        rho *= 2 / np.pi * self.q2
+        bent += rho
+        bent *= np.sqrt(s1)[:, None]
+        bent *= np.sqrt(s2)
+        return bent
+
+    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        rho = np.arcsin(_correlation(c.copy(), s1, s2))
+        rho *= 2 / np.pi * self.q2
+        rho += self.p2
+        return rho
+
+    def second(self, s: FloatArray) -> FloatArray:
+        return (self.p2 + self.q2) * s
+
+    def slope_second(self, s: FloatArray) -> FloatArray:
+        return np.full_like(s, self.p2 + self.q2)
+
+    def bend(self, covariance: float, variance: float) -> float:
+        return self.q2 * 2 / np.pi / float(np.sqrt((variance - covariance) * (variance + covariance)))
+
+
+class _ErfDual:
+    """(2/pi) asin(2 c/sqrt((1 + 2 s1)(1 + 2 s2)))."""
+
+    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        c *= (2 / np.sqrt(1 + 2 * s1))[:, None]
+        c *= 1 / np.sqrt(1 + 2 * s2)
+        np.arcsin(c, out=c)
+        c *= 2 / np.pi
+        return c
+
+    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        out = c * c
+        out *= -4.0
+        out += np.multiply.outer(1 + 2 * s1, 1 + 2 * s2)
+        np.sqrt(out, out=out)
+        return np.divide(4 / np.pi, out, out=out)
+
+    def second(self, s: FloatArray) -> FloatArray:
+        return 2 / np.pi * np.arcsin(2 * s / (1 + 2 * s))
+
+    def slope_second(self, s: FloatArray) -> FloatArray:
+        return 4 / np.pi / np.sqrt(1 + 4 * s)
+
+    def bend(self, covariance: float, variance: float) -> float:
+        return float(16 / np.pi * covariance / ((1 + 2 * variance) ** 2 - 4 * covariance**2) ** 1.5)
+
+
+class _SignDual:
+    """(2/pi) asin(rho); its tangent kernel is infinite on the diagonal."""
+
+    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        rho = _correlation(c, s1, s2)
+        np.arcsin(rho, out=rho)
+        rho *= 2 / np.pi
+        return rho
+
+    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        raise _no_tangent("sign")
+
+    def second(self, s: FloatArray) -> FloatArray:
+        return np.ones_like(s)
+
+    def slope_second(self, s: FloatArray) -> FloatArray:
+        raise _no_tangent("sign")
+
+    def bend(self, covariance: float, variance: float) -> float:
+        raise _no_tangent("sign")
+
+
+class _SineDual:
+    """exp(-(s1 + s2)/2) sinh(c)."""
+
+    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        return self._scaled(np.sinh(c, out=c), s1, s2)
+
+    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        return self._scaled(np.cosh(c), s1, s2)
+
+    @staticmethod
+    def _scaled(c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        c *= np.exp(-0.5 * s1)[:, None]
+        c *= np.exp(-0.5 * s2)
+        return c
+
+    def second(self, s: FloatArray) -> FloatArray:
+        return -0.5 * np.expm1(-2 * s)
+
+    def slope_second(self, s: FloatArray) -> FloatArray:
+        return 0.5 * (1 + np.exp(-2 * s))
+
+    def bend(self, covariance: float, variance: float) -> float:
+        return float(np.exp(-variance) * np.sinh(covariance))
+
+
+class _SeriesDual:
+    """Hermite series; rows of nearly the same direction are summed pair by pair to full order, the diagonal from E phi^2."""
+
+    def __init__(self, phi: acts.Activation) -> None:
+        self.phi = phi
+        self._kept: dict[bytes, tuple[FloatArray, float]] = {}  # the columns of a kernel matrix come back with every block of rows
+
+    def coefficients(self, s: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
+        """a_k(s) = E phi(sqrt(s) z) He_k(z)/sqrt(k!) for k < terms, shape (rows, terms), and E phi^2, shape (rows,).
+
+        Many rows of similar variance are interpolated in it (both are analytic in s, also where phi has kinks).
+        """
+        low, high = float(s.min()), float(s.max())
+        if s.size <= 2 * NODES or high > SIMILAR * low:
+            return self._exact(s, terms)
+        x = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+        a, second = self._exact(0.5 * (low + high) + 0.5 * (high - low) * x, terms)
+        at = np.clip((2 * s - low - high) / max(high - low, TINY), -1.0, 1.0)
+        basis = np.cos(np.arange(NODES) * np.arccos(at)[:, None])  # Chebyshev polynomials at the rows
+        transform = np.cos(np.arange(NODES)[:, None] * np.arccos(x)) * (2 / NODES)
+        transform[0] *= 0.5
+        mixing = basis @ transform
+        return mixing @ a, mixing @ second
+
+    def _exact(self, s: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
+        coefficients, second = np.empty((s.size, terms)), np.empty(s.size)
+        rows = 256
+        for start in range(0, s.size, rows):
+            part = slice(start, start + rows)
+            root = np.sqrt(s[part])
+            z, weights = self._nodes(root, terms)
+            f = self.phi(root[:, None] * z)
+            second[part] = (weights * f * f).sum(axis=1)
+            f *= weights
+            if not self.phi.kinks:  # the same nodes for all rows: one matrix product
+                coefficients[part] = f @ _hermite(z.size, terms)
+                continue
+            previous, current = np.zeros_like(z), np.ones_like(z)
+            for k in range(terms):
+                coefficients[part, k] = np.einsum("ij,ij->i", f, current)
+                previous, current = current, (z * current - np.sqrt(k) * previous) / np.sqrt(k + 1)
+        return coefficients, second
+
+    def _nodes(self, root: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
+        if not self.phi.kinks:
+            count = 1025 * 2 ** int(np.ceil(np.log2(max(1.0, float(root.max()) / 4))))
+            z = np.linspace(-REACH, REACH, count)[None, :]
+            weights = np.exp(-0.5 * z * z)
+            return z, weights / weights.sum()
+        x, w = np.polynomial.legendre.leggauss(128 + terms // 2)
+        inner = np.clip(np.sort(np.array(self.phi.kinks))[None, :] / np.maximum(root, TINY)[:, None], -REACH, REACH)
+        ends = np.full((root.size, 1), REACH)
+        edges = np.concatenate([-ends, inner, ends], axis=1)
+        half, middle = 0.5 * np.diff(edges, axis=1)[:, :, None], 0.5 * (edges[:, 1:] + edges[:, :-1])[:, :, None]
+        z = (middle + half * x).reshape(root.size, -1)
+        return z, (half * w).reshape(root.size, -1) * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+
+    def _complete(self, s: FloatArray) -> tuple[FloatArray, float]:
+        """Coefficients until what is left of E phi^2 is nothing, or MOST_TERMS of them; and the fraction that is left."""
+        key = s.tobytes()
+        if key not in self._kept:
+            terms = 32
+            while True:
+                a, second = self.coefficients(s, terms)
+                left = float(np.max((second - (a * a).sum(axis=1)) / np.maximum(second, TINY)))
+                if terms >= MOST_TERMS or left <= TRUNCATION:
+                    break
+                terms *= 2
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = a, left
+        else:
+            self._kept[key] = self._kept.pop(key)  # the most recently used goes last
+        return self._kept[key]
+
+    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        (a1, left1), (a2, left2) = self._complete(s1), self._complete(s2)
+        left = max(left1, left2)
+        rho = _correlation(c, s1, s2)
+        if left > ACCURACY:
+            apart = np.abs(rho[np.abs(rho) < 1 - 1e-12])
+            error = left * float(np.max(apart, initial=0.0)) ** MOST_TERMS
+            if error > ACCURACY:
+                warnings.warn(
+                    f"The kernel of activation {self.phi.name!r} has an estimated relative error of {error:.1e} at rows of nearly the same "
+                    "direction.",
+                    AccuracyWarning,
+                    stacklevel=3,
+                )
+        return self._sum(rho, a1, a2)
+
+    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        a1, a2 = (self._slopes(s, self._complete(s)[0]) for s in (s1, s2))
+        return self._sum(_correlation(c.copy(), s1, s2), a1, a2)
+
+    @staticmethod
+    def _slopes(s: FloatArray, a: FloatArray) -> FloatArray:
+        """Coefficients of phi': a_(k+1) sqrt(k + 1)/sqrt(s)."""
+        return a[:, 1:] * np.sqrt(np.arange(1, a.shape[1])) / np.sqrt(np.maximum(s, TINY))[:, None]
+
+    def _sum(self, rho: FloatArray, a1: FloatArray, a2: FloatArray) -> FloatArray:
+        """sum_k a1_ik a2_jk rho_ij^k, to the shorter of the two series."""
+        terms = min(a1.shape[1], a2.shape[1])
+        a1, a2 = a1[:, :terms], a2[:, :terms]
+        near = np.abs(rho) > NEAR
+        i, j = np.nonzero(near)
+        pairs = np.empty(i.size)
+        for start in range(0, i.size, 4096):
+            part = slice(start, start + 4096)
+            powers = rho[i[part], j[part], None] ** np.arange(a1.shape[1])
+            pairs[part] = np.einsum("ij,ij,ij->i", powers, a1[i[part]], a2[j[part]])
+        far = float(np.max(np.where(near, 0.0, np.abs(rho)), initial=0.0))
+        size = np.sqrt(np.max(a1 * a1, axis=0) * np.max(a2 * a2, axis=0)) * far ** np.arange(a1.shape[1])
+        needed = np.flatnonzero(size > 1e-17 * max(float(size.max()), TINY))
+        out = np.zeros_like(rho)
+        power, term = np.ones_like(rho), np.empty_like(rho)
+        for k in range(int(needed[-1]) + 1 if needed.size else 0):
+            if k:
+                power *= rho
+            if size[k] > 0:
+                np.multiply(power, a1[:, k, None], out=term)
+                term *= a2[:, k]
+                out += term
+        out[i, j] = pairs
+        return out
+
+    def second(self, s: FloatArray) -> FloatArray:
+        return self.coefficients(s, 1)[1]
+
+    def slope_second(self, s: FloatArray) -> FloatArray:
+        a, _ = self._complete(s)
+        squares = np.arange(a.shape[1]) * a**2
+        total = squares.sum(axis=1)
+        left = float(np.max(squares[:, -4:].sum(axis=1) / np.maximum(total, TINY)))
+        if left > 1e-8:
+            raise _no_tangent(self.phi.name)
+        return total / np.maximum(s, TINY)
+
+    def bend(self, covariance: float, variance: float) -> float:
+        a = self._complete(np.array([variance]))[0][0]
+        k = np.arange(a.size)
+        rho = covariance / variance
+        return float(np.sum(k[2:] * (k[2:] - 1) * a[2:] ** 2 * rho ** (k[2:] - 2.0)) / variance**2)
+
+
+@lru_cache(maxsize=8)
+def _hermite(nodes: int, terms: int) -> FloatArray:
+    """Normalised probabilists' Hermite polynomials at evenly spaced nodes within REACH, shape (nodes, terms)."""
+    z = np.linspace(-REACH, REACH, nodes)
+    out = np.empty((z.size, terms))
+    previous, current = np.zeros_like(z), np.ones_like(z)
+    for k in range(terms):
+        out[:, k] = current
+        previous, current = current, (z * current - np.sqrt(k) * previous) / np.sqrt(k + 1)
+    return out
+
+
+def _no_tangent(name: str) -> ArgumentError:
+    return ArgumentError(f"Argument `activations` must have a square-integrable derivative for a tangent kernel, but {name!r} has not.")

@@ -1,0 +1,114 @@
+"""Bayes-optimal curves of any prior and any channel, from the fixed points of state evolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.binary import sign_error
+from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, potentials
+from gaussequiv.numerics.status import Status
+
+Observables = dict[str, FloatArray]
+
+
+def is_plain(e: GaussianEquivalent) -> bool:
+    """Whether the closed equations apply: Gaussian weights, and Gaussian noise or binary labels of a monotone link (one fixed point)."""
+    channel = e.channel
+    if e.prior is not None or not hasattr(channel, "noise"):
+        return False
+    return getattr(channel, "direction", 1) != 0 if channel.task == "classification" else not hasattr(channel, "information")
+
+
+def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Observables:
+    """Observables of one branch at every alpha, averaged over the target's constant part."""
+    found, mass = potentials(e)
+    rows = [{key: 0.0 for key in _NAMES} for _ in alpha]
+    status = np.zeros(alpha.size)
+    for potential, share in zip(found, mass, strict=True):
+        for i, a in enumerate(alpha):
+            point = potential.chosen(float(a), branch)
+            for key, value in observe(potential, point, float(a)).items():
+                if key in ("residual", "quadrature_error"):
+                    rows[i][key] = max(rows[i][key], value)
+                else:
+                    rows[i][key] += share * value
+            if not np.isfinite(point.q):
+                status[i] = float(Status.nonfinite)
+    out = {key: np.array([row[key] for row in rows]) for key in _NAMES}
+    out["floor"] = np.full_like(alpha, e.floor)
+    out["excess_over_floor"] = out["test_error"] - out["floor"]
+    out["status"] = np.where(out["residual"] < 1e-6, status, float(Status.max_steps))
+    return out
+
+
+_NAMES = (
+    "test_error",
+    "clean_error",
+    "gibbs_error",
+    "overlap",
+    "q",
+    "qhat",
+    "estimation_error",
+    "free_entropy",
+    "mutual_information",
+    "residual",
+    "quadrature_error",
+    "steps",
+)
+
+
+def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, float]:
+    """What a fixed point says of errors and information, given the constant part."""
+    e, total = potential.equivalent, potential.total
+    left = max(point.left, 0.0)
+    test, clean, gibbs = errors(e, point.q, left, potential.b0)
+    second = 1.0 if e.prior is None else float(e.prior.second_moment)
+    ceiling = potential.ceiling
+    if np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
+        information = potential.prior_entropy if point.perfect else np.inf
+    else:
+        information = alpha * ceiling - point.free_entropy
+    residual = 0.0
+    if point.R > 0 and not point.perfect:
+        residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
+    error = 0.0
+    if hasattr(e.channel, "information"):
+        error = float(e.channel.information(point.q, max(left + potential.noise, 1e-15 * total), potential.b0).error)
+    return {
+        "test_error": test,
+        "clean_error": clean,
+        "gibbs_error": gibbs,
+        "overlap": point.q / total,
+        "q": point.q,
+        "qhat": e.slope2 * point.R,
+        "estimation_error": second * left / total,
+        "free_entropy": point.free_entropy,
+        "mutual_information": information,
+        "residual": residual,
+        "quadrature_error": error,
+        "steps": 0.0,
+    }
+
+
+def errors(e: GaussianEquivalent, q: float, left: float, b0: float) -> tuple[float, float, float]:
+    """test, clean and Gibbs error: of the best predictor against label and noiseless label, and of a posterior draw's noiseless label.
+
+    The noiseless binary label is the sign of the field: nan where P(+1 | field) falls anywhere, as it is then not the likelier label.
+    """
+    channel: Any = e.channel
+    at, rest = np.array([b0]), left + e.model_noise
+    total = q + rest
+    test = float(channel.bayes_error(q, rest, at)[0])
+    if channel.task == "classification":
+        if getattr(channel, "direction", 1) != 1:
+            return test, np.nan, np.nan
+        shifted = at - channel.threshold(np.array([rest]))
+        clean = float(sign_error(shifted, np.array([q]), np.array([q]), at, np.array([total]))[0])
+        gibbs = float(sign_error(at, np.array([total]), np.array([q]), at, np.array([total]))[0])
+        return test, clean, gibbs
+    clean = test - (float(channel.label_noise(total, at)[0]) if hasattr(channel, "label_noise") else channel.noise)
+    return test, max(clean, 0.0), 2 * max(clean, 0.0)

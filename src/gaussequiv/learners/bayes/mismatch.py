@@ -1,0 +1,145 @@
+r"""The posterior mean of a learner that misjudges the target: another noise, signal or label law than the true one.
+
+State evolution of message passing tuned to the assumed model and run on the true labels: the saddle point of `saddle_point` with g = d
+log Z'/d omega of the assumed channel in the place of a proximal map and lam = 1/s', the assumed prior precision. With the true model it
+gives m = q (Nishimori). Replica-symmetric result; a log-concave assumed posterior (sign, probit, logit labels) has no other solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gaussequiv.equivalence.depth import reduce_depth
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.channels.binary import sign_error
+from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages
+from gaussequiv.learners.convex.modes import QuadraticStudent
+from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
+from gaussequiv.learners.convex.scores import area_under_curve, score_nodes
+
+Observables = dict[str, FloatArray]
+
+
+def assumed_equivalent(e: GaussianEquivalent, network: Any) -> GaussianEquivalent:
+    """What the learner believes: the equivalent of `network` on the same inputs, with the true target's offset."""
+    w = e.eigenvalues
+    mean = float(e.weights @ w)
+    believed = reduce_depth(network, mean, e.input_mean_square)
+    return replace(
+        e,
+        alignment=believed.slope2 * w**2,
+        signal_variance=believed.slope2 * mean,
+        effective_noise=np.array(believed.noise, dtype=np.float64),
+        channel=network.channel,
+        layers=believed.layers,
+    )
+
+
+class Posterior:
+    """g of the assumed channel, in the shape of a loss for `binary_averages`."""
+
+    kind = "margin"
+    name = "posterior"
+
+    def __init__(self, channel: Any, extra: float) -> None:
+        self.channel, self.extra = channel, extra
+
+    def breaks(self, V: FloatArray) -> FloatArray:
+        """Panel ends that resolve the assumed channel, in y omega."""
+        edges: FloatArray = self.channel.edges(np.asarray(V) + self.extra)
+        places = getattr(getattr(self.channel, "link", None), "places", None)  # panels are in y omega, places in omega
+        return edges if places is None else np.concatenate([edges, -edges], axis=-1)
+
+    def proximal(self, y: float, omega: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """g and dg/domega."""
+        g, h = self.channel.g_out(np.full_like(omega, y), omega, V + self.extra)
+        return g, h
+
+    def slope_in_V(self, y: float, omega: FloatArray, V: FloatArray, g: FloatArray, h: FloatArray) -> FloatArray:
+        """dg/dV = g''/2 + g g', by the heat equation of Z'."""
+        p = self.channel.probability(y, omega, V + self.extra)
+        third = p.third / np.maximum(p.value, 1e-300)
+        return 0.5 * (third - 3 * g * h - g**3) + g * h
+
+
+def solve_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> Solution:
+    """The saddle point on binary labels at every (alpha, b0), in this order; the true target's offset is learned at no cost."""
+    b0, _ = e.offset_nodes()
+    offsets = np.tile(b0, alpha.size)
+    posterior = Posterior(believed.channel, believed.model_noise)
+    classes = ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
+
+    def average(at: Fields, index: Any) -> Averages:
+        return binary_averages(posterior, e.channel, classes, at, 16)
+
+    signal = float(e.weights @ e.signal_modes) > 0
+    precision = np.full(offsets.size, 1 / max(believed.slope2, 1e-300))
+    samples = np.repeat(alpha, b0.size)
+    saddle = SaddlePoint(QuadraticStudent(e), average, samples, precision, offsets, intercept=False, signal=signal)
+    saddle.constant = offsets
+    start = np.zeros((offsets.size, 4))
+    start[:, :3] = np.log(samples / 4)[:, None]
+    return saddle.solve(start)
+
+
+def mismatched_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    """Curve on binary labels, averaged over the true target's offset."""
+    _, mass = e.offset_nodes()
+    found = solve_labels(e, believed, alpha)
+    f = found.fields
+    rho = np.full(f.q.size, float(e.weights @ e.signal_modes) + e.model_noise)
+
+    def averaged(values: FloatArray) -> FloatArray:
+        return values.reshape(alpha.size, mass.size) @ mass
+
+    test = averaged(e.channel.disagreement(f.c, f.q, f.m, f.b0, rho))
+    floor = np.full_like(alpha, e.floor)
+    scores = {name: averaged(value) for name, value in posterior_scores(e, believed, f).items()}
+    return scores | {
+        "test_error": test,
+        "clean_error": averaged(sign_error(f.c, f.q, f.m, f.b0, rho)),
+        "floor": floor,
+        "excess_over_floor": test - floor,
+        "m": averaged(f.m),
+        "q": averaged(f.q),
+        "V": averaged(f.V),
+        "status": found.status.reshape(alpha.size, -1).max(axis=1),
+        "steps": found.steps.reshape(alpha.size, -1).max(axis=1),
+        "residual": found.residual.reshape(alpha.size, -1).max(axis=1),
+    }
+
+
+def posterior_scores(e: GaussianEquivalent, believed: GaussianEquivalent, at: Fields) -> Observables:
+    """AUC, log-loss, Brier score and calibration error of the believed predictive probability P'(y | N(z, V + its noise))."""
+    spread = at.V + believed.model_noise
+    with np.errstate(divide="ignore"):
+        breaks = at.c[:, None] + believed.channel.edges(spread)
+    nodes, omega, target = score_nodes(e.channel, at, breaks)
+    up, down = (e.channel.probability(label, target, at.rest[:, None]).value for label in (1.0, -1.0))
+    said, unsaid = (np.maximum(believed.channel.probability(label, omega, spread[:, None]).value, 1e-300) for label in (1.0, -1.0))
+    return {
+        "auc": area_under_curve(e.channel, at),
+        "log_loss": -(nodes.weights * (up * np.log(said) + down * np.log(unsaid))).sum(axis=1),
+        "brier": (nodes.weights * ((said - up) ** 2 + up * down)).sum(axis=1),
+        "calibration_error": (nodes.weights * np.abs(said - up)).sum(axis=1),
+    }
+
+
+def label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: Observables) -> Observables:
+    """What `solve(..., scores=True)` adds for learners on binary labels whose own curve leaves it out: ridge and Bayes."""
+    if hasattr(learner, "loss"):
+        return {}
+    if hasattr(learner, "ranking"):
+        return {"auc": learner.ranking(e, alpha)}
+    if getattr(e.channel, "direction", 1) != 1:
+        raise fail("scores", "False for the Bayes-optimal learner of labels whose probability does not rise with the field", True)
+    believed = e if getattr(learner, "assumes", None) is None else assumed_equivalent(e, learner.assumes)
+    _, mass = e.offset_nodes()
+    found = solve_labels(e, believed, alpha)
+    status = np.maximum(curve["status"], found.status.reshape(alpha.size, mass.size).max(axis=1))
+    scores = posterior_scores(e, believed, found.fields)
+    return {name: value.reshape(alpha.size, mass.size) @ mass for name, value in scores.items()} | {"status": status}

@@ -1,0 +1,1 @@
+"""Empirical risk minimisation: curves from the saddle point, and fits."""

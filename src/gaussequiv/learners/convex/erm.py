@@ -1,0 +1,355 @@
+"""Convex empirical risk minimisation: any convex loss and penalty, exact curves through the saddle point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv._text import exact
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import ArgumentError, FloatArray, fail, number
+from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.ingredients.penalties import base as penalties
+from gaussequiv.learners.convex.model import CHUNK, Model, Points, hard_margin
+from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    from gaussequiv.samples.training_sample import LinearPredictor
+
+Observables = dict[str, FloatArray]
+HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
+LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
+
+
+@dataclass(frozen=True)
+class ERM:
+    r"""min_{w, c} sum_mu s(y_mu) l(y_mu, c + w.v_mu/sqrt(p)) + lam r(w), with the convex loss l and r(w) = |w|^2/2 by default.
+
+    With R_i = 1/(lam + Vhat w_i), signal modes v_i, g = (prox_V(omega) - omega)/V, omega = c + sqrt(q) xi, omega* = b0 + (m/sqrt q) xi,
+    V* = rho - m^2/q and alpha_p = n/p:
+
+        Vhat = -alpha_p E sum_y Z0 dg/domega,   qhat = alpha_p E sum_y Z0 g^2,   mhat = alpha_p E sum_y Z0' g,
+        0 = E sum_y Z0 g  (with an intercept),   V = mean[w R],   q = mean[(qhat + mhat^2 v) (w R)^2],   m = mhat mean[v w R].
+
+    Parameters
+    ----------
+    loss : str, Loss or function
+        square, logistic, hinge, squared_hinge, huber[:THRESHOLD], absolute, quantile[:LEVEL], exponential, a `Loss`, or `CustomLoss`.
+    lam : float >= 0 or "optimal"
+        0 is the limit lam -> 0+: minimum norm where the fit interpolates; the maximum-margin classifier where the labels are separable
+        (solved in its own equations; m, q, intercept in units of the margin), else the unpenalised fit. "optimal" minimises `minimise`.
+    penalty : "l2", "l1", "elastic_net:RATIO" or a penalty object
+        L1 and elastic net need isotropic inputs: lam (ratio |w|_1 + (1 - ratio)|w|^2/2).
+    intercept : bool or None
+        Whether an unpenalised constant is fitted. None: when the target has one.
+    class_weight : mapping {-1: a, 1: b}, optional
+        Weights s(y) of the losses.
+    sample_weight : sequence of (weight, fraction), optional
+        Law of the samples' weights, drawn independently of the data: ((1, 0.9), (10, 0.1)) weighs every tenth sample tenfold.
+    minimise : str
+        The observable that lam="optimal" and `tune` minimise: "test_error", "test_loss", "log_loss", "brier", ...; "auc" is maximised.
+    tune : sequence of str
+        Further hyperparameters to optimise with lam: "threshold", "level" or "l1_ratio".
+
+    Observables: test_error (squared error, or misclassification), clean_error, test_loss, train_error, train_loss, floor,
+    excess_over_floor, m, q, V, intercept, lam; for labels auc; for the logistic loss log_loss, brier, calibration_error. Curves average
+    over the law of the target's offset unless it is given.
+
+    Validity: exact for Gaussian data (Loureiro, Gerbelot, Cui, Goldt, Krzakala, Mezard, Zdeborova 2021, Theorem 1, convex losses with L2
+    penalty); for deep targets through the equivalent, a replica result (Cui, Krzakala, Zdeborova 2023, appendix H). Offsets, intercepts,
+    weights: extension verified numerically. L1 and elastic net: Thrampoulidis, Abbasi, Hassibi 2018.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> target = ge.DeepNetwork("tanh", depth=2, weight_variance=4, task="classification")
+    >>> curve = ge.solve(ge.Problem(target=target, learner=ERM("logistic", lam=0.1)), alpha=2.4)
+    >>> f"{float(curve.test_error[0]):.6f}"
+    '0.267492'
+    """
+
+    loss: Any = "logistic"
+    lam: Any = "optimal"
+    penalty: Any = "l2"
+    intercept: bool | None = None
+    class_weight: Any = None
+    sample_weight: Any = None
+    minimise: str = "test_error"
+    tune: tuple[str, ...] = ()
+    name: str = field(default="erm", init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loss", losses.get(self.loss))
+        object.__setattr__(self, "penalty", penalties.get(self.penalty))
+        if isinstance(self.lam, str):
+            if self.lam != "optimal":
+                raise fail("lam", "a non-negative number or 'optimal'", self.lam, LAM_MEANING)
+        else:
+            object.__setattr__(self, "lam", number("lam", self.lam, nonnegative=True, meaning=LAM_MEANING))
+        if self.intercept not in (None, True, False):
+            raise fail("intercept", "True, False or None", self.intercept)
+        if self.class_weight is not None:
+            object.__setattr__(self, "class_weight", _class_weight(self.class_weight))
+        if self.sample_weight is not None:
+            object.__setattr__(self, "sample_weight", _sample_weight(self.sample_weight))
+        object.__setattr__(self, "tune", (self.tune,) if isinstance(self.tune, str) else tuple(self.tune))
+        known = {**self.loss.parameters, **self.penalty.parameters}
+        for name in self.tune:
+            if name not in known:
+                raise fail("tune", f"hyperparameters of the loss or penalty ({', '.join(known) or 'none here'})", name)
+            if name in self.loss.parameters and self.minimise in ("test_loss", "train_loss"):
+                raise fail("minimise", f"another observable than the loss itself when its {name} is tuned", self.minimise)
+
+    @property
+    def class_weights(self) -> tuple[float, float]:
+        """Weights of the labels -1 and +1."""
+        return (1.0, 1.0) if self.class_weight is None else (self.class_weight[-1], self.class_weight[1])
+
+    @property
+    def sample_weights(self) -> tuple[tuple[float, float], ...]:
+        """(weight, fraction) of the samples."""
+        return ((1.0, 1.0),) if self.sample_weight is None else self.sample_weight
+
+    @cached_property
+    def label(self) -> str:
+        """How results name this learner."""
+        own = {key: value for key, value in self.loss.parameters.items() if key not in self.tune}
+        parts = [f"{key}={exact(value)}" for key, value in own.items()]
+        parts.append(f"lam={self.lam if isinstance(self.lam, str) else exact(self.lam)}")
+        if self.penalty.name != "l2":
+            parts.append(f"penalty={as_text(self.penalty)}")
+        if self.intercept is not None:
+            parts.append(f"intercept={self.intercept}")
+        if self.class_weight is not None:
+            parts.append(f"class_weight={exact(self.class_weight[-1])}:{exact(self.class_weight[1])}")
+        if self.sample_weight is not None:
+            parts.append("sample_weight=" + "/".join(f"{exact(w)}:{exact(f)}" for w, f in self.sample_weight))
+        if self.tune:
+            parts.append("tune=" + ":".join(self.tune))
+        if self.minimise != "test_error":
+            parts.append(f"minimise={self.minimise}")
+        return f"{self.loss.name}({', '.join(parts)})"
+
+    def to_dict(self) -> dict[str, object]:
+        """The description that saved results carry."""
+        weights = None if self.class_weight is None else {str(k): v for k, v in self.class_weight.items()}
+        return {
+            "name": self.name,
+            "loss": as_text(self.loss),
+            "lam": self.lam,
+            "penalty": as_text(self.penalty),
+            "intercept": self.intercept,
+            "class_weight": weights,
+            "sample_weight": None if self.sample_weight is None else [list(pair) for pair in self.sample_weight],
+            "minimise": self.minimise,
+            "tune": list(self.tune),
+        }
+
+    def fits_intercept(self, e: GaussianEquivalent) -> bool:
+        """Whether this student fits a constant on this target."""
+        return e.has_offset if self.intercept is None else self.intercept
+
+    def learns_constant(self, e: GaussianEquivalent) -> bool:
+        """With an intercept, or without one on inputs whose mean serves as such."""
+        return self.fits_intercept(e) or e.input_mean_square > 0
+
+    def with_hyperparameter(self, name: str, value: float) -> ERM:
+        """The same learner with one number of its loss or penalty, or lam, replaced."""
+        if name == "lam":
+            return replace(self, lam=value)
+        if name in self.loss.parameters:
+            return replace(self, loss=replace(self.loss, **{name: value}))
+        return replace(self, penalty=replace(self.penalty, **{name: value}))
+
+    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
+        """Exact observables at every alpha, each an array of alpha's length."""
+        if self.lam != "optimal" and not self.tune:
+            return self.curve(equivalent, alpha, np.full_like(alpha, self.lam))
+        from gaussequiv.learners.convex.optimum import optimise
+
+        return optimise(self, equivalent, alpha)
+
+    def sensitivity(self, e: GaussianEquivalent, alpha: FloatArray, names: tuple[str, ...]) -> dict[str, Observables]:
+        """Implicit derivatives of all observables in every named parameter (see `sensitivity.parameters`), averaged over b0; lam > 0."""
+        from gaussequiv.learners.convex.sensitivity import check_names, tangents
+
+        check_names(self, names)
+        learner, lam = self, np.full_like(alpha, np.nan if self.lam == "optimal" else self.lam)
+        if self.lam == "optimal" or self.tune:
+            if self.tune:
+                raise ArgumentError(
+                    "Argument `sensitivity` must be left out for a learner with `tune`: give its hyperparameters as numbers."
+                )
+            lam = self.solve(e, alpha)["lam"]
+        if np.any(lam == 0):
+            raise ArgumentError("Argument `sensitivity` needs lam > 0, but lam=0: the limit lam -> 0+ has its own equations.")
+        model = Model(learner, e)
+        nodes = model.b0.size
+        at = model.points(alpha, lam)
+        found = tangents(model, at, model.solve(at), names)
+        floor = {name: _floor_slope(e, name) for name in names}
+        out = {name: {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()} for name, values in found.items()}
+        for name, values in out.items():
+            values["floor"] = np.full_like(alpha, floor[name])
+            values["excess_over_floor"] = values["test_error"] - floor[name]
+        return out
+
+    def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> Observables:
+        """Observables at given penalties, one for each alpha."""
+        model = Model(self, e)
+        nodes = model.b0.size
+        at = model.points(alpha, lam)
+        parts: list[Observables] = []
+        for start in range(0, at.alpha.size, CHUNK):
+            parts.append(self._chunk(model, at.take(slice(start, start + CHUNK))))
+        keys = list(dict.fromkeys(key for part in parts for key in part))
+        sizes = [part["status"].size for part in parts]
+        flat = {
+            key: np.concatenate([part.get(key, np.full(size, np.nan)) for part, size in zip(parts, sizes, strict=True)]) for key in keys
+        }
+        out = {key: value.reshape(alpha.size, nodes) for key, value in flat.items()}
+        if nodes > 1:  # a rare offset whose equations hold less well than the others' counts by its mass
+            share = np.where(out["status"] > 0, model.mass * out["residual"], out["residual"])
+            harmless = (out["status"] > 0) & (share < HARMLESS) & np.isfinite(out["test_error"])
+            out["status"] = np.where(harmless, float(Status.converged), out["status"])
+            out["residual"] = np.where(harmless, share, out["residual"])
+        worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
+        averaged = {key: value @ model.mass for key, value in out.items()}
+        if model.folded:
+            averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
+        floor = np.full_like(alpha, e.floor)
+        return averaged | {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam} | worst
+
+    def _chunk(self, model: Model, at: Points) -> Observables:
+        """Points of one chunk; lam = 0 in its own limits."""
+        zero = at.lam == 0
+        if zero.any():
+            self._check_limit(model)
+        if self.loss.margin_limit and zero.any() and not model.regression:
+            separable = zero & (at.alpha < model.limit_threshold(at.b0))
+        else:
+            separable = np.zeros(zero.shape, dtype=bool)
+        interpolating = zero & (at.alpha <= model.rank * (1 + 1e-12)) & (not self.loss.margin_limit)
+        if model.nugget > 0:
+            interpolating, separable = zero & (not self.loss.margin_limit), zero & self.loss.margin_limit
+        plain = ~(separable | interpolating)
+        out: Observables = {}
+        for mask, kind in ((plain, "plain"), (separable, "margin"), (interpolating, "norm")):
+            if not mask.any():
+                continue
+            part = at.take(mask)
+            if kind == "norm":
+                found = _interpolator(model, part)
+            else:
+                solution, found = hard_margin(model, part) if kind == "margin" else self._solved(model, part)
+                found |= {"status": solution.status, "steps": solution.steps, "residual": solution.residual}
+            for key, value in found.items():
+                out.setdefault(key, np.full(zero.shape, np.nan))[mask] = value
+        return out
+
+    def _check_limit(self, model: Model) -> None:
+        """lam = 0 needs a known limit: a margin loss that names it, or a residual loss with its least value at y = z and an L2 penalty."""
+        if self.loss.kind == "margin" and not self.loss.margin_limit:
+            raise ArgumentError(
+                f"Argument `lam` must be positive for the loss {self.loss.name}: set margin_limit if lam -> 0+ is the hard margin."
+            )
+        below, above = self.loss.slope(0.0, np.array([-1e-9, 1e-9]))
+        if self.loss.kind == "residual" and not below <= 0 <= above:
+            raise ArgumentError(f"Argument `lam` must be positive for the loss {self.loss.name}: its least value is not at y = z.")
+        if self.penalty.name not in ("l2", "quadratic"):
+            raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
+
+    def _solved(self, model: Model, at: Points) -> tuple[Any, Observables]:
+        solution = model.solve(at)
+        return solution, model.observe(at, solution)
+
+    def fit(self, sample: Any, equivalent: GaussianEquivalent) -> LinearPredictor:
+        """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha."""
+        from gaussequiv.learners.convex.finite_fit import fit_erm, fit_erm_kernel
+
+        learner, lam = self, self.lam
+        if self.lam == "optimal" or self.tune:
+            from gaussequiv.learners.convex.optimum import optimum_at
+
+            best = optimum_at(self, equivalent, sample.alpha)
+            lam = float(best["lam"][0])
+            for name in self.tune:
+                learner = learner.with_hyperparameter(name, float(best[name][0]))
+        intercept, weight = self.fits_intercept(equivalent), self.weights_of(sample.y, sample.uniforms)
+        if hasattr(sample, "gram"):
+            if learner.penalty.name != "l2":
+                raise ArgumentError(f"Argument `penalty` must be l2 for a kernel student, but penalty={as_text(learner.penalty)}.")
+            found = fit_erm_kernel(sample.gram, sample.y, learner.loss, lam, intercept, weight)
+        else:
+            found = fit_erm(sample, learner.loss, lam, learner.penalty, intercept, sample_weight=weight)
+        return replace(found, loss=learner.loss)
+
+    def weights_of(self, y: FloatArray, uniforms: FloatArray | None) -> FloatArray | None:
+        """Weights of the training rows: by class, and from the law of the samples' weights by inverting its distribution at `uniforms`."""
+        weight = None
+        if self.class_weight is not None:
+            weight = np.where(y > 0, self.class_weight[1], self.class_weight[-1])
+        if self.sample_weight is not None:
+            values, fractions = np.array(self.sample_weight).T
+            uniforms = np.random.default_rng(0).random(y.size) if uniforms is None else uniforms
+            drawn = values[np.minimum(np.searchsorted(np.cumsum(fractions), uniforms, side="right"), values.size - 1)]
+            weight = drawn if weight is None else weight * drawn
+        return weight
+
+
+def _floor_slope(e: GaussianEquivalent, name: str) -> float:
+    """d floor/d(parameter), by fourth-order differences of its closed form."""
+    from gaussequiv.learners.convex.sensitivity import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved
+
+    if name not in EQUIVALENT_PARAMETERS:
+        return 0.0
+    value = {"noise": float(e.channel.noise), "signal": 1.0}.get(name, float(np.sum(e.effective_noise)))
+    step = STEP * (value or 1.0)
+    stencil = CENTRAL if value >= 2 * step else FORWARD
+    return sum(weight * moved(e, name, value + k * step).floor for k, weight in stencil) / step
+
+
+def as_text(part: Any) -> str:
+    """A loss or penalty as the text that `get` reads back; a user's own by its name, a quadratic form by its digest."""
+    if hasattr(part, "form"):
+        return f"{part.name}:{part.to_dict()['digest']}"
+    return ":".join([part.name, *(exact(value) for value in part.parameters.values())])
+
+
+def _class_weight(value: Any) -> dict[int, float]:
+    expected = "a mapping {-1: weight, 1: weight} of positive weights"
+    if not isinstance(value, Mapping):
+        raise fail("class_weight", expected, value)
+    weights = {int(key): number(f"class_weight[{key}]", item, positive=True) for key, item in value.items()}
+    if set(weights) != {-1, 1}:
+        raise fail("class_weight", expected, value)
+    return weights
+
+
+def _sample_weight(value: Any) -> tuple[tuple[float, float], ...]:
+    expected = "a sequence of (weight, fraction), with positive weights and fractions that sum to 1"
+    if isinstance(value, (str, Mapping)) or np.ndim(value) != 2 or np.shape(value)[1] != 2:
+        raise fail("sample_weight", expected, value)
+    pairs = tuple((number("sample_weight", w, positive=True), number("sample_weight", f, positive=True)) for w, f in value)
+    if abs(sum(f for _, f in pairs) - 1) > 1e-12:
+        raise fail("sample_weight", expected, value)
+    return pairs
+
+
+def _interpolator(model: Model, at: Points) -> Observables:
+    """lam -> 0+ below the rank: every loss with its minimum at y = z gives the interpolator of least norm, which is ridge's."""
+    e = model.e
+    out: Observables = {}
+    for b0 in np.unique(at.b0):
+        mask = at.b0 == b0
+        found = Ridge(0.0, intercept=model.intercept).solve(e.with_offset(float(b0)), at.alpha[mask] * e.aspect)
+        keep = ("test_error", "clean_error", "train_error", "m", "q", "V", "status", "steps", "residual")
+        for key in keep:
+            out.setdefault(key, np.full(at.b0.shape, np.nan))[mask] = found[key]
+    status = np.where(np.isfinite(out["test_error"]), out["status"], float(Status.diverged))
+    return out | {"train_loss": np.zeros(at.b0.shape), "status": status}

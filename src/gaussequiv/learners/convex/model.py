@@ -1,0 +1,266 @@
+"""One convex learner on one equivalent: the equations, their solution at many points, and what is observed there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import ArgumentError, FloatArray
+from gaussequiv.ingredients.losses.named import MaxMargin, SquaredHinge
+from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages, residual_averages
+from gaussequiv.learners.convex.modes import QuadraticStudent, SeparableStudent, Student
+from gaussequiv.learners.convex.output_averages import output_averages, output_scores
+from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
+from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
+from gaussequiv.learners.convex.separability import separability_threshold
+from gaussequiv.numerics.panels import normal_panels
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.convex.erm import ERM
+
+CHUNK = 512  # points solved together: memory stays near 100 MB
+EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are reached by continuation
+RATIO = 10.0
+NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
+ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
+
+
+@dataclass
+class Points:
+    """alpha (over the aspect), lam and b0 of every point."""
+
+    alpha: FloatArray
+    lam: FloatArray
+    b0: FloatArray
+
+    def take(self, index: Any) -> Points:
+        """Some of them."""
+        return Points(self.alpha[index], self.lam[index], self.b0[index])
+
+
+class Model:
+    """The saddle point of `ERM` on an equivalent; hyperparameters other than lam sit in the learner, lam in the points."""
+
+    def __init__(self, erm: ERM, e: GaussianEquivalent, smooth: int | None = None) -> None:
+        self.erm, self.e, self.smooth = erm, e, smooth
+        self.loss = erm.loss
+        self.channel = e.channel
+        self.regression = e.channel.task == "regression"
+        self.nonlinear = self.regression and hasattr(e.channel, "nodes")  # y = f(field) + noise
+        if self.regression and self.loss.kind == "margin":
+            raise ArgumentError(
+                f"Argument `loss` must be a loss of the residual for a regression target, but {self.loss.name} is one of the margin y z; "
+                'labels -1 and +1 come from a target with task="classification".'
+            )
+        if self.regression and erm.class_weight is not None:
+            raise ArgumentError("Argument `class_weight` must be None for a regression target: it weighs the labels -1 and +1.")
+        self.intercept = erm.learns_constant(e)
+        self.linear = float(e.weights @ e.signal_modes)
+        self.rho = self.linear + e.model_noise
+        self.nugget = e.nugget
+        self.scale = float(e.weights @ e.eigenvalues)
+        self.rank = float(e.weights[e.eigenvalues > 0].sum())
+        weights = erm.class_weights
+        alike = weights[0] == weights[1] and _odd(self.loss)  # the learner treats both signs of (label, field) alike
+        self.folded = False  # whether b0 >= 0 stands for both signs
+        if self.regression and self.intercept and not self.nonlinear:  # a shift of y moves the intercept and nothing else
+            self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
+        else:
+            b0, mass = e.offset_nodes(even=alike, smooth=smooth)
+            counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
+            self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
+            self.folded = alike and e.even and self.b0.size > 1
+        symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)
+        own = erm.sample_weights
+        self.classes: tuple[tuple[float, float, float], ...]
+        if symmetric:  # both labels give the same, and the intercept is 0
+            self.classes, self.free_constant = tuple((1.0, weights[1] * s, 2.0 * part) for s, part in own), False
+        else:
+            labels = ((1.0, weights[1]), (-1.0, weights[0]))
+            self.classes = tuple((label, weight * s, part) for label, weight in labels for s, part in own)
+            self.free_constant = self.intercept
+        if self.nonlinear and own != ((1.0, 1.0),):
+            raise ArgumentError("Argument `sample_weight` must be None for labels y = f(field) + noise: it is not implemented there.")
+        self.signal = self.linear > 0 and self._informative()
+        self.student: Student = _student(e, erm.penalty)
+
+    def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
+        """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
+        nodes = self.b0.size
+        return Points(np.repeat(alpha / self.e.aspect, nodes), np.repeat(lam, nodes), np.tile(self.b0, alpha.size))
+
+    def _sign(self, at: Points) -> FloatArray | None:
+        """Of mhat for labels: that of the slope of P(+1) in the field; None for real labels."""
+        if self.regression or not self.signal:
+            return None
+        slope = self.channel.probability(1.0, at.b0, np.full_like(at.b0, self.rho)).first
+        return np.where(slope < 0, -1.0, 1.0)
+
+    def _informative(self) -> bool:
+        if self.nonlinear:
+            return bool(np.any(np.abs(self.channel.moments(self.b0, self.rho)[1]) > 1e-14))
+        if self.regression:
+            return True
+        slope = self.channel.probability(1.0, self.b0, np.full_like(self.b0, self.rho)).first
+        return bool(np.any(np.abs(slope) > 1e-14))
+
+    def capped(self, at: Points) -> Points:
+        """For penalties with kinks, lam no further than where all weights vanish up to exp(-72): beyond, nothing changes any more."""
+        if not isinstance(self.student, SeparableStudent) or self.erm.penalty.l1 == 0:
+            return at
+        square, field = self._untrained(at.b0)
+        largest = np.sqrt(at.alpha * square * self.student.w + (at.alpha * field) ** 2 * self.student.t)
+        return Points(at.alpha, np.minimum(at.lam, ZERO_WEIGHTS * largest / self.erm.penalty.l1), at.b0)
+
+    def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E g^2 and E Z0' g of the student z = 0, for which g = -dl/dz."""
+        square, field = np.zeros_like(b0), np.zeros_like(b0)
+        if self.regression:
+            variance = self.rho + self.channel.noise
+            nodes = normal_panels(np.zeros((1, 0)))
+            z = b0[:, None] + np.sqrt(variance) * nodes.xi
+            y = self.channel(z) if self.nonlinear else z
+            slope = self.loss.slope(y, np.zeros_like(y))
+            return (nodes.weights * slope**2).sum(axis=1), -(nodes.weights * slope * nodes.xi).sum(axis=1) / np.sqrt(variance)
+        for label, weight, factor in self.classes:
+            p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
+            slope = weight * self.loss.slope(label, np.zeros_like(b0))
+            square += factor * p.value * slope**2
+            field -= factor * p.first * slope
+        return square, field
+
+    def average(self, loss: Any) -> Any:
+        """The averages of `SaddlePoint` for a loss."""
+
+        def evaluate(fields: Fields, index: Any) -> Averages:
+            if self.nonlinear:
+                return output_averages(loss, self.channel, fields, self.rho)
+            if self.regression:
+                return residual_averages(loss, self.channel.noise, fields, self.erm.sample_weights)
+            return binary_averages(loss, self.channel, self.classes, fields)
+
+        return evaluate
+
+    def saddle(self, at: Points, loss: Any = None) -> SaddlePoint:
+        """The equations at some points."""
+        evaluate = self.average(loss or self.loss)
+        return SaddlePoint(self.student, evaluate, at.alpha, at.lam, at.b0, intercept=self.free_constant, signal=self.signal)
+
+    def start(self, at: Points) -> FloatArray:
+        """An uninformed start; a constant near the labels' own where one is fitted."""
+        x = np.zeros((at.alpha.size, 4))
+        x[:, :3] = np.log(at.alpha / 4)[:, None]
+        if self.free_constant:
+            x[:, 3] = at.b0
+        return x
+
+    def solve(self, at: Points, loss: Any = None) -> Solution:
+        """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
+        if at.alpha.size > CHUNK:
+            return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.alpha.size, CHUNK)])
+        at = self.capped(at)
+        lowest = EASY * self.scale
+        easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
+        saddle = self.saddle(easy, loss)
+        solution = saddle.solve(self.start(easy), sign=self._sign(easy))
+        steps = solution.steps.copy()
+        previous: FloatArray | None = None
+        lam = easy.lam
+        last = np.where(at.lam > 0, at.lam, 1e-4 * lowest)  # lam = 0 itself is solved from there
+        while (todo := np.flatnonzero(lam > last)).size:
+            target = np.maximum(lam[todo] / RATIO, at.lam[todo])
+            x = solution.unknowns[todo]
+            guess = x if previous is None else x + (x - previous[todo]) * (np.log(lam[todo] / target) / np.log(RATIO))[:, None]
+            part = self.saddle(Points(at.alpha[todo], target, at.b0[todo]), loss).solve(guess, picard=0, sign=solution.sign[todo])
+            previous = solution.unknowns.copy()
+            lam = lam.copy()
+            lam[todo] = target
+            steps[todo] += part.steps
+            _place(solution, todo, part)
+        zero = np.flatnonzero(at.lam == 0)
+        if zero.size:
+            part = self.saddle(at.take(zero), loss).solve(solution.unknowns[zero], picard=0, sign=solution.sign[zero])
+            steps[zero] += part.steps
+            _place(solution, zero, part)
+        solution.steps = steps
+        return solution
+
+    def limit_threshold(self, b0: FloatArray) -> FloatArray:
+        """alpha (over the aspect) below which lam -> 0+ is the maximum-margin limit, for every b0."""
+        values = {b: separability_threshold(self.e, intercept=self.intercept, b0=b) / self.e.aspect for b in np.unique(b0).tolist()}
+        return np.array([values[b] for b in b0.tolist()])
+
+    def observe(self, at: Points, solution: Solution, loss: Any = None, keys: tuple[str, ...] | None = None) -> Observables:
+        """Observables at solved points, not averaged over b0; with `keys` only what those need."""
+        loss = loss or self.loss
+        f = solution.fields
+        orders = {"m": f.m, "q": f.q, "V": f.V, "intercept": f.c}
+        if self.nonlinear:
+            return output_scores(loss, self.channel, f, self.rho) | orders
+        if self.regression:
+            return regression_scores(loss, self.channel.noise, f, self.erm.sample_weights) | orders
+        if keys == ("test_error",):
+            return {"test_error": self.channel.disagreement(f.c, f.q, f.m, f.b0, np.full_like(f.q, self.rho))}
+        return classification_scores(loss, self.channel, self.classes, f, self.rho) | orders
+
+    def observables(self) -> tuple[str, ...]:
+        """Names of what `observe` gives."""
+        one = Points(np.ones(1), np.ones(1), self.b0[:1])
+        return tuple(self.observe(one, self.solve(one)))
+
+
+def _student(e: GaussianEquivalent, penalty: Any) -> Student:
+    if penalty.name == "l2" or (penalty.name == "quadratic" and e.form == penalty.to_dict()["digest"]):
+        return QuadraticStudent(e)
+    if penalty.name == "quadratic":
+        raise ArgumentError(
+            "Argument `penalty` of quadratic form needs a problem whose inputs have its dimension: solve it through `Problem`."
+        )
+    if e.eigenvalues.size > 1 or e.aspect != 1 or e.nugget > 0:
+        words = f"{e.eigenvalues.size} different eigenvalues" if e.eigenvalues.size > 1 else "features or a kernel"
+        raise ArgumentError(
+            f"Argument `penalty` must be l2 unless the student sees isotropic inputs, but penalty={penalty.name} meets {words}."
+        )
+    return SeparableStudent(e, penalty)
+
+
+def hard_margin(model: Model, at: Points) -> tuple[Solution, Observables]:
+    """lam -> 0+ on separable data: least |w| with every margin at least 1; V in units of 1/lam."""
+    loss = MaxMargin()
+    unit = Points(at.alpha, np.ones_like(at.lam), at.b0)
+    # the squared hinge at a small penalty is the same problem but for a slack: V, Vhat, qhat, mhat scale as lam, 1/lam, 1/lam^2, 1/lam
+    small = 1e-3 * model.scale / np.maximum(at.alpha, 1.0) ** 2
+    soft = model.solve(Points(at.alpha, small, at.b0), SquaredHinge())
+    start = soft.unknowns - np.log(small)[:, None] * np.array([1.0, 2.0, 1.0, 0.0])
+    solution = model.saddle(unit, loss).solve(start, picard=0, sign=soft.sign)
+    solution.steps += soft.steps
+    out = model.observe(unit, solution, loss)
+    for name in ("test_loss", "log_loss", "brier", "calibration_error"):  # the scale of the student is infinite
+        out.pop(name, None)
+    return solution, out | {"train_loss": np.zeros_like(at.lam), "train_error": np.zeros_like(at.lam)}
+
+
+def joined(parts: list[Solution]) -> Solution:
+    """Solutions of consecutive points as one."""
+    fields = Fields(*(np.concatenate(column) for column in zip(*(part.fields for part in parts), strict=True)))
+    rest = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    return Solution(fields=fields, **rest)
+
+
+_ARRAYS = ("unknowns", "sign", "conjugates", "status", "steps", "residual")
+
+
+def _place(whole: Solution, index: Any, part: Solution) -> None:
+    for name in ("unknowns", "conjugates", "status", "residual"):
+        getattr(whole, name)[index] = getattr(part, name)
+    for mine, theirs in zip(whole.fields, part.fields, strict=True):
+        mine[index] = theirs
+
+
+def _odd(loss: Any) -> bool:
+    """Whether l(-y, -z) = l(y, z)."""
+    z = np.linspace(-3.3, 3.1, 41)
+    return bool(np.allclose(loss.slope(1.0, z), -loss.slope(-1.0, -z), rtol=1e-12, atol=1e-12))

@@ -1,0 +1,198 @@
+"""Optimal hyperparameters of a convex learner: roots of the implicit derivative of any observable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from scipy import optimize
+from scipy.optimize import elementwise
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail
+from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.sensitivity import tangents
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.convex.erm import ERM
+
+Observables = dict[str, FloatArray]
+GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue): a search for the right valley
+FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
+MAXIMISED = ("auc",)
+SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
+COARSE, FINE, SECANTS = 2, 7, 3  # nodes for each panel of the offset's law, and steps that end the search
+BOUNDS = {"level": (1e-3, 1 - 1e-3), "l1_ratio": (0.0, 0.995), "threshold": (1e-4, 1e4)}
+
+
+def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    """The curve at the hyperparameters that minimise `erm.minimise`, which are returned beside it.
+
+    lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. Where the curve averages over offsets, the
+    search takes a coarse rule for them and ends with secant steps of a fine one. With `tune`: BFGS with exact gradients at every alpha,
+    from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
+    """
+    if erm.minimise not in Model(erm, e).observables():
+        raise fail("minimise", f"one of {', '.join(sorted(Model(erm, e).observables()))}", erm.minimise)
+    if not erm.tune:
+        lam, found = _search(erm, e, alpha)
+        curve = erm.curve(e, alpha, lam)
+        return curve | {"status": np.where(found, curve["status"], np.maximum(curve["status"], float(Status.max_steps)))}
+    start = optimal_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
+    rows = [_joint(erm, e, float(a), float(lam)) for a, lam in zip(alpha, start, strict=True)]
+    return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+
+
+# the trials of a simulation ask for the same optimum: kept as long as the equivalent lives, with the learner that the key's id stands for
+_KNOWN: WeakKeyDictionary[GaussianEquivalent, dict[tuple[int, float], tuple[ERM, Observables]]] = WeakKeyDictionary()
+
+
+def optimum_at(erm: ERM, e: GaussianEquivalent, alpha: float) -> Observables:
+    """`optimise` at one alpha, remembered for an equivalent and a learner."""
+    known = _KNOWN.setdefault(e, {})
+    key = (id(erm), alpha)
+    if key not in known:
+        known[key] = erm, optimise(erm, e, np.array([alpha]))
+    return known[key][1]
+
+
+def optimal_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
+    """lam at every alpha."""
+    return _search(erm, e, alpha)[0]
+
+
+def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any]:
+    """lam at every alpha, and whether it is a root of the derivative or the end of the range."""
+    model = Model(erm, e)
+    scale = model.scale
+    several = model.b0.size > 1
+    rule = COARSE if several else None
+    logs = (GRID[::2] if several else GRID) + np.log(scale)
+    if not model.signal and erm.minimise == "test_error":
+        return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool)  # nothing to learn: the smallest student
+    best, bracket, inside = _valley(erm, e, alpha, logs, rule)
+    ends = np.zeros(alpha.shape, dtype=bool)
+    for edge, further in ((0, FURTHER[0]), (logs.size - 1, FURTHER[1])):
+        outside = np.flatnonzero((best == edge) & ~inside)
+        if outside.size:
+            more = further + np.log(scale)
+            wider, found, within = _valley(erm, e, alpha[outside], more, rule)
+            bracket[outside], inside[outside] = found, within
+            best[outside] = np.where(within, wider, best[outside])
+            low = outside[~within & (wider == 0) & (edge == 0)]
+            bracket[low], ends[low] = -np.inf, True  # the limit lam -> 0+
+            high = outside[~within & (wider == more.size - 1) & (edge > 0)]
+            bracket[high], ends[high] = more[-1], True
+    out = np.exp(bracket.mean(axis=1))
+    i = np.flatnonzero(inside)
+    if i.size == 0:
+        return out, inside | ends
+    low, high = bracket[i, 0], bracket[i, 1]
+
+    def slope(y: FloatArray, k: FloatArray) -> FloatArray:
+        return lam_slope(erm, e, alpha[i[k.astype(int)]], np.exp(y), rule)
+
+    tolerances = {"xatol": 1e-4 if several else 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
+    found = elementwise.find_root(slope, (low, high), args=(np.arange(i.size, dtype=float),), tolerances=tolerances)  # type: ignore[call-overload]
+    out[i] = np.exp(found.x)
+    if several:
+        y, step = np.asarray(found.x), np.full(i.size, 0.02)
+        first = lam_slope(erm, e, alpha[i], np.exp(y), FINE)
+        for _ in range(SECANTS):
+            second = lam_slope(erm, e, alpha[i], np.exp(y + step), FINE)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                move = -second * step / (second - first)
+            y, first = y + step, second
+            step = np.where(np.isfinite(move), np.clip(move, -0.3, 0.3), 0.0)
+        out[i] = np.exp(y + step)
+    return out, inside | ends
+
+
+def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray, rule: int | None) -> tuple[Any, FloatArray, Any]:
+    """Index of the least value on a grid, a bracket (points, 2) of the derivative's root, and whether there is one."""
+    lam = np.tile(np.exp(logs), alpha.size)
+    values = objective(erm, e, np.repeat(alpha, logs.size), lam, rule).reshape(alpha.size, logs.size)
+    best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
+    left, right = np.maximum(best - 1, 0), np.minimum(best + 1, logs.size - 1)
+    three = np.stack([logs[left], logs[best], logs[right]], axis=1)
+    slopes = lam_slope(erm, e, np.repeat(alpha, 3), np.exp(three.ravel()), rule).reshape(alpha.size, 3)
+    rising = slopes[:, 1] >= 0
+    bracket = np.where(rising[:, None], three[:, :2], three[:, 1:])
+    ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
+    inside = (ends[:, 0] < 0) & (ends[:, 1] > 0)
+    bracket = np.where(inside[:, None], bracket, three[:, 1:2])
+    return best, bracket, inside
+
+
+def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
+    """The observable to minimise, averaged over b0."""
+    model, at = _points(erm, e, alpha, lam, rule)
+    found = model.observe(at, model.solve(at), keys=(erm.minimise,))
+    return _sign(erm) * (found[erm.minimise].reshape(alpha.size, -1) @ model.mass)
+
+
+def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
+    """d(observable)/d log lam."""
+    model, at = _points(erm, e, alpha, lam, rule)
+    slope = tangents(model, at, model.solve(at), ("lam",), keys=(erm.minimise,))["lam"][erm.minimise]
+    return _sign(erm) * lam * (slope.reshape(alpha.size, -1) @ model.mass)
+
+
+def _sign(erm: ERM) -> float:
+    """-1 for what is better when larger."""
+    return -1.0 if erm.minimise in MAXIMISED else 1.0
+
+
+def _points(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None) -> tuple[Model, Points]:
+    model = Model(erm, e, rule)
+    return model, model.points(alpha, lam)
+
+
+def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observables:
+    """Several hyperparameters at one alpha: log lam (if it is free) and the tuned ones, logarithms for those without an upper bound."""
+    free = erm.lam == "optimal"
+    names = (("lam",) if free else ()) + erm.tune
+    now = {**erm.loss.parameters, **erm.penalty.parameters, "lam": max(lam, 1e-8)}
+    logarithmic = [name in ("lam", "threshold") for name in names]
+    start = [np.log(now[name]) if log else now[name] for name, log in zip(names, logarithmic, strict=True)]
+    bounds = [
+        (np.log(1e-9), np.log(1e8)) if name == "lam" else tuple(np.log(BOUNDS[name])) if log else BOUNDS[name]
+        for name, log in zip(names, logarithmic, strict=True)
+    ]
+
+    def learner(x: FloatArray) -> tuple[ERM, float]:
+        values = {name: float(np.exp(v)) if log else float(v) for name, v, log in zip(names, x, logarithmic, strict=True)}
+        one = erm
+        for name in erm.tune:
+            one = one.with_hyperparameter(name, values[name])
+        return one, values.get("lam", lam)
+
+    def level(x: FloatArray) -> float:
+        one, penalty = learner(x)
+        return float(objective(one, e, np.array([alpha]), np.array([penalty]), FINE)[0])
+
+    def value(x: FloatArray) -> tuple[float, FloatArray]:
+        one, penalty = learner(x)
+        model, at = _points(one, e, np.array([alpha]), np.array([penalty]), FINE)
+        solution = model.solve(at)
+        found = _sign(erm) * (model.observe(at, solution, keys=(erm.minimise,))[erm.minimise] @ model.mass)
+        slopes = tangents(model, at, solution, names, keys=(erm.minimise,))
+        gradient = _sign(erm) * np.array([float(slopes[name][erm.minimise] @ model.mass) for name in names])
+        chain = [float(np.exp(v)) if log else 1.0 for v, log in zip(x, logarithmic, strict=True)]
+        return float(found), gradient * chain
+
+    x = np.array(start, dtype=float)
+    for k, name in enumerate(names):  # the right valley first: one parameter at a time
+        if name != "lam":
+            low, high = (x[k] - np.log(64), x[k] + np.log(64)) if logarithmic[k] else bounds[k]
+            tried = [np.where(np.arange(x.size) == k, v, x) for v in (*np.linspace(low, high, SCAN), x[k])]
+            x = min(tried, key=level)
+    found = optimize.minimize(value, x, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9})
+    one, penalty = learner(found.x)
+    curve = one.curve(e, np.array([alpha]), np.array([penalty]))
+    if not found.success and np.max(np.abs(found.jac)) > FLAT * max(abs(found.fun), 1e-300):
+        curve["status"] = np.maximum(curve["status"], float(Status.max_steps))
+    own = {**one.loss.parameters, **one.penalty.parameters}
+    return curve | {name: np.array([own[name]]) for name in erm.tune}

@@ -1,0 +1,178 @@
+"""Exact derivatives of a convex learner's curve: implicit differentiation of the saddle point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean
+from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.saddle_point import Solution
+from gaussequiv.learners.convex.scores import Observables
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.convex.erm import ERM
+
+STEP = 1e-3  # relative, of fourth-order differences of explicit expressions: truncation and rounding are both near 1e-12
+CENTRAL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
+FORWARD = ((0, -25 / 12), (1, 4.0), (2, -3.0), (3, 4 / 3), (4, -1 / 4))  # at the edge of a parameter's range
+POINT_PARAMETERS = ("alpha", "lam")
+EQUIVALENT_PARAMETERS = ("noise", "signal", "effective_noise")
+
+
+def parameters(erm: ERM) -> tuple[str, ...]:
+    """Names that a curve of this learner can be differentiated in."""
+    return (*POINT_PARAMETERS, *EQUIVALENT_PARAMETERS, *erm.loss.parameters, *erm.penalty.parameters)
+
+
+def check_names(erm: ERM, names: tuple[str, ...]) -> None:
+    """Refuse unknown names, with a did-you-mean."""
+    known = parameters(erm)
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise ArgumentError(f"Argument `sensitivity` must name parameters among {', '.join(known)}, but got {name!r}.{hint}")
+
+
+def curve_sensitivity(learner: Any, e: GaussianEquivalent, alpha: FloatArray, names: tuple[str, ...]) -> Observables:
+    """d(observable)/d(parameter) at every alpha, as ``d_<observable>_d_<parameter>``, averaged over the offset's law.
+
+    Convex learners: implicit differentiation, with hyperparameters that were "optimal" held at their optimum (for the minimised observable
+    that is the total derivative too). Others, whose curves are closed forms or roots solved to rounding: fourth-order differences of those.
+    """
+    if hasattr(learner, "sensitivity"):
+        found: dict[str, Observables] = learner.sensitivity(e, alpha, names)
+    else:
+        found = {name: _closed_form(learner, e, alpha, name) for name in names}
+    return {f"d_{key}_d_{name}": value for name, values in found.items() for key, value in values.items()}
+
+
+def _closed_form(learner: Any, e: GaussianEquivalent, alpha: FloatArray, name: str) -> Observables:
+    known = [*(["lam"] if isinstance(getattr(learner, "lam", None), float) else []), "alpha", *EQUIVALENT_PARAMETERS]
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise ArgumentError(
+            f"Argument `sensitivity` must name parameters among {', '.join(known)} for {learner.label}, but got {name!r}.{hint}"
+        )
+    value: Any = {"alpha": alpha, "lam": getattr(learner, "lam", 0.0), "noise": e.channel.noise, "signal": 1.0}.get(name)
+    value = float(np.sum(e.effective_noise)) if value is None else value
+    step = STEP * np.where(np.asarray(value) == 0, 1.0, np.abs(value))
+    stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else CENTRAL
+
+    def at(k: int) -> Observables:
+        if name == "alpha":
+            return dict(learner.solve(e, value + k * step))
+        if name == "lam":
+            return dict(replace(learner, lam=float(value + k * step)).solve(e, alpha))
+        return dict(learner.solve(moved(e, name, float(value + k * step)), alpha))
+
+    parts = [(weight, at(k)) for k, weight in stencil]
+    skip = ("status", "steps", "residual", "lam")
+    return {key: np.asarray(sum(weight * values[key] for weight, values in parts)) / step for key in parts[0][1] if key not in skip}
+
+
+def moved(e: GaussianEquivalent, name: str, value: float) -> GaussianEquivalent:
+    """The equivalent with its label noise, squared slope (relative) or effective noise (in all) replaced."""
+    if name == "noise":
+        channel = e.channel
+        return replace(
+            e, channel=type(channel)(value) if type(channel).__name__ in ("Sign", "GaussianNoise") else replace(channel, noise=value)
+        )
+    if name == "signal":
+        return replace(e, alignment=e.alignment * value, signal_variance=e.signal_variance * value)
+    total = float(np.sum(e.effective_noise))
+    scaled = e.effective_noise * (value / total) if total > 0 else np.array([value])
+    return replace(e, effective_noise=scaled)
+
+
+def present(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
+    """The parameter's value now: a number, or one for each point."""
+    if name == "alpha":
+        return at.alpha
+    if name == "lam":
+        return at.lam
+    if name == "noise":
+        return float(e.channel.noise)
+    if name == "signal":
+        return 1.0
+    if name == "effective_noise":
+        return float(np.sum(e.effective_noise))
+    return float({**erm.loss.parameters, **erm.penalty.parameters}[name])
+
+
+def tangents(
+    model: Model, at: Points, solution: Solution, names: tuple[str, ...], keys: tuple[str, ...] | None = None
+) -> dict[str, Observables]:
+    """Derivatives of the observables (those in `keys`, or all) in every named parameter, at solved points and not averaged over b0.
+
+    F(x, theta) = 0 gives dx = -F_x^(-1) F_theta with the exact Jacobian F_x; F_theta and the observables O(x, theta) are explicit and are
+    differentiated by fourth-order differences, the latter along (dx, 1).
+    """
+    at = model.capped(at)
+    x = solution.unknowns
+    everything = np.arange(x.shape[0])
+    saddle = model.saddle(at)
+    saddle.sign = solution.sign
+    jacobian = saddle.evaluate(x, everything)[1]
+    out: dict[str, Observables] = {}
+    for name in names:
+        value = present(model.erm, model.e, at, name)
+        size = np.maximum(np.abs(value), 1e-6 if name in POINT_PARAMETERS else 1.0 if np.ndim(value) == 0 and value == 0 else 0.0)
+        step = STEP * size
+        edge = bool(np.any(np.asarray(value) - 2 * step < 0))
+        stencil = FORWARD if edge else CENTRAL
+
+        def variant(k: int, name: str = name, value: Any = value, step: Any = step) -> tuple[Model, Points]:
+            return _variant(model, at, name, value + k * step)
+
+        def residual(k: int, variant: Callable[[int], tuple[Model, Points]] = variant) -> FloatArray:
+            other, where = variant(k)
+            system = other.saddle(where)
+            system.sign = solution.sign
+            return system.evaluate(x, everything)[0]
+
+        slope = sum(weight * residual(k) for k, weight in stencil) / _column(step)
+        dx = np.linalg.solve(jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
+        # a parameter step that moves the unknowns by at most STEP
+        reach = np.minimum(step, STEP / np.maximum(np.max(np.abs(dx), axis=1), 1e-300))
+
+        def observed(k: int, name: str = name, value: Any = value, reach: FloatArray = reach, dx: FloatArray = dx) -> Observables:
+            shift = np.broadcast_to(k * reach, at.alpha.shape)
+            if name in POINT_PARAMETERS:
+                return _observe(*_variant(model, at, name, value + shift), x + shift[:, None] * dx, solution, keys)
+            common = float(np.min(reach)) * k
+            return _observe(*_variant(model, at, name, value + common), x + common * dx, solution, keys)
+
+        taken = [(weight, observed(k)) for k, weight in stencil]
+        width = reach if name in POINT_PARAMETERS else np.full(at.alpha.shape, float(np.min(reach)))
+        out[name] = {key: np.asarray(sum(weight * values[key] for weight, values in taken)) / width for key in taken[0][1]}
+        if name == "alpha":
+            out[name] = {key: v / model.e.aspect for key, v in out[name].items()}
+    return out
+
+
+def _column(step: Any) -> Any:
+    return step[:, None] if np.ndim(step) else step
+
+
+def _variant(model: Model, at: Points, name: str, value: Any) -> tuple[Model, Points]:
+    if name == "alpha":
+        return model, Points(value, at.lam, at.b0)
+    if name == "lam":
+        return model, Points(at.alpha, value, at.b0)
+    if name in EQUIVALENT_PARAMETERS:
+        return Model(model.erm, moved(model.e, name, float(value)), model.smooth), at
+    return Model(model.erm.with_hyperparameter(name, float(value)), model.e, model.smooth), at
+
+
+def _observe(model: Model, at: Points, x: FloatArray, solution: Solution, keys: tuple[str, ...] | None) -> Observables:
+    saddle = model.saddle(at)
+    saddle.sign = solution.sign
+    fields, _, hats = saddle.fields(x, np.arange(x.shape[0]))
+    fixed = Solution(x, solution.sign, fields, hats, solution.status, solution.steps, solution.residual)
+    found = model.observe(at, fixed, keys=keys)
+    return {key: value for key, value in found.items() if keys is None or key in keys}

@@ -1,0 +1,9 @@
+"""Figures."""
+
+from gaussequiv.plot.figures import branches as branches
+from gaussequiv.plot.figures import curve as curve
+from gaussequiv.plot.figures import information as information
+from gaussequiv.plot.figures import layers as layers
+from gaussequiv.plot.figures import phase_diagram as phase_diagram
+from gaussequiv.plot.figures import residuals as residuals
+from gaussequiv.plot.figures import steps as steps

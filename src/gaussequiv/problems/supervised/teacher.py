@@ -1,0 +1,120 @@
+"""What `simulate`, `track` and `sample_posterior` share: a checked plan, and true networks that label true inputs, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray, fail, grid, integer
+from gaussequiv.ingredients.inputs.base import BLOCK, TEST, DataInputs, Rows
+from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
+
+# purposes of the random keys (seed, trial, purpose, ...): adding trials or points never changes earlier ones
+_TEACHER, _ROWS, _LABELS, _CENTRE, FEATURES, WEIGHTS = 10, 11, 12, 13, 14, 15
+_CENTRE_ROWS = 8 * BLOCK
+
+
+def blocks(total: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of the blocks of `total` rows."""
+    return ((start, min(start + BLOCK, total)) for start in range(0, total, BLOCK))
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A sampled network with its labels, block by block."""
+
+    network: Callable[[FloatArray], FloatArray]
+    rows: Rows
+    channel: Any
+    key: tuple[int, ...]
+    shift: float = 0.0
+
+    def block(self, purpose: int, start: int, stop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Inputs, local field and labels."""
+        x = self.rows.block(purpose, start, stop)
+        field = self.network(x) + self.shift
+        rng = np.random.default_rng((*self.key, _LABELS, purpose, start // BLOCK))
+        return x, field, self.channel.sample(rng, field)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked call: the problem, and how many rows of what size of how many trials."""
+
+    problem: Problem
+    equivalents: tuple[GaussianEquivalent, ...]  # one for each learner
+    n: Any
+    d: int
+    trials: int
+    seed: int
+    test: int
+    normalise: bool
+    grids: dict[str, FloatArray] = field(default_factory=dict)  # of margins and probabilities, where asked for
+    scores: bool = False
+
+    def teacher(self, trial: int) -> Teacher:
+        """The network of a trial, with its rows."""
+        target, inputs = self.problem.target, self.problem.inputs
+        key = (self.seed, trial)
+        network = target.sample(np.random.default_rng((*key, _TEACHER)), self.d, normalise=self.normalise)
+        rows = inputs.rows((*key, _ROWS), self.d, int(self.n[-1]), self.test)
+        shift = 0.0
+        if target.offset is not None:  # condition on the offset: replace the network's own mean by the given one
+            if isinstance(inputs, DataInputs):
+                mean = float(np.mean(network(inputs.matrix)))
+            else:
+                centre = inputs.rows((*key, _CENTRE), self.d, 0, _CENTRE_ROWS)
+                mean = float(np.mean([network(centre.block(TEST, a, b)).mean() for a, b in blocks(_CENTRE_ROWS)]))
+            shift = target.offset - mean
+        return Teacher(network, rows, target.channel, key, shift)
+
+    def noiseless(self, field: FloatArray) -> FloatArray:
+        """The label without its noise: the field, a function of it, or its sign."""
+        channel = self.problem.target.channel
+        if self.problem.task == "classification":
+            return np.where(field >= 0, 1.0, -1.0)
+        clean: FloatArray = channel.mean_label(field) if hasattr(channel, "mean_label") else field
+        return clean
+
+    def loss(self, y: FloatArray, prediction: FloatArray) -> FloatArray:
+        """Squared error, or 1 where the sign is wrong."""
+        if self.problem.task == "regression":
+            return (y - prediction) ** 2
+        return (np.where(prediction >= 0, 1.0, -1.0) != y).astype(float)
+
+
+def make_plan(
+    problem: Problem,
+    alpha: ArrayLike,
+    d: int | None,
+    trials: int,
+    seed: int,
+    test_samples: int | None,
+    normalise: bool = False,
+    **asked: Any,
+) -> Plan:
+    """Check the arguments that all simulations share; `asked` are further fields of the plan."""
+    points = grid("alpha", alpha, meaning=ALPHA_MEANING)
+    fixed = problem.inputs.dimension
+    if fixed is None:
+        fixed = getattr(problem.features, "dimension", None)
+    d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
+    if fixed is not None and d != fixed:
+        raise fail("d", f"{fixed}, the dimension of the inputs", d)
+    trials = integer("trials", trials, minimum=1)
+    seed = integer("seed", seed, minimum=0)
+    n = np.unique(np.maximum(np.rint(points * d).astype(int), 2))
+    if n.size < points.size:
+        raise fail("alpha", f"a grid of different sample sizes round(alpha d) at d={d}", np.asarray(points).tolist())
+    if test_samples is not None:
+        test = integer("test_samples", test_samples, minimum=2)
+    else:
+        test = max(2, len(problem.inputs.matrix) // 4) if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
+    problem.inputs.rows((seed, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
+    equivalents = tuple(problem.equivalent_of(learner, d) for learner in problem.learners)
+    return Plan(problem, equivalents, n, d, trials, seed, test, bool(normalise), **asked)

@@ -1,0 +1,1 @@
+"""How papers are reproduced: figures, reference numbers, instances."""

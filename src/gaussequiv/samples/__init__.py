@@ -1,0 +1,1 @@
+"""What a learner is fitted on, and what is measured of a fit."""

@@ -1,0 +1,141 @@
+"""Links smoothed by a Gaussian: adaptive quadrature, finite differences, limits and refusals."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+import gaussequiv as ge
+from gaussequiv.ingredients.channels import links
+
+
+def smooth(link, omega, V):
+    value, _ = integrate.quad(
+        lambda t: float(link(np.array(omega + np.sqrt(V) * t))) * stats.norm.pdf(t),
+        -12,
+        12,
+        limit=400,
+        epsabs=1e-13,
+        points=[-omega / np.sqrt(V)],
+    )
+    return value
+
+
+@pytest.mark.parametrize("V", [1e-3, 0.7, 9.0, 400.0])
+@pytest.mark.parametrize("text", ["logit", "logit:0.2", "logit:5"])
+def test_logit_against_quadrature(text, V):
+    link = links.get(text)
+    omega = np.array([-3.0, 0.0, 0.4, 8.0])
+    assert link.smoothed(omega, np.array(V)).value == pytest.approx([smooth(link, o, V) for o in omega], abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["sign", "logit", "logit:0.3", lambda z: 1 / (1 + np.exp(-np.clip(z + 0.3, -50, 50))), "random:0.3"],
+    ids=lambda link: link if isinstance(link, str) else "function",
+)
+def test_derivatives(link):
+    """Against central differences of the order below."""
+    link = links.get(link)
+    omega, V, h = np.array([-1.3, -0.2, 0.0, 0.8]), np.array(0.6), 1e-4
+    up, down, here = link.smoothed(omega + h, V), link.smoothed(omega - h, V), link.smoothed(omega, V)
+    for k in range(3):
+        assert here[k + 1] == pytest.approx((up[k] - down[k]) / (2 * h), abs=2e-7)
+
+
+def test_sign_is_the_normal_distribution_function_and_its_limit_is_a_step():
+    smoothed = links.SignLink().smoothed(np.array([-1.0, 0.0, 2.0]), np.array(4.0))
+    assert smoothed.value == pytest.approx(special.ndtr([-0.5, 0, 1]))
+    for V in (0.0, 1e-100):
+        sharp = links.SignLink().smoothed(np.array([-1.0, 0.0, 2.0]), np.array(V))
+        assert sharp.value.tolist() == [0.0, 0.5, 1.0]
+        assert np.all(np.isfinite(sharp))
+
+
+def test_a_function_with_a_jump_is_the_sign():
+    step = links.FunctionLink(lambda z: 1.0 * (z > 0.5), kinks=(0.5,), name="step")
+    omega, V = np.array([-0.4, 0.5, 1.1]), np.array(0.3)
+    mine, exact = step.smoothed(omega, V), links.SignLink().smoothed(omega - 0.5, V)
+    for a, b in zip(mine, exact, strict=True):
+        assert a == pytest.approx(b, abs=1e-11)
+    assert not step.symmetric
+
+
+@pytest.mark.parametrize("bad", ["logistic", "logit:0", "sign:1", "random:1.2", "logit:x", 3])
+def test_refusals(bad):
+    with pytest.raises(ge.errors.ArgumentError):
+        links.get(bad)
+
+
+def test_a_probability_beyond_one_is_refused():
+    with pytest.raises(ge.errors.ArgumentError, match=r"\[0, 1\]"):
+        links.get(lambda z: 1 + z * 0.1)
+
+
+def steep(z):
+    return special.expit(20 * (z * z - 2))
+
+
+def steeper(z):
+    return special.expit(400 * (z * z - 0.1))
+
+
+def touching(z):
+    return 1 - np.exp(-z * z / 2)
+
+
+@pytest.mark.parametrize("V", [5e-4, 0.05, 3.0, 400.0])
+@pytest.mark.parametrize(("function", "at"), [(steep, np.sqrt(2)), (steeper, np.sqrt(0.1)), (touching, 0.0)])
+def test_steep_links_are_resolved_without_declared_kinks(function, at, V):
+    """P and P' = E p(z) (z - omega)/V against adaptive quadrature cut at the steep places."""
+    link = links.get(function)
+    for omega in (0.0, 0.6, at, -2.3):
+        here = link.smoothed(np.array(omega), np.array(V))
+        cuts = sorted({(sign * at + shift - omega) / np.sqrt(V) for sign in (-1, 1) for shift in (-0.3, -0.02, 0, 0.02, 0.3)})
+        ends = [-12.0, *(c for c in cuts if abs(c) < 12), 12.0]
+
+        def mean(weight, ends=ends, omega=omega):
+            def integrand(t):
+                return float(function(omega + np.sqrt(V) * t)) * weight(t) * stats.norm.pdf(t)
+
+            return sum(integrate.quad(integrand, a, b, limit=200, epsabs=1e-12)[0] for a, b in pairwise(ends))
+
+        assert here.value == pytest.approx(mean(lambda t: 1.0), abs=1e-10)
+        assert here.first == pytest.approx(mean(lambda t: t / np.sqrt(V)), abs=1e-10 / np.sqrt(V))
+
+
+def test_jumps_are_found():
+    """1/3 is no end of a halved panel: undeclared, the step is the sign all the same."""
+    step = links.get(lambda z: 1.0 * (z > 1 / 3))
+    assert step.places == pytest.approx([1 / 3], abs=1e-12) and step.panels.size <= 3
+    omega, V = np.array([-0.4, 0.3, 1.1]), np.array(0.01)
+    assert step.smoothed(omega, V).value == pytest.approx(links.SignLink().smoothed(omega - 1 / 3, V).value, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("link", "direction"),
+    [
+        ("sign", 1),
+        ("logit", 1),
+        ("random:0.2", 1),
+        (lambda z: special.expit(-z), -1),
+        (lambda z: 0.4 + 0 * z, 1),
+        (steep, 0),
+        (touching, 0),
+    ],
+)
+def test_direction(link, direction):
+    assert links.direction(links.get(link)) == direction
+
+
+def test_a_link_without_end_of_detail_is_refused():
+    with pytest.raises(ge.errors.ArgumentError, match="kinks"):
+        links.get(lambda z: 0.5 + 0.4 * np.sin(1e5 * z))
+
+
+def test_probabilities_stay_within_one():
+    omega = np.linspace(-8, 8, 2001)
+    for V in (1e-8, 0.01, 0.3):
+        value = links.get(steep).smoothed(omega, np.array(V)).value
+        assert value.min() >= 0 and value.max() <= 1

@@ -1,0 +1,161 @@
+"""Channels by quadrature: closed forms, I-MMSE, normalisation, and draws of the real labels."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import gaussequiv as ge
+from gaussequiv import AbsoluteValue, ArgumentError, LogLikelihood, Output, Poisson, Quantised, RandomOutput, Relu
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+
+
+def logistic_noise(y, z):
+    return -abs(y - z) - 2 * np.log1p(np.exp(-abs(y - z)))
+
+
+def steep(z):
+    return np.tanh(3 * z)
+
+
+CHANNELS = {
+    "steep": Output(steep, 0.05),
+    "steep, little noise": Output(steep, 1e-3),
+    "noise inside": Output(np.tanh, 0.01, inner_noise=0.2),
+    "jump": Output(np.sign, 0.1, (0.0,)),
+    "abs": AbsoluteValue(),
+    "noisy abs": AbsoluteValue(0.1),
+    "relu": Relu(),
+    "noisy relu": Relu(0.1, 0.3),
+    "quantised": Quantised((-1, 0, 1)),
+    "noisy quantised": Quantised((-0.5, 0.7), 0.2),
+    "poisson": Poisson(),
+    "poisson softplus": Poisson(lambda z: np.log1p(np.exp(z)), 5.0),
+    "logistic noise": LogLikelihood(logistic_noise),
+    "faulty": RandomOutput(lambda z, a: a * z, (0.0, 1.0), (0.3, 0.7), 0.1),
+    "labels": LogLikelihood(lambda y, z: -np.log1p(np.exp(-y * z)), labels=(-1, 1)),
+}
+NAMES = list(CHANNELS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("q", [0.05, 0.6, 0.99])
+def test_i_mmse_the_fisher_information_is_twice_the_slope_of_psi(name, q):
+    channel, V, h = CHANNELS[name], 1 - q, 0.05 * min(q, 1 - q)
+    psi = [float(channel.psi(q + k * h, V - k * h, 0.1)) for k in (-2, -1, 1, 2)]
+    slope = (psi[0] - 8 * psi[1] + 8 * psi[2] - psi[3]) / (12 * h)
+    found = channel.information(q, V, 0.1)
+    assert 2 * slope == pytest.approx(found.fisher, rel=1e-5)
+    assert found.error < 1e-5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nishimori_on_drawn_labels(name):
+    """E g^2 = E(-dg) = fisher, E(y - prediction)^2 = bayes_error, E log Z = psi, for labels drawn from the channel."""
+    channel, q, V, size = CHANNELS[name], 0.6, 0.4, 2000 if name == "logistic noise" else 20_000
+    rng = np.random.default_rng(3)
+    omega = 0.1 + np.sqrt(q) * rng.standard_normal(size)
+    y = channel.sample(rng, omega + np.sqrt(V) * rng.standard_normal(size))
+    g, dg = channel.g_out(y, omega, V)
+    found = channel.information(q, V, 0.1)
+    error = float(channel.bayes_error(q, V, np.array(0.1)))
+    for values, expected in (
+        (g, 0.0),
+        (g * g, found.fisher),
+        (-dg, found.fisher),
+        (channel.log_partition(y, omega, V), found.psi),
+        ((y - channel.predict(omega, V)) ** 2, error),
+    ):
+        assert abs(values.mean() - expected) < 4.5 * values.std() / np.sqrt(size)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_g_out_is_the_derivative_of_log_partition(name):
+    channel, h = CHANNELS[name], 1e-4
+    rng = np.random.default_rng(1)
+    omega = rng.standard_normal(12)
+    y = channel.sample(rng, omega + 0.6 * rng.standard_normal(12))
+    at = [channel.log_partition(y, omega + k * h, 0.36) for k in (-1, 0, 1)]
+    g, dg = channel.g_out(y, omega, 0.36)
+    assert np.allclose((at[2] - at[0]) / (2 * h), g, rtol=1e-5, atol=1e-6)
+    slopes = [channel.g_out(y, omega + k * h, 0.36)[0] for k in (-1, 1)]
+    assert np.allclose((slopes[1] - slopes[0]) / (2 * h), dg, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("q, V", [(0.3, 0.7), (0.9, 0.1), (0.999, 0.001)])
+def test_quadrature_reproduces_closed_forms(q, V):
+    user = LogLikelihood(lambda y, z: -0.5 * (y - z) ** 2 / 0.3 - 0.5 * np.log(2 * np.pi * 0.3), resolution=0.5).information(q, V)
+    assert user.fisher == pytest.approx(1 / (V + 0.3), rel=1e-9)
+    assert user.psi == pytest.approx(-0.5 * np.log(2 * np.pi * np.e * (V + 0.3)), rel=1e-9)
+    linear = Output(lambda z: z, 0.3)
+    assert float(linear.fisher(q, V)) == pytest.approx(float(GaussianNoise(0.3).fisher(q, V, 0.0)), rel=1e-9)
+    assert float(Quantised((0.0,), values=(-1, 1)).fisher(q, V)) == pytest.approx(
+        float(Sign().fisher(np.array(q), np.array(V), 0.0)), rel=1e-8
+    )
+
+
+@pytest.mark.parametrize("closed, function", [(AbsoluteValue(0.1, 0.2), np.abs), (Relu(0.1, 0.2), lambda z: np.maximum(z, 0))])
+def test_half_lines_agree_with_the_general_quadrature(closed, function):
+    general = Output(function, 0.1, (0.0,), inner_noise=0.2)
+    for q, V in ((0.3, 0.7), (0.99, 0.01)):
+        assert closed.information(q, V, 0.2)[:2] == pytest.approx(general.information(q, V, 0.2)[:2], rel=1e-8)
+    y, omega = np.array([0.3, -0.2, 1.0]), np.array([0.1, -1.0, 2.0])
+    for a, b in zip(closed.g_out(y, omega, 0.4), general.g_out(y, omega, 0.4), strict=True):
+        assert np.allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_noiseless_relu_is_a_mixture_of_an_atom_and_a_density():
+    y = np.linspace(1e-9, 12, 200_001)
+    mass = float(np.trapezoid(np.exp(Relu().log_partition(y, 0.4, 1.3)), y)) + float(np.exp(Relu().log_partition(0.0, 0.4, 1.3)))
+    assert mass == pytest.approx(1.0, abs=1e-8)
+    assert np.exp(Relu().log_partition(0.0, 0.4, 1.3)) == pytest.approx(stats.norm.cdf(-0.4 / np.sqrt(1.3)))
+
+
+def test_phase_retrieval_sees_nothing_at_zero_overlap():
+    assert AbsoluteValue().information(0.0, 1.0).fisher == 0.0
+    assert AbsoluteValue().information(1e-6, 1 - 1e-6).fisher == pytest.approx(2e-6, rel=1e-4)  # E (z^2 - 1)^2 q
+
+
+def test_poisson_counts_beyond_the_table_are_integrated():
+    big = Poisson(scale=200.0)
+    y, weights = big.label_nodes(1.0, 1.0)
+    p = weights * np.exp(big.log_likelihood(y, np.ones(y.size)))
+    assert p.sum() == pytest.approx(1.0, abs=1e-10)
+    assert p @ y == pytest.approx(200 * np.e, rel=1e-10)
+
+
+def test_quantised_labels_far_in_the_tail_keep_their_digits():
+    channel = Quantised((-1.0, 0.0, 1.0))
+    value = float(channel.log_partition(3.0, -30.0, 1.0))
+    assert value == pytest.approx(float(stats.norm.logsf(31.0)), rel=1e-12)
+    assert float(channel.g_out(np.array([3.0]), np.array([-30.0]), 1.0)[0][0]) == pytest.approx(
+        float(np.exp(stats.norm.logpdf(31.0) - stats.norm.logsf(31.0))), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    "build, words",
+    [
+        (lambda: Quantised((1.0, 0.0)), "thresholds"),
+        (lambda: Quantised((0.0,), values=(1, 1)), "values"),
+        (lambda: Poisson(np.sin), "rate"),
+        (lambda: LogLikelihood(lambda y, z: -((y - z) ** 2)), "normalised"),
+        (lambda: LogLikelihood(logistic_noise, support=(1, 0)), "support"),
+        (lambda: RandomOutput(lambda z, a: a * z, (0, 1), (0.3, 0.3), 0.1), "probabilities"),
+        (lambda: Output(np.tanh, 0.1, inner_noise=-1), "inner_noise"),
+        (lambda: Quantised((0.0,)).log_partition(np.array([0.5]), np.zeros(1), 1.0), "labels among"),
+        (lambda: Output(np.tanh).information(0.5, 0.5), "noise"),
+    ],
+)
+def test_bad_channels_are_named(build, words):
+    with pytest.raises(ArgumentError, match=words):
+        build()
+
+
+def test_convex_learners_still_take_outputs_with_noise_inside():
+    """Ridge on f(field + inner noise): the moments at a wider Gaussian."""
+    outer, inner = ge.DeepNetwork((), labels=Output(np.tanh, 0.1, inner_noise=0.5)), 0.5
+    found = ge.solve(ge.Problem(outer, learner=ge.Ridge(0.3)), [1.0])
+    run = ge.simulate(ge.Problem(outer, learner=ge.Ridge(0.3)), [1.0], d=200, trials=16)
+    assert inner > 0 and abs(float(run.test_error_mean[0] - found.test_error[0])) < 4 * float(run.test_error_stderr[0]) + 3 / 200 * float(
+        found.test_error[0]
+    )

@@ -1,0 +1,201 @@
+"""Fixed points and thresholds against published numbers, and the stationarity of the free entropy."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+import gaussequiv as ge
+from gaussequiv.equivalence.prior_side import Coordinates, Independent, Modes, prior_side
+from gaussequiv.learners.bayes.fixed_points import Potential
+
+
+def potential(target, inputs=None):
+    return Potential(ge.Problem(target, inputs or ge.GaussianInputs()).equivalent())
+
+
+def steep(z):
+    return np.tanh(3 * z)
+
+
+RADEMACHER = ge.LinearTarget("rademacher", labels="sign")
+
+
+def test_rademacher_and_sign():
+    """deep-learning phase transition of the binary perceptron: 1.2447 (Gyorgyi 1990: 1.245), spinodal 1.4926 (1.493)."""
+    found = potential(RADEMACHER)
+    edge = found.thresholds().transitions
+    assert len(edge) == 1
+    assert edge[0].information_theoretic == pytest.approx(1.2447, abs=5e-5)
+    assert edge[0].algorithmic == pytest.approx(1.4926, abs=5e-5)
+    assert edge[0].informed == 0.0
+    for alpha, q, error in ((1.0, 0.56071, 0.23063), (1.4, 0.78970, 0.15164)):
+        low = found.chosen(alpha, "uninformed")
+        assert low.q == pytest.approx(q, abs=5e-6)
+        assert np.arccos(np.sqrt(low.q)) / np.pi == pytest.approx(error, abs=5e-6)
+        assert found.chosen(alpha, "informed").perfect
+
+
+def test_the_perfect_branch_has_the_entropy_of_the_prior():
+    top = potential(RADEMACHER).chosen(1.4, "informed")
+    assert top.free_entropy == pytest.approx(-np.log(2), abs=1e-6)
+    assert top.left == 0.0
+
+
+def test_gaussian_prior_and_sign():
+    """alpha = 1, 5, 20: 0.25437, 0.08394, 0.02201; the error falls like 0.44/alpha."""
+    found = potential(ge.DeepNetwork((), labels="sign"))
+    for alpha, error in ((1.0, 0.25437), (5.0, 0.08394), (20.0, 0.02201)):
+        (point,) = found.solutions(alpha)
+        assert np.arctan2(np.sqrt(point.left), np.sqrt(point.q)) / np.pi == pytest.approx(error, abs=6e-6)
+    (far,) = found.solutions(1e4)
+    assert 1e4 * np.arctan2(np.sqrt(far.left), np.sqrt(far.q)) / np.pi == pytest.approx(0.442, abs=1e-3)
+
+
+def test_deep_target_with_a_steep_readout():
+    """L = 2, tanh(2x), y = tanh(3 S) + noise of variance 0.05: q, qhat, I/d at alpha = 0.5, 1, 3."""
+    found = potential(ge.DeepNetwork("tanh", depth=2, weight_variance=4, labels=ge.Output(steep, 0.05)))
+    table = ((0.5, 0.246158, 0.326537, 0.194776), (1.0, 0.426979, 0.745136, 0.355056), (3.0, 0.752987, 3.048377, 0.770128))
+    for alpha, q, qhat, information in table:
+        point = found.chosen(alpha, "equilibrium")
+        assert point.q / found.total == pytest.approx(q, abs=6e-7)
+        assert point.R * found.total == pytest.approx(qhat, abs=6e-7)
+        assert alpha * found.ceiling - point.free_entropy == pytest.approx(information, abs=6e-7)
+
+
+@pytest.mark.parametrize(
+    "target", [RADEMACHER, ge.DeepNetwork("tanh", depth=2, weight_variance=4, labels=ge.Output(steep, 0.05))], ids=["sign", "steep"]
+)
+def test_the_precision_is_twice_alpha_times_the_slope_of_psi(target):
+    """r = 2 alpha Psi'(q), to 1e-6, at the fixed point of alpha = 1."""
+    found = potential(target)
+    point = found.chosen(1.0, "uninformed")
+    h, V = 0.02 * min(point.q, point.left), point.left + found.noise
+    psi = [float(found.channel.psi(point.q + k * h, V - k * h)) for k in (-3, -2, -1, 1, 2, 3)]
+    slope = (-psi[0] + 9 * psi[1] - 45 * psi[2] + 45 * psi[3] - 9 * psi[4] + psi[5]) / (60 * h)
+    assert 2 * slope == pytest.approx(point.R, rel=1e-6)
+
+
+def test_noiseless_phase_retrieval():
+    """Weak recovery at 1/2, perfect recovery at 1, message passing at 1.128 (Barbier et al. 2019; Mondelli, Montanari 2018)."""
+    edges = potential(ge.LinearTarget(labels=ge.AbsoluteValue())).thresholds()
+    assert edges.weak_recovery == pytest.approx(0.5, abs=1e-6)
+    assert edges.perfect == pytest.approx(1.0, abs=1e-6)
+    assert edges.transitions[0].algorithmic == pytest.approx(1.128, abs=5e-4)
+
+
+def test_noiseless_compressed_sensing_and_relu():
+    edges = potential(ge.LinearTarget("gauss-bernoulli:0.3")).thresholds()
+    assert edges.perfect == pytest.approx(0.3, abs=1e-5)
+    assert 0.3 < edges.transitions[0].algorithmic < 1
+    assert potential(ge.LinearTarget(labels=ge.Relu())).thresholds().perfect == pytest.approx(2.0, abs=1e-5)  # half of the rows are linear
+    assert potential(ge.DeepNetwork(())).thresholds().perfect == pytest.approx(1.0, abs=1e-9)
+
+
+def _spread(R, density):
+    """R E Var[x | R x + sqrt(R) z] for x = -1 or +1 with probability density/2 each, else 0, by the trapezoidal rule."""
+    b, step = np.linspace(-R - 40 * np.sqrt(R), R + 40 * np.sqrt(R), 200_001, retstep=True)
+    ones = np.log(0.5 * density) - 0.5 * R + np.stack([-b, b])
+    total = np.logaddexp(np.logaddexp(*ones), np.log1p(-density))
+    low, high = np.exp(ones - total)
+    mass = np.exp(total - 0.5 * b * b / R) / np.sqrt(2 * np.pi * R)
+    return R * float(np.sum(mass * (low + high - (high - low) ** 2)) * step)
+
+
+@pytest.mark.parametrize("density", [1e-4, 0.003, 0.1, 0.6])
+def test_finitely_many_values_without_noise(density):
+    """One label tells every weight (Wu, Verdu 2010: information dimension 0); message passing needs max_R R mmse(R)."""
+    found = potential(ge.LinearTarget(f"sparse-rademacher:{density}")).thresholds()
+    (edge,) = found.transitions
+    assert (edge.informed, edge.information_theoretic, found.perfect) == (0.0, 0.0, 0.0)
+    start = max(np.geomspace(0.5, 100, 60), key=lambda R: _spread(R, density))
+    best = minimize_scalar(lambda x: -_spread(np.exp(x), density), bounds=(np.log(start) - 0.2, np.log(start) + 0.2), method="bounded")
+    assert edge.algorithmic == pytest.approx(-best.fun, rel=1e-6)
+
+
+def test_little_noise_is_near_the_limit_without():
+    """alpha (1/2) log(signal/noise) = entropy of a weight, up to terms of order alpha: slowly to 0."""
+    density = 0.1
+    entropy = -density * np.log(density / 2) - (1 - density) * np.log(1 - density)
+    for noise in (1e-6, 1e-10):
+        found = potential(ge.LinearTarget("sparse-rademacher:0.1", noise=noise)).thresholds().transitions[0]
+        assert found.information_theoretic == pytest.approx(2 * entropy / np.log(density / noise), rel=0.1)
+
+
+def test_a_share_of_a_density_is_not_taken_for_none():
+    edge = potential(ge.LinearTarget("gauss-bernoulli:0.001")).thresholds().transitions[0]
+    assert edge.informed == edge.information_theoretic == pytest.approx(0.001, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        RADEMACHER,
+        ge.LinearTarget("gauss-bernoulli:0.2", noise=0.1),
+        ge.LinearTarget("sparse-rademacher:0.3", labels=ge.Relu(0.1)),
+        ge.DeepNetwork("erf", labels=ge.Quantised((-0.5, 0.5), 0.1)),
+        ge.LinearTarget(ge.LogDensity(lambda x: -abs(x), kinks=(0.0,)), labels="logit"),
+    ],
+    ids=["sign", "sparse", "relu", "quantised", "laplace"],
+)
+def test_the_free_entropy_is_stationary_at_fixed_points(target):
+    """d phi/d alpha = Psi(q): the derivative along the branch is the explicit one (and dI/dalpha = Psi(S) - Psi(q))."""
+    found = potential(target)
+    at = [found.chosen(1.0 + k * 2e-3, "uninformed").free_entropy for k in (-2, -1, 1, 2)]
+    slope = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * 2e-3)
+    point = found.chosen(1.0, "uninformed")
+    known = found.side.at(point.R)
+    assert slope == pytest.approx(found.output(known), abs=2e-8)
+
+
+@pytest.mark.parametrize("prior", ["rademacher", "gauss-bernoulli:0.2", "sparse-rademacher:0.5", "gaussian:2"])
+@pytest.mark.parametrize("R", [1e-3, 0.7, 30.0])
+def test_overlap_is_twice_the_slope_of_psi_and_closes_the_variance(prior, R):
+    side = Independent(ge.LinearTarget(prior).prior, 1.7)
+    h = 1e-3 * R
+    psi = [side.at(R + k * h).psi for k in (-2, -1, 1, 2)]
+    known = side.at(R)
+    assert (psi[0] - 8 * psi[1] + 8 * psi[2] - psi[3]) / (6 * h) == pytest.approx(known.q, rel=1e-7)
+    assert known.q + known.left == pytest.approx(side.total, rel=1e-10)
+
+
+def test_independent_gaussian_weights_are_modes():
+    a, b = Independent(ge.LinearTarget("gaussian:2").prior, 0.5), Modes(np.array([1.0]), np.ones(1))
+    for R in (1e-6, 0.3, 50.0, 1e8):
+        assert a.at(R) == pytest.approx(b.at(R), rel=1e-9, abs=1e-12)
+
+
+def test_small_precisions_keep_their_digits():
+    known = Modes(np.array([0.4, 1.6]), np.array([0.5, 0.5])).at(1e-9)
+    assert known.psi == pytest.approx(0.25e-18 * (0.16 + 2.56) / 2, rel=1e-8)
+
+
+def test_the_mmse_of_large_precision_keeps_its_digits():
+    """Rademacher: E sech^2 decays like exp(-R/2); sparse: density/R."""
+    side = Independent(ge.LinearTarget("rademacher").prior, 1.0)
+    series = 1 - np.pi**2 / 480 + 5 * np.pi**4 / 460_800 - 61 * np.pi**6 / 663_552_000  # of int exp(-b^2/120)/cosh(b) db/pi
+    assert side.at(60.0).left == pytest.approx(np.exp(-30) * np.sqrt(np.pi / 120) * series, rel=2e-5)
+    sparse = Independent(ge.LinearTarget("gauss-bernoulli:0.3").prior, 1.0)
+    assert sparse.at(1e12).left * 1e12 == pytest.approx(0.3, rel=1e-4)
+
+
+def test_independent_weights_need_their_own_coordinates():
+    inputs = ge.GaussianInputs(covariance=np.diag([1.0, 2.0, 3.0]) + 0.1)
+    with pytest.raises(ge.ArgumentError, match="isotropic or a spectrum"):
+        prior_side(ge.Problem(RADEMACHER, inputs).equivalent())
+    assert np.isfinite(ge.solve(ge.Problem(RADEMACHER, inputs, ge.Ridge(0.1)), [1.0]).test_error[0])
+
+
+def test_a_long_spectrum_is_interpolated_without_loss():
+    """Gaussian weights one coordinate at a time against the modes' closed form."""
+    scales, weights = np.geomspace(0.01, 5, 40), np.full(40, 1 / 40)
+    side, modes = Coordinates(ge.LinearTarget("gaussian:2").prior, scales, weights), Modes(2 * scales, weights)
+    for R in (1e-4, 0.3, 40.0, 1e6):
+        assert side.at(R) == pytest.approx(modes.at(R), rel=1e-7)
+
+
+def test_binary_weights_on_two_variances():
+    """The slope of psi is half the overlap, and overlap and rest close the signal."""
+    side = prior_side(ge.Problem(RADEMACHER, ge.GaussianInputs("two-level:4:0.2:0.2")).equivalent())
+    h = 1e-3
+    assert (side.at(1 + h).psi - side.at(1 - h).psi) / h == pytest.approx(side.at(1.0).q, rel=1e-6)
+    assert side.at(1.0).q + side.at(1.0).left == pytest.approx(side.total, rel=1e-12)

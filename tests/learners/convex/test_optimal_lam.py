@@ -1,0 +1,107 @@
+"""The optimal penalty: its closed forms, its derivative and a minimiser that knows neither."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+import gaussequiv as ge
+from gaussequiv.learners.convex.labels import linearise
+from gaussequiv.learners.convex.optimal_lam import error_and_slope, optimal_lam, stationary_lam
+
+TARGETS = {
+    "regression": ge.DeepNetwork("tanh", noise=0.2),
+    "signs": ge.DeepNetwork("tanh", noise=0.2, task="classification"),
+    "signs with offset": ge.DeepNetwork("relu", noise=0.2, task="classification", offset=0.4),
+    "signs with random offset": ge.DeepNetwork("relu", noise=0.2, task="classification"),
+}
+
+
+def equivalent(target, spectrum="two-level:4:0.2:0.25", tilt=None):
+    """An equivalent; with a tilt its signal is not proportional to the eigenvalues, at equal signal variance."""
+    e = ge.Problem(TARGETS[target], ge.GaussianInputs(spectrum)).equivalent()
+    if tilt is None:
+        return e
+    v = np.asarray(tilt) * e.signal_modes
+    return replace(e, alignment=v * e.eigenvalues * e.signal_variance / (e.weights @ v))
+
+
+@pytest.mark.parametrize("spectrum", ["identity", "two-level:4:0.2:0.25", "two-level:2:0:0.5"])
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
+def test_the_numerical_root_is_tau_over_s_in_regression(spectrum, alpha):
+    e = equivalent("regression", spectrum)
+    # the error is flat at its minimum: the root of the derivative is good to about 1e-8
+    assert stationary_lam(e, linearise(e, False), alpha) == pytest.approx(e.noise / e.slope2, rel=1e-7)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
+def test_the_numerical_root_is_one_minus_c_over_c_for_sign_labels(alpha):
+    e = equivalent("signs", "identity")
+    c = 2 / np.pi * e.signal_variance / (e.signal_variance + e.noise)
+    assert stationary_lam(e, linearise(e, False), alpha) == pytest.approx((1 - c) / c, rel=1e-7)
+    assert optimal_lam(e, linearise(e, False), np.array([alpha])) == pytest.approx([(1 - c) / c], rel=1e-13)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("tilt", [None, (0.2, 1.0)])
+@pytest.mark.parametrize("kappa", [0.02, 0.5, 10.0])
+def test_the_slope_is_the_derivative_of_the_error(target, tilt, kappa):
+    e, alpha, h = equivalent(target, tilt=tilt), 1.3, 1e-4
+    labels = linearise(e, e.has_offset)
+    points = error_and_slope(e, labels, alpha, kappa * np.exp(h * np.array([-2, -1, 1, 2])))[0]
+    expected = (points[0] - 8 * points[1] + 8 * points[2] - points[3]) / (12 * h)
+    # fourth-order differences: rounding 1e-16/1e-4 remains
+    assert error_and_slope(e, labels, alpha, np.array([kappa]))[1][0] == pytest.approx(expected, rel=1e-8, abs=1e-11)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_error_is_the_one_that_ridge_reports(target):
+    e, alpha, lam = equivalent(target, tilt=(0.2, 1.0)), 1.3, 0.7
+    curve = ge.Ridge(lam).solve(e, np.array([alpha]))
+    kappa = lam * (1 + curve["V"][0]) / alpha
+    error, _ = error_and_slope(e, linearise(e, e.has_offset), alpha, np.array([kappa]))
+    assert error[0] == pytest.approx(curve["test_error"][0], rel=1e-9)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("tilt", [(0.05, 1.0), (3.0, 1.0)])
+@pytest.mark.parametrize("alpha", [0.4, 3.0])
+def test_the_optimum_agrees_with_a_derivative_free_search(target, tilt, alpha):
+    e, grid = equivalent(target, tilt=tilt), np.array([alpha])
+    best = ge.Ridge("optimal").solve(e, grid)
+
+    def error(log_lam):
+        return float(ge.Ridge(float(np.exp(log_lam))).solve(e, grid)["test_error"][0])
+
+    coarse = np.linspace(-10, 10, 41)
+    start = coarse[int(np.argmin([error(y) for y in coarse]))]
+    found = minimize_scalar(error, bounds=(start - 0.5, start + 0.5), method="bounded", options={"xatol": 1e-9})
+    assert best["test_error"][0] <= found.fun * (1 + 1e-12)
+    assert best["test_error"][0] == pytest.approx(found.fun, rel=1e-10)
+    assert np.log(best["lam"][0]) == pytest.approx(found.x, abs=1e-3)  # the minimum is flat: sqrt(1e-16) times its width
+
+
+def test_a_mismatched_signal_has_another_optimum():
+    e = equivalent("regression", tilt=(0.05, 1.0))
+    lam = optimal_lam(e, linearise(e, False), np.array([1.0]))[0]
+    assert abs(lam / (e.noise / e.slope2) - 1) > 0.1
+
+
+def test_without_noise_the_optimum_is_no_penalty():
+    e = ge.Problem(ge.DeepNetwork(())).equivalent()
+    assert optimal_lam(e, linearise(e, False), np.array([0.5, 2.0])).tolist() == [0.0, 0.0]
+
+
+def test_without_signal_the_optimum_is_an_infinite_penalty():
+    e = ge.Problem(ge.DeepNetwork("abs", noise=0.1)).equivalent()
+    assert np.all(np.isinf(optimal_lam(e, linearise(e, True), np.array([0.5, 2.0]))))
+
+
+def test_each_alpha_has_its_own_optimum_with_offsets():
+    e = equivalent("signs with offset", "identity")
+    lam = optimal_lam(e, linearise(e, True), np.array([0.3, 1.0, 4.0]))
+    assert np.all(np.isfinite(lam))
+    for a, best in zip((0.3, 1.0, 4.0), lam, strict=True):
+        errors = [ge.Ridge(x * best).solve(e, np.array([a]))["test_error"][0] for x in (0.8, 1.0, 1.25)]
+        assert errors[1] <= min(errors[0], errors[2])

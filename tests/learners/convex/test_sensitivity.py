@@ -1,0 +1,76 @@
+"""Implicit derivatives of the whole curve against differences of solved curves."""
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.sensitivity import moved, tangents
+
+
+def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):
+    """Raw inputs with modes w, signal variance rho and effective noise."""
+    w = np.array(w, float)
+    mass = np.full(w.size, 1 / w.size)
+    return ge.GaussianEquivalent(w, mass, rho / float(mass @ w) * w**2, rho, np.array([noise]), offset_variance, channel, offset=offset)
+
+
+CASES = {
+    "logistic": (ge.ERM("logistic", 0.1), equivalent(Sign(0.3), noise=0.1)),
+    "noiseless": (ge.ERM("logistic", 0.1), equivalent(Sign(0.0))),
+    "hinge": (ge.ERM("hinge", 0.1, intercept=True, class_weight={-1: 2.0, 1: 0.5}), equivalent(Sign(0.3), noise=0.1, offset=0.5)),
+    "logit": (ge.ERM("logistic", 0.1), equivalent(Binary("logit", 0.2, (0.1, 0.05)), noise=0.1)),
+    "huber": (ge.ERM("huber:0.7", 0.1, intercept=False), equivalent(GaussianNoise(0.3), noise=0.1, offset=0.5, w=(0, 0.5, 2))),
+    "exact labels": (ge.ERM("huber:0.7", 0.1), equivalent(GaussianNoise(0.0), noise=0.1)),
+    "lasso": (ge.ERM("square", 0.1, "elastic_net:0.4"), equivalent(GaussianNoise(0.3), noise=0.1)),
+    "level": (ge.ERM("quantile:0.3", 0.1, intercept=True), equivalent(GaussianNoise(0.3), noise=0.1)),
+}
+NAMES = [(case, name) for case in CASES for name in ("alpha", "lam", "noise", "signal", "effective_noise")]
+NAMES += [("huber", "threshold"), ("lasso", "l1_ratio"), ("level", "level")]
+CENTRAL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
+FORWARD = {0: -25 / 12, 1: 4.0, 2: -3.0, 3: 4 / 3, 4: -1 / 4}
+
+
+@pytest.mark.parametrize(("case", "name"), NAMES)
+def test_against_differences_of_solved_curves(case, name):
+    erm, e = CASES[case]
+    model = Model(erm, e)
+    alpha, lam = 1.7, erm.lam
+    now = {"alpha": alpha, "lam": lam, "noise": e.channel.noise, "signal": 1.0, "effective_noise": float(np.sum(e.effective_noise))}
+    now |= erm.loss.parameters | erm.penalty.parameters
+    h = 4e-4 if now[name] else 1e-4
+
+    def curve(k):
+        value = now[name] + k * h
+        learner, other, a, penalty = erm, e, alpha, lam
+        if name == "alpha":
+            a = value
+        elif name == "lam":
+            penalty = value
+        elif name in ("noise", "signal", "effective_noise"):
+            other = moved(e, name, value)
+        else:
+            learner = erm.with_hyperparameter(name, value)
+        at = Points(np.array([a]), np.array([penalty]), model.b0)
+        one = Model(learner, other)
+        return one.observe(at, one.solve(at))
+
+    at = Points(np.array([alpha]), np.array([lam]), model.b0)
+    found = tangents(model, at, model.solve(at), (name,))[name]
+    rule = CENTRAL if now[name] else FORWARD
+    values = {k: curve(k) for k in rule}
+    for key, slope in found.items():
+        difference = sum(weight * values[k][key] for k, weight in rule.items()) / h
+        assert slope == pytest.approx(difference, rel=2e-6, abs=2e-8 * abs(float(values[1][key][0])) + 1e-12), key
+
+
+def test_through_solve_names_are_checked():
+    problem = ge.Problem(ge.DeepNetwork("tanh", 2, task="classification"), learner=ge.Logistic(0.1))
+    curve = ge.solve(problem, [0.5, 2.0], sensitivity=("lam", "alpha"))
+    up, down = (ge.solve(problem, [0.5, a]).test_error.values[1] for a in (2.001, 1.999))
+    slopes = [float(curve[v][1]) for v in curve if "test_error" in v and "alpha" in v.replace("d_alpha", "alpha")]
+    assert any(s == pytest.approx((up - down) / 0.002, rel=1e-5) for s in slopes), list(curve)
+    with pytest.raises(ge.errors.ArgumentError, match=r"[Dd]id you mean"):
+        ge.solve(problem, [0.5], sensitivity=("lamb",))

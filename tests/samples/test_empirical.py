@@ -1,0 +1,73 @@
+"""Observables measured on rows, against direct definitions."""
+
+import numpy as np
+import pytest
+from scipy import special
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from gaussequiv.ingredients.channels.base import Sign
+from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.samples import empirical
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(4000)
+    y = np.where(0.8 * z + rng.standard_normal(4000) > 0, 1.0, -1.0)
+    return y, z
+
+
+def test_scores_are_those_of_scikit_learn(rows):
+    y, z = rows
+    out = empirical.fresh_scores(losses.get("logistic"), Sign(), y, z)
+    p = special.expit(z)
+    assert out["auc"] == pytest.approx(roc_auc_score(y > 0, z), rel=1e-12)
+    assert out["log_loss"] == pytest.approx(log_loss(y > 0, p), rel=1e-12)
+    assert out["brier"] == pytest.approx(brier_score_loss(y > 0, p), rel=1e-12)
+
+
+def test_the_fitted_probability_finds_the_true_probit(rows):
+    """Two parameters from 4000 labels: the mean error is about sqrt(2/4000) times the density, below 0.02."""
+    y, z = rows
+    fitted = empirical.fitted_probability(Sign(), y, z)
+    assert np.mean(np.abs(fitted - special.ndtr(0.8 * z))) < 0.02
+
+
+def test_the_calibration_curve_finds_the_true_probit(rows):
+    y, z = rows
+    p = np.array([0.2, 0.5, 0.8])
+    found = empirical.calibration(losses.get("logistic"), y, z, p)
+    np.testing.assert_allclose(found, special.ndtr(0.8 * special.logit(p)), atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["square", "logistic", "huber:0.5"])
+def test_susceptibility_is_the_inverse_hessian(name):
+    rng = np.random.default_rng(1)
+    v, y, fresh = rng.standard_normal((30, 12)), np.sign(rng.standard_normal(30)), rng.standard_normal((7, 12))
+    loss, z = losses.get(name), rng.standard_normal(30)
+    H = v.T @ (loss.curvature(y, z)[:, None] * v) / 12 + 0.3 * np.eye(12)
+    expected = np.mean(np.einsum("kp,pq,kq->k", fresh, np.linalg.inv(H), fresh)) / 12
+    assert empirical.susceptibility(loss, 0.3, v, y, z, None, fresh) == pytest.approx(expected, rel=1e-10)
+
+
+def test_rows_on_a_kink_have_infinite_curvature():
+    """The limit of a steep quadratic at the rows held on the hinge's kink."""
+    rng = np.random.default_rng(2)
+    v, y, fresh = rng.standard_normal((30, 12)), np.sign(rng.standard_normal(30)), rng.standard_normal((7, 12))
+    z = rng.standard_normal(30)
+    z[:5] = y[:5]
+    H = v[:5].T @ v[:5] * 1e9 / 12 + 0.3 * np.eye(12)
+    expected = np.mean(np.einsum("kp,pq,kq->k", fresh, np.linalg.inv(H), fresh)) / 12
+    assert empirical.susceptibility(losses.get("hinge"), 0.3, v, y, z, None, fresh) == pytest.approx(expected, rel=1e-6)
+
+
+def test_margins_count_atoms_whole():
+    y, z = np.ones(4), np.array([-1.0, 1.0 - 1e-12, 1.0 + 1e-12, 2.0])
+    np.testing.assert_allclose(empirical.margin_cdf(y, z, np.array([0.0, 1.0, 3.0])), [0.25, 0.75, 1.0])
+
+
+def test_more_rows_on_a_kink_than_dimensions_leave_no_response():
+    rng = np.random.default_rng(3)
+    v, y, fresh = rng.standard_normal((30, 12)), np.sign(rng.standard_normal(30)), rng.standard_normal((7, 12))
+    assert empirical.susceptibility(losses.get("hinge"), 0.3, v, y, y, None, fresh) == pytest.approx(0, abs=1e-12)

@@ -1,0 +1,32 @@
+"""Old import paths stay valid."""
+
+from importlib import import_module
+
+import pytest
+
+from gaussequiv._moved import MOVED
+
+
+@pytest.mark.parametrize("old", sorted(MOVED))
+def test_an_old_path_gives_the_objects_of_the_new_one(old):
+    new = import_module(f"gaussequiv.{MOVED[old]}")
+    forward = import_module(f"gaussequiv.{old}")
+    public = [name for name, value in vars(new).items() if not name.startswith("_") and getattr(value, "__module__", "") == new.__name__]
+    assert public
+    assert all(getattr(forward, name) is getattr(new, name) for name in public)
+    assert set(public) <= set(dir(forward))
+
+
+def test_from_imports_of_classes_and_modules_work():
+    from gaussequiv.ingredients.custom_loss import CustomLoss
+
+    from gaussequiv.algorithms import hmc
+    from gaussequiv.ingredients.losses.custom import CustomLoss as New
+
+    assert CustomLoss is New
+    assert hmc.__doc__
+
+
+def test_a_path_that_never_was_is_still_an_error():
+    with pytest.raises(ModuleNotFoundError, match="nothing"):
+        import_module("gaussequiv.ingredients.nothing")
