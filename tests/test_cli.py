@@ -122,11 +122,11 @@ def test_interruption_keeps_finished_trials(tmp_path, monkeypatch):
     calls = []
     original = ge.BayesOptimal.fit
 
-    def fit(self, sample, equivalent):
+    def fit(self, sample, equivalent, key=None):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return original(self, sample, equivalent)
+        return original(self, sample, equivalent, key)
 
     monkeypatch.setattr(ge.BayesOptimal, "fit", fit)
     saved = tmp_path / "partial.nc"

@@ -79,11 +79,11 @@ def test_few_rows_per_column_are_told():
 def test_an_interrupted_sweep_keeps_what_was_finished(monkeypatch):
     fits, original = [], ge.Ridge.fit
 
-    def fit(self, sample, equivalent):
+    def fit(self, sample, equivalent, key=None):
         fits.append(self.lam)
         if len(fits) == 6:
             raise KeyboardInterrupt
-        return original(self, sample, equivalent)
+        return original(self, sample, equivalent, key)
 
     monkeypatch.setattr(ge.Ridge, "fit", fit)
     problem = ge.Problem(ge.DeepNetwork("erf"), learner=ge.Ridge(1.0))

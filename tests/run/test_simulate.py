@@ -66,11 +66,11 @@ def test_learners_are_paired():
 class Impatient(ge.Ridge):
     """A learner during whose third fit the user presses Ctrl-C."""
 
-    def fit(self, sample, equivalent):
+    def fit(self, sample, equivalent, key=None):
         COUNT.append(1)
         if len(COUNT) == self.stop:
             raise KeyboardInterrupt
-        return super().fit(sample, equivalent)
+        return super().fit(sample, equivalent, key)
 
     stop: int = 3
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -72,6 +73,7 @@ class _Base(BaseEstimator):  # type: ignore[misc]
             intercept=bool(self.fit_intercept),
             tolerance=number("tol", self.tol, positive=True),
             steps=integer("max_iter", self.max_iter, minimum=1),
+            key=np.random.default_rng(check_random_state(self.random_state).randint(2**32, size=4, dtype=np.uint32)),
         )
 
     def _report(self, fits: list[Fitted]) -> None:
@@ -131,6 +133,8 @@ class AMPRegressor(RegressorMixin, _Base):  # type: ignore[misc]
         "auto": "vamp" where the smaller side of X is at most 4000.
     max_iter, tol
         Steps, and the relative change below which they end.
+    random_state : int, RandomState or None
+        Draws the direction in which the weights leave zero where the labels tell nothing of it by symmetry; nothing else is random.
 
     Attributes
     ----------
@@ -165,6 +169,7 @@ class AMPRegressor(RegressorMixin, _Base):  # type: ignore[misc]
         algorithm: str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-6,
+        random_state: Any = None,
     ) -> None:
         self.channel = channel
         self.prior = prior
@@ -175,6 +180,7 @@ class AMPRegressor(RegressorMixin, _Base):  # type: ignore[misc]
         self.algorithm = algorithm
         self.max_iter = max_iter
         self.tol = tol
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> AMPRegressor:
         """Learn the posterior of the weights."""
@@ -242,7 +248,7 @@ class AMPClassifier(ClassifierMixin, _Base):  # type: ignore[misc]
         Law of the standardised weights up to its scale, as in `AMPRegressor`.
     signal_variance : "auto" or float
         Mean square of x.w over the training rows, a priori; "auto" learns it.
-    fit_intercept, standardize, algorithm, max_iter, tol
+    fit_intercept, standardize, algorithm, max_iter, tol, random_state
         As in `AMPRegressor`.
 
     Attributes
@@ -280,6 +286,7 @@ class AMPClassifier(ClassifierMixin, _Base):  # type: ignore[misc]
         algorithm: str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-6,
+        random_state: Any = None,
     ) -> None:
         self.channel = channel
         self.prior = prior
@@ -289,6 +296,7 @@ class AMPClassifier(ClassifierMixin, _Base):  # type: ignore[misc]
         self.algorithm = algorithm
         self.max_iter = max_iter
         self.tol = tol
+        self.random_state = random_state
 
     def _channel(self) -> Any:
         if isinstance(self.channel, str):

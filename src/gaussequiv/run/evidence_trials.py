@@ -23,7 +23,8 @@ from gaussequiv.algorithms.networks.gaussian_evidence import (
     true_covariance,
 )
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.inputs.base import BLOCK, TEST, TRAIN
+from gaussequiv.ingredients.inputs.base import BLOCK
+from gaussequiv.numerics.keys import EVIDENCE_LABELS, EVIDENCE_ROWS, EVIDENCE_TEACHER, FIRST_CONTROL, FIRST_PILOT, TEST, TRAIN
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import versions
 from gaussequiv.run.progress import track
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from gaussequiv.algorithms.networks.annealing import Annealed, Schedule
     from gaussequiv.algorithms.networks.annealing_target import Posterior
 
-# purposes of the random keys (seed, d, trial, purpose); pilots and control draws are other trials
-_TEACHER, _ROWS, _LABELS = 20, 21, 22
-_PILOT, _CONTROL = 1 << 40, 1 << 41
 _CONTROLS = "controls "  # in the names of a file's arrays
 PILOTS = 3
 LEAST_TRIALS = 2
@@ -103,11 +101,11 @@ class Data:
 
     def __init__(self, plan: Plan, trial: int, n: int, fresh: int) -> None:
         target, key = plan.problem.target, (plan.seed, plan.d, trial)
-        self.network = target.sample(np.random.default_rng((*key, _TEACHER)), plan.d)
-        stream = plan.problem.inputs.rows((*key, _ROWS), plan.d, n, fresh)
+        self.network = target.sample(np.random.default_rng((*key, EVIDENCE_TEACHER)), plan.d)
+        stream = plan.problem.inputs.rows((*key, EVIDENCE_ROWS), plan.d, n, fresh)
         self.x = _rows(stream, TRAIN, n)
         self.rows = _rows(stream, TEST, fresh) if fresh else np.zeros((0, plan.d))
-        self.y = target.channel.sample(np.random.default_rng((*key, _LABELS)), self.network(self.x))
+        self.y = target.channel.sample(np.random.default_rng((*key, EVIDENCE_LABELS)), self.network(self.x))
         self.n, self.all = n, np.concatenate([self.x, self.rows])
 
     def models(self, plan: Plan) -> tuple[GaussianModel, GaussianModel]:
@@ -133,7 +131,7 @@ def schedule_of(plan: Plan, n: int) -> Schedule:
     """The schedule of all trials with n samples, from pilot data sets."""
     from gaussequiv.algorithms.networks.annealing import tune
 
-    pilots = [Data(plan, _PILOT + i, n, 0) for i in range(PILOTS)]
+    pilots = [Data(plan, FIRST_PILOT + i, n, 0) for i in range(PILOTS)]
     options = {key: plan.options[key] for key in ("temperatures", "gap")}
     return tune(plan.target, [(one.x, one.y) for one in pilots], plan.seed, **options)
 
@@ -262,7 +260,7 @@ def control_records(plan: Plan, n: int, trials: int, store: Store) -> FloatArray
     target, centre, equivalent = plan.problem.target, plan.problem.inputs.centre(plan.d), plan.problem.equivalent(plan.d)
     try:
         for trial in range(len(store.controls.get(n, ())), trials):
-            data = Data(plan, _CONTROL + trial, n, plan.options["test_samples"])
+            data = Data(plan, FIRST_CONTROL + trial, n, plan.options["test_samples"])
             kernel, linear = data.models(plan)
             truth = true_covariance(target, data.network, data.all)
             zero = row_controls(equivalent, data.x, centre) + layer_controls(target, data.network, kernel, data.x)

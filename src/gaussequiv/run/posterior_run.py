@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, fail
-from gaussequiv.ingredients.inputs.base import TEST, TRAIN
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.numerics.keys import CHAIN_STARTS, CHAINS, PRIOR_NETWORKS, TEST, TRAIN
 from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks
 from gaussequiv.results import versions
 from gaussequiv.run.posterior_summary import UNTRACED, between_starts, summarise
 from gaussequiv.store import checkpoint
 
 STARTS = ("uninformed", "informed")
-_START, _CHAINS, _PRIOR = 20, 21, 22  # purposes of random keys, apart from those of `simulate`
 _PRIOR_DRAWS = 16  # independent networks for the kernel overlap without data
 
 
@@ -117,8 +116,8 @@ class PosteriorRun:
 
         machine, seed = self.machine, (self.plan.seed, trial)
         data, noiseless = self._data(self.plan.teacher(trial), n)
-        key = jax.random.key(int(np.random.SeedSequence((*seed, _CHAINS, n)).generate_state(1, np.uint64)[0] >> 1))
-        state = machine.init(key, self._positions(data, np.random.default_rng((*seed, _START, n))), data)
+        key = jax.random.key(int(np.random.SeedSequence((*seed, CHAINS, n)).generate_state(1, np.uint64)[0] >> 1))
+        state = machine.init(key, self._positions(data, np.random.default_rng((*seed, CHAIN_STARTS, n))), data)
         structure: Any = jax.tree.structure(state)
         mark: dict[str, Any] = {"number": np.int64(number), "labels": _digest(data.y)}
         path = None if self.folder is None else self.folder / "current.npz"
@@ -187,7 +186,7 @@ class PosteriorRun:
         out["step_size"] = np.asarray(state.step)
         out["r_hat_between"] = np.asarray(between_starts(groups))
         if self.network.layers:
-            rng = np.random.default_rng((*seed, _PRIOR))
+            rng = np.random.default_rng((*seed, PRIOR_NETWORKS))
             independent = prior_draws(self.network, self.plan.d, rng, _PRIOR_DRAWS)
             out["kernel_overlap_prior"] = prior_kernel_overlap(self.network, independent, data)
         return out

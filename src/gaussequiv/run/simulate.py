@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.inputs.base import TEST, TRAIN
+from gaussequiv.numerics.keys import FEATURES, FIT, TEST, TRAIN, WEIGHTS
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.scored import DISTRIBUTIONS, Fresh, centred_rows, distribution_grids, score
 from gaussequiv.problems.supervised.students import Student, students
-from gaussequiv.problems.supervised.teacher import FEATURES, WEIGHTS, Plan, Teacher, blocks, make_plan
+from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks, make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.progress import track
 from gaussequiv.run.solve import provenance, warn_unconverged
@@ -122,7 +122,7 @@ def _trial(plan: Plan, trial: int) -> dict[str, FloatArray]:
             sample = student.sample(y, int(n))
             sample.uniforms = uniforms[:n]
             for k in student.learners:
-                fit = learners[k].fit(sample, plan.equivalents[k])
+                fit = learners[k].fit(sample, plan.equivalents[k], np.random.default_rng((plan.seed, trial, FIT, int(n))))
                 found.append(fit)
                 out["train_error"][k, i] = np.mean(plan.loss(y[:n], _respond(fit(student.train(int(n)))[:, None], [fit])[:, 0]))
                 out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status

@@ -11,11 +11,11 @@ from gaussequiv.algorithms.message_passing.gamp import GAMP, State, as_predictor
 from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution, start_precision
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, choice, fail, grid, integer, number
-from gaussequiv.ingredients.inputs.base import TEST, TRAIN
+from gaussequiv.numerics.keys import FEATURES, SIDE_INFORMATION, TEST, TRAIN
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
 from gaussequiv.problems.supervised.students import students
-from gaussequiv.problems.supervised.teacher import FEATURES, Plan, Teacher, blocks, make_plan
+from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks, make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.compare import LARGEST_ALLOWANCE, judge
 from gaussequiv.run.finite_size import committed_allowance
@@ -26,7 +26,6 @@ from gaussequiv.samples.training_sample import TrainingSample
 if TYPE_CHECKING:
     import xarray as xr
 
-_START = 16  # purpose of the random key of a start's side information, after those of `simulate`
 # |c| + 2 standard errors of fits mean/theory - 1 = c/d over d = 50, 100, 200 (256, 128, 64 teachers, steps 0 to 8, alpha = 0.5, 2, 5,
 # depth 0 and 2, both tasks, isotropic and power-law inputs) are at most this at every step
 STEP_CONSTANT = 2.9
@@ -145,7 +144,7 @@ def _told(
         theta = sample.rotation.T @ theta
     theta = (np.sqrt(w) * theta)[w > 0] if sample.rotation is not None else np.sqrt(w) * theta
     law = equivalent_prior(e, w[w > 0] if sample.rotation is not None else w)
-    return side_information(law, theta, ratio, np.random.default_rng((plan.seed, trial, _START)))
+    return side_information(law, theta, ratio, np.random.default_rng((plan.seed, trial, SIDE_INFORMATION)))
 
 
 def _measure(

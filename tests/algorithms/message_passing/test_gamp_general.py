@@ -112,7 +112,7 @@ def test_even_labels_are_learned_from_a_small_random_start():
     z, theta, y = sample(Gaussian(), AbsoluteValue(0.05), 3.0, 0)
     machine = GAMP(z, y, Gaussian(), AbsoluteValue(0.05), 0.0, D)
     assert not np.any(machine.step(machine.init()).a)  # the prior tells nothing
-    state, status = machine.run()
+    state, status = machine.run(key=np.random.default_rng(0))
     assert status == Status.converged
     assert abs(state.a @ theta) / np.linalg.norm(state.a) / np.linalg.norm(theta) > 0.95
 
@@ -132,7 +132,7 @@ def test_a_first_constant_is_a_field_not_a_label():
 def test_even_labels_are_learned_from_a_given_start_at_zero_too():
     z, theta, y = sample(Gaussian(), AbsoluteValue(0.05), 3.0, 0)
     machine = GAMP(z, y, Gaussian(), AbsoluteValue(0.05), 0.0, D)
-    state, status = machine.run(start=machine.init())
+    state, status = machine.run(start=machine.init(), key=np.random.default_rng(0))
     assert status == Status.converged
     assert abs(state.a @ theta) / np.linalg.norm(state.a) / np.linalg.norm(theta) > 0.95
 

@@ -148,7 +148,7 @@ def test_even_labels_are_learned_from_a_small_random_start(prior):
         theta = rng.standard_normal(d) if prior is None else prior.sample(rng, d)
         machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ theta), prior, channel)
         assert not np.any(machine.step(machine.init()).mean)
-        state, status = machine.run()
+        state, status = machine.run(key=rng)
         assert status == Status.converged
         assert abs(state.mean @ theta) > 0.98 * np.linalg.norm(state.mean) * np.linalg.norm(theta)
         assert np.mean((np.abs(x @ state.mean) - np.abs(x @ theta)) ** 2) < 0.02
@@ -161,7 +161,7 @@ def test_even_labels_below_the_threshold_leave_it_at_zero_with_the_variance_of_t
     rng = np.random.default_rng(1)
     x = iid(d // 5, d)
     machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ rng.standard_normal(d)), None, channel)
-    state, status = machine.run()
+    state, status = machine.run(key=rng)
     assert status == Status.converged
     assert np.mean(state.mean**2) < 1e-6
     assert 1 / state.tau == pytest.approx(machine.width**2, rel=0.15)
@@ -172,9 +172,10 @@ def test_a_sign_pattern_that_the_labels_contradict_is_not_called_converged():
     d, n = 20, 100
     x = iid(n, d)
     for seed in range(4):
-        y = np.abs(np.random.default_rng(10 + seed).standard_normal(n))  # no weights give these labels
+        rng = np.random.default_rng(10 + seed)
+        y = np.abs(rng.standard_normal(n))  # no weights give these labels
         with np.errstate(all="ignore"):
-            assert VAMP(Spectrum(Design(x)), y, None, AbsoluteValue()).run()[1] != Status.converged
+            assert VAMP(Spectrum(Design(x)), y, None, AbsoluteValue()).run(key=rng)[1] != Status.converged
 
 
 @pytest.mark.parametrize("constant", [3.0, 6.0])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gaussequiv import ArgumentError, DataInputs, GaussianInputs
-from gaussequiv.ingredients.inputs.base import BLOCK, TEST, TRAIN
+from gaussequiv.ingredients.inputs.base import BLOCK
+from gaussequiv.numerics.keys import TEST, TRAIN
 
 RNG = np.random.default_rng(0)
 FACTOR = RNG.standard_normal((6, 6))

@@ -13,6 +13,7 @@ from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
 from gaussequiv.ingredients.channels.base import Channel
+from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
@@ -180,9 +181,9 @@ class GAMP:
             mark = change
         return State(a, c, float(c.sum()) / self.dimension, g, intercept, change, damping, steps, mark)
 
-    def _escaped(self, state: State, max_steps: int) -> State:
+    def _escaped(self, state: State, max_steps: int, key: Key) -> State:
         """Leave a prior that is a fixed point (labels even in the field tell nothing at omega = 0) along what grows of a random vector."""
-        push = SHAKE * np.sqrt(self.prior_variances) * np.random.default_rng(0).standard_normal(state.a.size)
+        push = SHAKE * np.sqrt(self.prior_variances) * np.random.default_rng(key).standard_normal(state.a.size)
         state, plain = state._replace(a=push, change=0.0), replace(self, damping=1.0, intercept_variance=0.0)
         while state.steps < min(ESCAPE, max_steps):
             old, state = state, plain.step(state)
@@ -195,18 +196,18 @@ class GAMP:
         seen = {"V": state.V, "q": float(np.sum(state.a**2)) / self.dimension, "intercept": state.intercept, "change": state.change}
         return seen if target is None else seen | {"m": float(state.a @ target) / self.dimension}
 
-    def run(self, tolerance: float = 1e-5, max_steps: int = 500, start: State | None = None) -> tuple[State, Status]:
+    def run(self, tolerance: float = 1e-5, max_steps: int = 500, start: State | None = None, key: Key = None) -> tuple[State, Status]:
         """Iterate until the relative change of the posterior mean falls below `tolerance`.
 
         Without a `start` it begins at the prior. Where the labels tell nothing of weights of mean zero, it leaves along what grows of a
-        small random vector.
+        small random vector, which `key` draws (None: fresh entropy).
         """
         state = self.init() if start is None else start
         while state.steps < max_steps:
             stuck = state.steps == 0 and not np.any(state.a) and blind(self.channel, self.y, state.intercept, state.V + self.extra)
             state = self.step(state)
             if stuck:
-                state = self._escaped(state, max_steps)
+                state = self._escaped(state, max_steps, key)
             if not np.isfinite(state.change):
                 return state, Status.nonfinite
             # at the smallest factor what is left is a cycle of the size of `change` (noiseless labels of a linear target)
@@ -295,24 +296,24 @@ def equivalent_prior(equivalent: GaussianEquivalent, w: FloatArray) -> ScaledPri
     return ScaledPrior(np.sqrt(equivalent.slope2 * w / moment), prior)
 
 
-def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool) -> LinearPredictor:
+def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, key: Key = None) -> LinearPredictor:
     """GAMP tuned to the equivalent, run on the sample: the simulated Bayes-optimal learner of a deep target.
 
     Inputs are centred and whitened first. Independent weights that are not Gaussian, where the inputs' coordinates are correlated, are
-    learned by `VAMP` on the inputs as they are.
+    learned by `VAMP` on the inputs as they are. `key` draws what leaves a blind start.
     """
     d = sample.x.shape[1]
     if sample.rotation is not None and getattr(equivalent, "prior", None) is not None:
-        return _fit_vamp(sample, equivalent, intercept)
+        return _fit_vamp(sample, equivalent, intercept, key)
     machine, back = machine_for(sample, equivalent, intercept)
     if equivalent.slope2 == 0:
         state, status = machine.init(), Status.converged
     else:
-        state, status = machine.run()
+        state, status = machine.run(key=key)
     return as_predictor(machine, state, status, back, sample, d)
 
 
-def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool) -> LinearPredictor:
+def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, key: Key) -> LinearPredictor:
     from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum
 
     d = sample.x.shape[1]
@@ -321,7 +322,7 @@ def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept:
     law = ScaledPrior(float(law.scale[0]), law.prior)
     spectrum = Spectrum(Design(sample.x, centre, np.full(d, np.sqrt(d))))
     machine = VAMP(spectrum, sample.y, law, equivalent.channel, equivalent.model_noise, intercept)
-    state, status = machine.run()
+    state, status = machine.run(key=key)
     # a fresh row has not seen its label; the data tell of it at least what the prior does
     coefficients, variance = state.mean / np.sqrt(d), min(1 / state.tau, machine.width**2) + equivalent.model_noise
     threshold = _threshold(equivalent.channel, variance)

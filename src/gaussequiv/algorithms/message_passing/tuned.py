@@ -13,6 +13,7 @@ from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum, VampState
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.anderson import Memory
+from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
 
 TOLERANCE = 1e-3  # of the logarithms of what is learned: fields depend on them weakly
@@ -59,6 +60,7 @@ def fit_glm(
     intercept: bool,
     tolerance: float,
     steps: int,
+    key: Key = None,
 ) -> Fitted:
     r"""`VAMP` on a spectrum, `GAMP` on a design, and evidence maximisation around it: `learn` holds "signal", "noise", both or nothing.
 
@@ -72,22 +74,24 @@ def fit_glm(
 
     On a design, `GAMP` has one variance for each row and weight: no decomposition, any design, reliable for nearly independent columns. It
     learns by expectation maximisation between runs: scale^2 <- mean(E[w^2 | data])/E x^2, noise <- mean posterior square of y - field.
+
+    `key` draws the vectors along which blind starts are left.
     """
     if isinstance(problem, Spectrum):
-        machine, state, status, used = _maximised(VAMP(problem, y, law, channel, intercept=intercept), learn, tolerance, steps)
+        machine, state, status, used = _maximised(VAMP(problem, y, law, channel, intercept=intercept), learn, tolerance, steps, key)
         found = (state.mean, state.intercept, machine.channel, machine.law, status, used, state.change, state.degrees)
         return Fitted(*found, problem, state.precision, state.site)
     d = problem.shape[1]
     scaled = ScaledPrior(law.scale * np.sqrt(d), law.prior)  # GAMP divides by sqrt(d)
     flat = 1e6 * (float(y.var()) + 1.0) if intercept else 0.0
     gamp = GAMP(problem, y, scaled, channel, 0.0, d, flat, "vector" if problem.squares else "scalar")
-    machine, state, status, used = _maximised(gamp, learn, tolerance, steps)
+    machine, state, status, used = _maximised(gamp, learn, tolerance, steps, key)
     own, degrees = ScaledPrior(float(machine.law.scale) / np.sqrt(d), law.prior), float(np.sum(1 - state.c / machine.prior_variances))
     mean = state.a / np.sqrt(d)
     return Fitted(mean, state.intercept, machine.channel, own, status, used, state.change, degrees, variance=state.c / d)
 
 
-def _maximised(machine: Any, learn: tuple[str, ...], tolerance: float, steps: int) -> tuple[Any, Any, Status, int]:
+def _maximised(machine: Any, learn: tuple[str, ...], tolerance: float, steps: int, key: Key) -> tuple[Any, Any, Status, int]:
     """Run, move the numbers, and run again from there, until they stand still: machine, state, status and steps in all."""
     state, used, first, memory = machine.init(), 0, float(machine.law.scale), Memory(MEMORY)
     moves = _vamp_moves if isinstance(machine, VAMP) else _gamp_moves
@@ -95,7 +99,7 @@ def _maximised(machine: Any, learn: tuple[str, ...], tolerance: float, steps: in
         again: dict[str, Any] = {"steps": 0, "change": np.inf}
         if isinstance(machine, GAMP):
             again |= {"damping": 1.0, "mark": np.inf}
-        state, status = machine.run(tolerance, max(steps - used, 1), state._replace(**again))
+        state, status = machine.run(tolerance, max(steps - used, 1), state._replace(**again), key)
         used += state.steps
         if not learn or status != Status.converged or used >= steps:
             return machine, state, status, used

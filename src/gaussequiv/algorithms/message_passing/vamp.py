@@ -13,6 +13,7 @@ from gaussequiv.algorithms.message_passing.gamp import ESCAPE, SHAKE, blind, fir
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.numerics.anderson import Memory
+from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
 
 CHECK = 50  # steps after which the change should have halved
@@ -232,19 +233,21 @@ class VAMP:
             "change": state.change,
         }
 
-    def run(self, tolerance: float = 1e-6, max_steps: int = 500, start: VampState | None = None) -> tuple[VampState, Status]:
+    def run(
+        self, tolerance: float = 1e-6, max_steps: int = 500, start: VampState | None = None, key: Key = None
+    ) -> tuple[VampState, Status]:
         """Iterate until a step moves the fields of the rows by less than `tolerance`, relative to their size.
 
         Accelerated as long as that helps: where the change has not halved over 50 steps, plain and damped from there on. Where the labels
-        tell nothing of weights of mean zero, as even ones, it leaves along a small random vector, and returns where that does not
-        grow; fields at rest that even labels contradict are `diverged`, not converged.
+        tell nothing of weights of mean zero, as even ones, it leaves along a small random vector, which `key` draws (None: fresh
+        entropy), and returns where that does not grow; fields at rest that even labels contradict are `diverged`, not converged.
         """
         state, memory = self.init() if start is None else start, Memory(self.memory)
         # mirror images compete: accelerated steps jump between them, and undamped ones cycle
         even = blind(self.channel, self.y, 0.0, self.width**2 + self.extra)
         machine, mark = replace(self, memory=0, damping=min(self.damping, 0.7)) if even else self, np.inf
         if even and state.intercept == 0 and state.steps == 0 and not np.any(state.mean):
-            state = self._escaped(state, max_steps)
+            state = self._escaped(state, max_steps, key)
         while state.steps < max_steps:
             new = machine.step(state)
             if not np.isfinite(new.change):
@@ -260,9 +263,9 @@ class VAMP:
             state = new
         return state, Status.max_steps
 
-    def _escaped(self, state: VampState, max_steps: int) -> VampState:
+    def _escaped(self, state: VampState, max_steps: int, key: Key) -> VampState:
         """Plain steps from the fields of a small random vector, until they have grown or vanished."""
-        push = SHAKE * np.sqrt(self.moment) * np.random.default_rng(0).standard_normal(state.mean.size)
+        push = SHAKE * np.sqrt(self.moment) * np.random.default_rng(key).standard_normal(state.mean.size)
         state, plain = state._replace(p=state.p + self.spectrum.design.product(push)), replace(self, damping=1.0, intercept=False)
         while state.steps < min(ESCAPE, max_steps - 1):
             state = plain.step(state)

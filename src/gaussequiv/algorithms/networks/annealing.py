@@ -24,6 +24,7 @@ from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms.networks.annealing_moves import moves, normal
 from gaussequiv.algorithms.networks.annealing_target import Posterior
 from gaussequiv.errors import FloatArray, integer, number
+from gaussequiv.numerics.keys import DOWNWARDS, PILOT_WALK, UPWARDS
 
 ANGLE = 0.5 * np.pi  # of a trajectory: at beta = 0 a full one forgets where it began
 ACCEPTANCE = 0.85
@@ -127,8 +128,8 @@ def tune(
     x, y = (np.stack([np.asarray(part, float) for part in parts]) for parts in zip(*pilots, strict=True))
     d = x.shape[-1]
     with float64_scope():
-        like = target.coordinates(target.network.sample(np.random.default_rng(0), d), d)  # for its shapes
-        seeds = np.array([np.random.default_rng((seed, i, 2)).integers(1 << 62) for i in range(len(pilots))])
+        like = target.coordinates(target.network.sample(np.random.default_rng(seed), d), d)  # for its shapes
+        seeds = np.array([np.random.default_rng((seed, i, PILOT_WALK)).integers(1 << 62) for i in range(len(pilots))])
         steps, variances = map(np.asarray, _pilot(target)(x, y, like, jax.vmap(jax.random.key)(seeds)))
     beta = (np.arange(PILOT_POINTS + 1) / PILOT_POINTS) ** PILOT_POWER
     speed = np.sqrt(np.mean(variances, axis=0))
@@ -230,8 +231,8 @@ def anneal(
         )
         teachers = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf, float) for leaf in leaves]), *(one.teacher for one in data))
         walk = _walk(target, chains)
-        forward = walk(x, y, rows, teachers, True, up, keys(0))
-        reverse = walk(x, y, rows, teachers, False, down, keys(1))
+        forward = walk(x, y, rows, teachers, True, up, keys(UPWARDS))
+        reverse = walk(x, y, rows, teachers, False, down, keys(DOWNWARDS))
         parts = [np.asarray(value) for pair in zip(forward, reverse, strict=True) for value in pair]
     log_up, log_down, area_up, area_down, mean_up, mean_down, one, two = parts
     accepted = 0.5 * (one + two)

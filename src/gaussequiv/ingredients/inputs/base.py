@@ -11,8 +11,8 @@ import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail
 from gaussequiv.ingredients.inputs import spectra
+from gaussequiv.numerics.keys import TEST
 
-TRAIN, TEST = 0, 1  # purposes: they enter the random key, so train and test rows never coincide
 BLOCK = 1024  # rows per random key; a block's first rows do not depend on how many are asked for
 
 
@@ -20,7 +20,7 @@ class Rows(Protocol):
     """The input rows of one trial, produced block by block."""
 
     def block(self, purpose: int, start: int, stop: int) -> FloatArray:
-        """Rows start..stop of the train or test stream; start is a multiple of BLOCK, stop - start at most BLOCK."""
+        """Rows start..stop of the stream `keys.TRAIN` or `keys.TEST`; start is a multiple of BLOCK, stop - start at most BLOCK."""
         ...
 
 

@@ -16,6 +16,7 @@ from gaussequiv.learners.bayes.fixed_points import BRANCHES
 from gaussequiv.learners.bayes.general_bayes import general_curve, is_plain
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.fixed_point import solve_monotone
+from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, standardise
 from gaussequiv.numerics.status import Status
 
@@ -223,10 +224,11 @@ class BayesOptimal:
             "residual": point["residual"].max(axis=1),
         }
 
-    def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
+    def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """Gaussian weights and noise: the equivalent's posterior mean. Anything else: message passing on the sample, from the prior.
 
-        Where there is a hard phase, this is the uninformed branch.
+        Where there is a hard phase, this is the uninformed branch. Message passing draws a vector from `key` where the prior is a fixed
+        point that it must leave.
         """
         intercept = equivalent.has_offset
         if self.assumes is not None:
@@ -237,7 +239,7 @@ class BayesOptimal:
             return sample.ridge(equivalent.lam_optimal, intercept)
         from gaussequiv.algorithms.message_passing.gamp import fit_amp
 
-        fit = fit_amp(sample, equivalent, intercept)
+        fit = fit_amp(sample, equivalent, intercept, key)
         channel, spread = equivalent.channel, fit.variance
         if getattr(channel, "direction", 1) != 1:
             return replace(fit, response=lambda field: channel.likelier(field, spread))

@@ -16,6 +16,7 @@ from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.penalties import base as penalties
 from gaussequiv.learners.convex.model import CHUNK, Model, Points, hard_margin
 from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -268,8 +269,11 @@ class ERM:
         solution = model.solve(at)
         return solution, model.observe(at, solution)
 
-    def fit(self, sample: Any, equivalent: GaussianEquivalent) -> LinearPredictor:
-        """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha."""
+    def fit(self, sample: Any, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
+        """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha.
+
+        A law of sample weights is drawn from `key` where the sample brings no uniforms of its own; nothing else is random.
+        """
         from gaussequiv.learners.convex.finite_fit import fit_erm, fit_erm_kernel
 
         learner, lam = self, self.lam
@@ -280,7 +284,10 @@ class ERM:
             lam = float(best["lam"][0])
             for name in self.tune:
                 learner = learner.with_hyperparameter(name, float(best[name][0]))
-        intercept, weight = self.fits_intercept(equivalent), self.weights_of(sample.y, sample.uniforms)
+        uniforms = sample.uniforms
+        if uniforms is None and self.sample_weight is not None:
+            uniforms = np.random.default_rng(key).random(sample.y.size)
+        intercept, weight = self.fits_intercept(equivalent), self.weights_of(sample.y, uniforms)
         if hasattr(sample, "gram"):
             if learner.penalty.name != "l2":
                 raise ArgumentError(f"Argument `penalty` must be l2 for a kernel student, but penalty={as_text(learner.penalty)}.")
@@ -296,7 +303,8 @@ class ERM:
             weight = np.where(y > 0, self.class_weight[1], self.class_weight[-1])
         if self.sample_weight is not None:
             values, fractions = np.array(self.sample_weight).T
-            uniforms = np.random.default_rng(0).random(y.size) if uniforms is None else uniforms
+            if uniforms is None:
+                raise fail("uniforms", "one uniform draw for each sample, from which the law of their weights takes them", uniforms)
             drawn = values[np.minimum(np.searchsorted(np.cumsum(fractions), uniforms, side="right"), values.size - 1)]
             weight = drawn if weight is None else weight * drawn
         return weight

@@ -18,6 +18,7 @@ from gaussequiv.learners.convex.labels import LinearLabels, linearise
 from gaussequiv.learners.convex.optimal_lam import optimal_lam
 from gaussequiv.learners.convex.scores import area_under_curve, training_scores
 from gaussequiv.numerics.effective_ridge import EffectiveRidge, solve_effective_ridge, spectral_mean
+from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.orthant import aligned_excess, bivariate_cdf, sign_disagreement, standardise
 from gaussequiv.numerics.status import Status
 
@@ -243,8 +244,8 @@ class Ridge:
         floor = np.full_like(ratio, np.sqrt(e.noise / linear))
         return np.where(m > 0, aligned_excess(labels.offset, ratio, floor, difference), plain)
 
-    def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent) -> LinearPredictor:
-        """Fit one training sample exactly; "optimal" takes the theory's penalty at the sample's alpha."""
+    def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
+        """Fit one training sample exactly; "optimal" takes the theory's penalty at the sample's alpha. Nothing is drawn from `key`."""
         lam = self.lam
         if lam == "optimal":
             labels = linearise(equivalent, self._learns_constant(equivalent))

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.inputs.base import TEST, TRAIN, Rows
+from gaussequiv.ingredients.inputs.base import Rows
+from gaussequiv.numerics.keys import TEST, TRAIN
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.samples.kernel_sample import KernelSample
 from gaussequiv.samples.training_sample import TrainingSample

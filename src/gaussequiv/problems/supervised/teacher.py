@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, grid, integer
-from gaussequiv.ingredients.inputs.base import BLOCK, TEST, DataInputs, Rows
+from gaussequiv.ingredients.inputs.base import BLOCK, DataInputs, Rows
+from gaussequiv.numerics.keys import CENTRE, LABELS, ROWS, TEACHER, TEST
 from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
 
-# purposes of the random keys (seed, trial, purpose, ...): adding trials or points never changes earlier ones
-_TEACHER, _ROWS, _LABELS, _CENTRE, FEATURES, WEIGHTS = 10, 11, 12, 13, 14, 15
 _CENTRE_ROWS = 8 * BLOCK
 
 
@@ -38,7 +37,7 @@ class Teacher:
         """Inputs, local field and labels."""
         x = self.rows.block(purpose, start, stop)
         field = self.network(x) + self.shift
-        rng = np.random.default_rng((*self.key, _LABELS, purpose, start // BLOCK))
+        rng = np.random.default_rng((*self.key, LABELS, purpose, start // BLOCK))
         return x, field, self.channel.sample(rng, field)
 
 
@@ -61,14 +60,14 @@ class Plan:
         """The network of a trial, with its rows."""
         target, inputs = self.problem.target, self.problem.inputs
         key = (self.seed, trial)
-        network = target.sample(np.random.default_rng((*key, _TEACHER)), self.d, normalise=self.normalise)
-        rows = inputs.rows((*key, _ROWS), self.d, int(self.n[-1]), self.test)
+        network = target.sample(np.random.default_rng((*key, TEACHER)), self.d, normalise=self.normalise)
+        rows = inputs.rows((*key, ROWS), self.d, int(self.n[-1]), self.test)
         shift = 0.0
         if target.offset is not None:  # condition on the offset: replace the network's own mean by the given one
             if isinstance(inputs, DataInputs):
                 mean = float(np.mean(network(inputs.matrix)))
             else:
-                centre = inputs.rows((*key, _CENTRE), self.d, 0, _CENTRE_ROWS)
+                centre = inputs.rows((*key, CENTRE), self.d, 0, _CENTRE_ROWS)
                 mean = float(np.mean([network(centre.block(TEST, a, b)).mean() for a, b in blocks(_CENTRE_ROWS)]))
             shift = target.offset - mean
         return Teacher(network, rows, target.channel, key, shift)
