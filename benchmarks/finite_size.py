@@ -1,7 +1,7 @@
 """Fit the finite-size constants that `compare` uses: ``python -m benchmarks.finite_size [PART ...]`` (about 40 minutes on two cores).
 
 Parts: network (Bayes and ridge on inputs), convex (losses), features (random features and kernels); all by default. Writes
-src/gaussequiv/run/finite_size.json; parts that are not named keep their families.
+src/gaussequiv/problems/supervised/finite_size.json; parts that are not named keep their families.
 Every family keeps the largest |c| + 2 standard errors over its problems and points.
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 import gaussequiv as ge
-from gaussequiv.run.finite_size import coordinates, family, fit_finite_size, learner_coordinates
+from gaussequiv.problems.supervised.allowance import coordinates, family, learner_coordinates
+from gaussequiv.run.finite_size import fit_finite_size
 
 ALPHAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 7.0)
 OFFSET_ALPHAS = ALPHAS[2:]  # an intercept costs 1/n: below alpha = 0.5 that would swell the constant for all
@@ -24,7 +25,7 @@ SIZES = (50, 100, 200)
 TRIALS = 400  # at the smallest size
 SEED = 2023
 LAM_RATIOS = (0.1, 1.0, 10.0)
-OUT = Path(__file__).parents[1] / "src" / "gaussequiv" / "run" / "finite_size.json"
+OUT = Path(__file__).parents[1] / "src" / "gaussequiv" / "problems" / "supervised" / "finite_size.json"
 
 
 def targets(task: str) -> dict[str, list[tuple[ge.DeepNetwork, ge.GaussianInputs]]]:

@@ -117,7 +117,7 @@ def test_a_file_can_be_overwritten(tables, tmp_path):
 
 
 def test_the_status_says_what_converged():
-    table = results.dataset({"status": (("alpha",), [0.0, 2.0])}, {"alpha": [1.0, 2.0]}, {"seed": 3})
+    table = results.dataset({"status": (("alpha",), [0.0, 2.0])}, {"alpha": [1.0, 2.0]}, {"seed": 3}, {})
     assert isinstance(table, xr.Dataset)
     assert table.converged.values.tolist() == [True, False]
     assert json.loads(table.attrs["versions"])["gaussequiv"] == ge.__version__

@@ -81,7 +81,7 @@ _NAMES = {
     "UnreachableError": "errors",
     "ConvergenceWarning": "errors",
     "AccuracyWarning": "errors",
-    "Interrupted": "run.simulate",
+    "Interrupted": "run.interrupted",
 }
 _MODULES = ("datasets", "plot")
 __all__ = ["__version__", *_NAMES, *_MODULES]
@@ -150,8 +150,8 @@ if TYPE_CHECKING:
     from gaussequiv.run.fixed_points import phase_diagram as phase_diagram
     from gaussequiv.run.fixed_points import thresholds as thresholds
     from gaussequiv.run.information import information as information
+    from gaussequiv.run.interrupted import Interrupted as Interrupted
     from gaussequiv.run.posterior import sample_posterior as sample_posterior
-    from gaussequiv.run.simulate import Interrupted as Interrupted
     from gaussequiv.run.simulate import simulate as simulate
     from gaussequiv.run.solve import samples_for as samples_for
     from gaussequiv.run.solve import solve as solve

@@ -10,78 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussequiv.curve import BOOKKEEPING, Observable
 from gaussequiv.errors import ArgumentError, fail
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
     import xarray as xr
 
-OBSERVABLES: dict[str, tuple[str, str]] = {
-    "alpha": ("samples per input dimension n/d", "1"),
-    "n": ("training samples", "1"),
-    "test_error": ("test error", "output units"),
-    "clean_error": ("error against the noiseless label", "output units"),
-    "train_error": ("training error", "output units"),
-    "gibbs_error": ("error of a posterior draw against the noiseless label", "output units"),
-    "gibbs_test_error": ("error of one posterior draw against the label", "output units"),
-    "sampling_excess": ("error added by the finite number of draws", "output units"),
-    "draw_q": ("variance of a draw's field", "output units squared"),
-    "weight_overlap": ("cosine of drawn and teacher's weights", "1"),
-    "kernel_overlap": ("correlation of drawn and teacher's layer kernels", "1"),
-    "coverage": ("coverage of central predictive intervals", "1"),
-    "r_hat": ("largest split R-hat", "1"),
-    "ess": ("smallest bulk effective sample size", "1"),
-    "r_hat_between": ("largest R-hat over the chains of all starts", "1"),
-    "estimation_error": ("mean squared error of a weight", "1"),
-    "quadrature_error": ("relative error of the channel's integrals", "1"),
-    "floor": ("test error for alpha to infinity", "output units"),
-    "excess_over_floor": ("test error above the floor", "output units"),
-    "overlap": ("overlap with the target's linear part", "1"),
-    "qhat": ("conjugate overlap", "1"),
-    "q": ("variance of the student field", "output units squared"),
-    "m": ("covariance of student and target fields", "output units squared"),
-    "V": ("susceptibility", "1"),
-    "lam": ("ridge penalty", "1"),
-    "degrees_of_freedom": ("degrees of freedom per input dimension", "1"),
-    "bias": ("squared bias", "output units"),
-    "variance": ("variance over training sets", "output units"),
-    "offset": ("mean of the target's field on the test rows", "output units"),
-    "test_loss": ("mean loss on fresh rows", "loss units"),
-    "train_loss": ("mean weighted loss on training rows", "loss units"),
-    "intercept": ("constant of the student", "output units"),
-    "auc": ("area under the ROC curve", "1"),
-    "log_loss": ("negative log-likelihood on fresh rows", "nats"),
-    "brier": ("Brier score", "1"),
-    "calibration_error": ("expected calibration error", "1"),
-    "calibration": ("probability of +1 given the predicted one", "1"),
-    "probability": ("predicted probability of +1", "1"),
-    "margin": ("margin y z", "output units"),
-    "test_margin_cdf": ("fraction of fresh rows with a margin up to this", "1"),
-    "train_margin_cdf": ("fraction of training rows with a margin up to this", "1"),
-    "mutual_information": ("mutual information of labels and weights, per input dimension", "nats"),
-    "mutual_information_per_sample": ("mutual information of labels and all parameters, per sample", "nats"),
-    "conditional_information": ("information on the nonlinear parts given the weights, per sample", "nats"),
-    "layer_information": ("information on a layer's nonlinear part, per sample", "nats"),
-    "label_entropy": ("entropy of the labels, per sample", "nats"),
-    "label_noise_entropy": ("entropy of the label noise, per sample", "nats"),
-    "predictive_entropy": ("entropy of one more label", "nats"),
-    "free_entropy": ("mean log-evidence, per input dimension", "nats"),
-    "free_entropy_per_sample": ("mean log-evidence per sample", "nats"),
-    "reduction_rate": ("rate of the bound on replacing a layer, without its constant", "1"),
-    "layer": ("hidden layer", "1"),
-    "converged": ("whether the point converged", "1"),
-    "status": ("outcome of the point", "1"),
-    "steps": ("steps or function evaluations of the solver", "1"),
-    "residual": ("relative residual of the solved equation", "1"),
-    "z": ("(simulation - theory)/standard error", "1"),
-    "allowance": ("finite-size allowance", "output units"),
-}
-
 
 def dataset(
-    variables: Mapping[str, tuple[tuple[str, ...], Any]], coordinates: Mapping[str, Any], attributes: Mapping[str, Any]
+    variables: Mapping[str, tuple[tuple[str, ...], Any]],
+    coordinates: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    observables: Mapping[str, Observable],
 ) -> xr.Dataset:
-    """Build a Dataset with labels, units and provenance; `status` also gives `converged`."""
+    """Build a Dataset with provenance, and the words and units that `observables` declare; `status` also gives `converged`."""
     import xarray as xr
 
     full = dict(variables)
@@ -90,20 +33,20 @@ def dataset(
         status = np.asarray(status).astype(np.int8)
         full["status"] = (dims, status)
         full["converged"] = (dims, status == int(Status.converged))
-    labelled = {name: (dims, values, labels(name)) for name, (dims, values) in full.items()}
+    labelled = {name: (dims, values, labels(name, observables)) for name, (dims, values) in full.items()}
     placed = {name: value if isinstance(value, tuple) else (name, value) for name, value in coordinates.items()}
-    placed = {name: (dims, values, labels(name)) for name, (dims, values) in placed.items()}
+    placed = {name: (dims, values, labels(name, observables)) for name, (dims, values) in placed.items()}
     return xr.Dataset(labelled, coords=placed, attrs=dict(attributes) | {"versions": json.dumps(versions())})
 
 
-def labels(name: str) -> dict[str, Any]:
+def labels(name: str, observables: Mapping[str, Observable]) -> dict[str, Any]:
     """`long_name` and `units` of a variable; `status` also explains its values."""
     stem, kind = name, ""
-    for suffix, words in (("_stderr", ", standard error"), ("_mean", ", mean over trials")):
+    for suffix, meaning in (("_stderr", ", standard error"), ("_mean", ", mean over trials")):
         if stem.endswith(suffix):
-            stem, kind = stem.removesuffix(suffix), words
-    label, units = OBSERVABLES.get(stem, (stem, "1"))
-    out: dict[str, Any] = {"long_name": label + kind, "units": units}
+            stem, kind = stem.removesuffix(suffix), meaning
+    words = observables.get(stem, BOOKKEEPING.get(stem, Observable(stem)))
+    out: dict[str, Any] = {"long_name": words.label + kind, "units": words.unit}
     if name == "status":
         out |= {"flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)}
     return out

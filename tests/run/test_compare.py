@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.run.compare import align, judge
+from gaussequiv.run.compare import align
+from gaussequiv.run.verdict import judge
 
 TARGET = ge.DeepNetwork("tanh", noise=0.1)
 OK = np.array([True, True])

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 import gaussequiv as ge
+from gaussequiv.problems.supervised import allowance
 from gaussequiv.run import finite_size
 
 TARGET = ge.DeepNetwork("tanh", noise=0.1)
@@ -43,7 +44,7 @@ def test_three_different_sizes_are_needed(sizes):
 def test_families_tell_tasks_learners_and_offsets_apart():
     def family(learner=None, inputs="identity", **options):
         one = learner or ge.BayesOptimal()
-        return finite_size.family(ge.Problem(ge.DeepNetwork(**options), ge.GaussianInputs(inputs), one), one)
+        return allowance.family(ge.Problem(ge.DeepNetwork(**options), ge.GaussianInputs(inputs), one), one)
 
     found = [
         family(),
@@ -61,11 +62,11 @@ def test_families_tell_tasks_learners_and_offsets_apart():
 def test_real_data_and_shifted_inputs_have_no_family():
     table = np.random.default_rng(0).standard_normal((30, 4))
     for inputs in (ge.DataInputs(table), ge.GaussianInputs(mean=1.0)):
-        assert finite_size.family(ge.Problem(TARGET, inputs), ge.BayesOptimal()) is None
+        assert allowance.family(ge.Problem(TARGET, inputs), ge.BayesOptimal()) is None
 
 
 def test_the_committed_table_is_well_formed():
-    for name, entry in finite_size.committed()["families"].items():
+    for name, entry in allowance.committed()["families"].items():
         assert np.isfinite(entry["c"]), name
         assert entry["c"] > 0, name
 

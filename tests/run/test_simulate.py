@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.run.simulate import MEASURED
+from gaussequiv.problems.supervised.trial import MEASURED
 
 TARGET = ge.DeepNetwork("tanh", noise=0.1)
 OPTIONS = {"d": 15, "trials": 4, "seed": 2, "test_samples": 200}

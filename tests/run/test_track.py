@@ -8,7 +8,8 @@ import pytest
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue, Relu
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
-from gaussequiv.run.track import STEP_CONSTANT, track
+from gaussequiv.problems.supervised.message_passing import STEP_CONSTANT
+from gaussequiv.run.track import track
 
 TANH2 = {"activations": "tanh", "depth": 2, "weight_variance": 4}
 
@@ -61,7 +62,7 @@ def test_an_offset_is_learned_on_the_way():
 
 def test_a_wrong_theory_disagrees():
     """State evolution of noise 0.1 beside message passing on labels of noise 0.5."""
-    from gaussequiv.run import track as module
+    from gaussequiv.problems.supervised import message_passing as module
 
     right = ge.Problem(LinearTarget("rademacher", task="classification", noise=0.5))
     wrong = ge.Problem(LinearTarget("rademacher", task="classification", noise=0.1))

@@ -1,7 +1,7 @@
 """Convex learners on true networks, true features and true kernels against theory: depth x features x loss x channel x spectrum.
 
 Every case: 16 teachers at d = 200 with normalised readouts, two sample sizes; |mean - theory| <= 4 standard errors + (3/d) theory for
-errors, losses and the order parameters m and q. The constant 3 is the size of the committed fits (`run/finite_size.json`), 1.5% of the
+errors, losses and the order parameters m and q. The constant 3 is the size of the committed fits (`finite_size.json`), 1.5% of the
 value. Theory: Loureiro et al. 2021; Cui, Krzakala, Zdeborova 2023, appendix H; Schroeder et al. 2023; others verified here.
 """
 

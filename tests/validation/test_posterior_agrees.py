@@ -14,9 +14,7 @@ import gaussequiv as ge
 from gaussequiv.run.posterior import sample_posterior
 
 PAIRED = 0.63  # relative, over d
-SINGLE = (
-    2.54  # that of simulations of the equivalent's posterior mean against theory (run/finite_size.json, regression/bayes/odd/isotropic)
-)
+SINGLE = 2.54  # that of simulations of the equivalent's posterior mean against theory (finite_size.json, regression/bayes/odd/isotropic)
 NETWORK = {"activations": "tanh", "depth": 2, "weight_variance": 4, "noise": 0.2}
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::gaussequiv.errors.ConvergenceWarning")]
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
-from gaussequiv.problems.supervised.description import Problem, from_dict
+from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.problems.supervised.dictionary import from_dict
 
 GRID_FORM = "start:stop:count[:log] or a comma list of numbers"
 _TARGET_NUMBERS = ("readout_variance", "readout_bias_variance", "noise", "offset")

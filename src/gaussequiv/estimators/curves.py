@@ -12,14 +12,19 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gaussequiv.curve import Observable
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer
 from gaussequiv.ingredients.activations import base as acts
+from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.realdata.caveats import caveats
 from gaussequiv.realdata.curves import METHODS, curve
 from gaussequiv.realdata.reading import count_rows, read_rows, read_sizes, read_student, read_targets, text_columns, text_error
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+SIZES = {"train_size": Observable("training rows"), "refit_error": Observable("mean test error of refits", "output units")}
 
 
 def theory_curve(
@@ -116,7 +121,7 @@ def theory_curve(
     }
     for sentence in caveats(sizes, stacked, rows, groups):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
-    return dataset({name: (dims, values) for name, values in stacked.items()}, coordinates, attributes)
+    return dataset({name: (dims, values) for name, values in stacked.items()}, coordinates, attributes, CONVEX | SIZES)
 
 
 def last_step(estimator: Any) -> Any:
@@ -200,7 +205,7 @@ def refit_curve(
             errors[repeat, i] = np.mean(guess != labels[test]) if student.classify else np.mean((guess - labels[test]) ** 2)
     spread = errors.std(axis=0, ddof=1) / np.sqrt(repeats)
     variables = {"refit_error": (("train_size",), errors.mean(axis=0)), "refit_error_stderr": (("train_size",), spread)}
-    return dataset(variables, {"train_size": sizes}, {"source": "refits", "estimator": repr(final), "repeats": repeats})
+    return dataset(variables, {"train_size": sizes}, {"source": "refits", "estimator": repr(final), "repeats": repeats}, SIZES)
 
 
 class DeepRandomFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]

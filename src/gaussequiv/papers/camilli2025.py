@@ -28,7 +28,7 @@ from gaussequiv.reproduce.paper import Check, Data, Figure, Paper
 from gaussequiv.reproduce.power_fit import PowerFit, fit_power
 from gaussequiv.results import dataset
 from gaussequiv.run.evidence import network_information
-from gaussequiv.run.solve import provenance
+from gaussequiv.run.provenance import provenance
 from gaussequiv.store import checkpoint
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _gather(
     machines = sorted({name for one in known.values() for name in one.attrs["made_with"].split("; ")})
     attributes = provenance(problem("tanh(2x)", 1), "reproduce", {"paper": KEY} | call)
     attributes |= {"source": "simulation", "paper": KEY, "made_with": "; ".join(machines)}
-    out = dataset(variables, {name: np.array(axis) for name, axis in coordinates.items()}, attributes)
+    out = dataset(variables, {name: np.array(axis) for name, axis in coordinates.items()}, attributes, {})
     first = next(iter(known.values()))
     for name in KEPT:
         out[name].attrs = dict(first[name].attrs)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussequiv.curve import Observable
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.convex.named import Logistic
 from gaussequiv.learners.convex.separability import separability_threshold
@@ -21,8 +22,9 @@ from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.reproduce.drawing import Canvas, Style, canvas, legend, line, points, printed
 from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.results import dataset
+from gaussequiv.run.provenance import provenance
 from gaussequiv.run.simulate import simulate
-from gaussequiv.run.solve import provenance, solve
+from gaussequiv.run.solve import solve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,8 +59,8 @@ def _run(fast: bool, seed: int, progress: bool | None) -> Data:
         {"threshold": (("gamma",), np.array(thresholds)), "status": (("gamma",), np.full(gammas.size, float(Status.converged)))},
         {"gamma": gammas},
         provenance(problem, "separability_threshold", {}) | {"source": "theory", "edge": edge},
+        {"threshold": Observable("largest p/n at which the maximum-likelihood estimate exists")},
     )
-    border["threshold"].attrs = {"long_name": "largest p/n at which the maximum-likelihood estimate exists", "units": "1"}
     d, trials, rows = (50, 8, 4096) if fast else (400, 16, 20000)
     at = 1 / np.array([0.25, 0.15, 0.05])
     run = simulate(problem, at, d=d, trials=trials, seed=seed, test_samples=rows, normalise_teacher=True, progress=progress)

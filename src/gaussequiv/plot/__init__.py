@@ -1,4 +1,4 @@
-"""Figures."""
+"""Figures of results: curves, residuals, branches, phases, steps, information, layers."""
 
 from gaussequiv.plot.figures import branches as branches
 from gaussequiv.plot.figures import curve as curve

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.errors import fail
-from gaussequiv.results import OBSERVABLES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +46,7 @@ def _value(dim: str, value: Any) -> str:
 
 
 def _label(result: xr.Dataset, name: str) -> str:
-    words = OBSERVABLES.get(name, (name, "1"))[0]
+    words = str(result[name].attrs.get("long_name", name)).removesuffix(", mean over trials")
     if name.endswith("error"):
         kind = "misclassification" if result.attrs.get("task") == "classification" else "mean squared"
         return f"{words} ({kind})"
@@ -249,7 +248,7 @@ def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.plot(part["alpha"].values[ok], part["z"].values[ok], marker, color=f"C{i % 10}", label=label or None)
         ax.plot(part["alpha"].values[~ok], part["z"].values[~ok], marker, mfc="none", mec=f"C{i % 10}")
     ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
-    ax.set_ylabel(OBSERVABLES["z"][0])
+    ax.set_ylabel(str(result["z"].attrs.get("long_name", "z")))
     verdict = result.attrs.get("verdict")
     if verdict:
         ax.set_title(f"{verdict}: {result.attrs['reason']}", fontsize=9, wrap=True)

@@ -12,11 +12,14 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.features.base import RandomFeatures
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.bayes.observables import BAYES
+from gaussequiv.learners.convex.observables import CONVEX
+from gaussequiv.problems.supervised.axis import WORDS
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.reproduce.paper import Check
 from gaussequiv.results import dataset
-from gaussequiv.run.progress import track
-from gaussequiv.run.solve import provenance, warn_unconverged
+from gaussequiv.run.progress import progress_bar
+from gaussequiv.run.provenance import provenance, warn_unconverged
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +42,7 @@ def instances(
     """
     grid = np.asarray(alpha, dtype=np.float64)
     curves, rho = [], []
-    for i in track(range(INSTANCES), "instances", progress):
+    for i in progress_bar(range(INSTANCES), "instances", progress):
         e = instance(problem.target, problem.features, np.random.default_rng((seed, i)), d)
         curves.append(problem.learners[0].solve(e, grid))
         rho.append(e.rho)
@@ -48,7 +51,7 @@ def instances(
     variables["rho"] = (("instance",), np.array(rho))
     call = {"d": d, "instances": INSTANCES, "seed": seed}
     attributes = provenance(problem, "instances", call) | {"source": "theory of single instances", "d": d}
-    out = dataset(variables, {"alpha": grid, "instance": np.arange(INSTANCES)}, attributes)
+    out = dataset(variables, {"alpha": grid, "instance": np.arange(INSTANCES)}, attributes, BAYES | CONVEX | WORDS)
     warn_unconverged(out)
     return out
 

@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.algorithms.networks.evidence import Adjusted, adjusted_mean
+from gaussequiv.curve import Observable
 from gaussequiv.errors import FloatArray, fail, grid, integer, number
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.learners.bayes.information import information
+from gaussequiv.learners.observables import COMMON
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
+from gaussequiv.problems.supervised.axis import ALPHA_MEANING
+from gaussequiv.problems.supervised.axis import WORDS as ALPHA_WORDS
+from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import dataset
 from gaussequiv.run.evidence_trials import (
     COLUMNS,
@@ -28,8 +32,8 @@ from gaussequiv.run.evidence_trials import (
     default_together,
     records_of,
 )
+from gaussequiv.run.provenance import provenance
 from gaussequiv.run.simulate import Interrupted
-from gaussequiv.run.solve import provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -270,10 +274,5 @@ def _collect(plan: Plan, parts: list[tuple[int, list[Record], Record]], call: di
     variables["status"] = (("alpha",), np.where(finite, slow, float(Status.nonfinite)))
     record = provenance(plan.problem, "network_information", {"d": plan.d, "seed": plan.seed} | plan.options | call)
     attributes = record | {"source": "simulation", "d": plan.d, "seed": plan.seed, "made_with": "; ".join(made_with)}
-    out = dataset(variables, {"alpha": alpha, "n": ("alpha", samples), "trial": np.arange(trials)}, attributes)
-    for name in map(str, out.data_vars):
-        stem = name.removesuffix("_stderr")
-        if stem in WORDS:
-            label, units = WORDS[stem]
-            out[name].attrs = {"long_name": label + ("" if stem == name else ", standard error"), "units": units}
-    return out
+    words = COMMON | ALPHA_WORDS | {name: Observable(*one) for name, one in WORDS.items()}
+    return dataset(variables, {"alpha": alpha, "n": ("alpha", samples), "trial": np.arange(trials)}, attributes, words)

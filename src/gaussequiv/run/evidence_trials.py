@@ -27,7 +27,7 @@ from gaussequiv.ingredients.inputs.base import BLOCK
 from gaussequiv.numerics.keys import EVIDENCE_LABELS, EVIDENCE_ROWS, EVIDENCE_TEACHER, FIRST_CONTROL, FIRST_PILOT, TEST, TRAIN
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import versions
-from gaussequiv.run.progress import track
+from gaussequiv.run.progress import progress_bar
 from gaussequiv.store import checkpoint as checkpoints
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def records_of(plan: Plan, n: int, trials: int, seconds: float, store: Store, to
     together = -(-left // -(-left // together))  # as many times, evenly
     schedule, end = None, time.monotonic() + seconds
     try:
-        for start in track(range(len(done), trials, together), f"annealing n = {n}", progress):
+        for start in progress_bar(range(len(done), trials, together), f"annealing n = {n}", progress):
             if start >= LEAST_TRIALS and time.monotonic() > end:
                 break
             first, schedule = schedule is None, schedule or schedule_of(plan, n)

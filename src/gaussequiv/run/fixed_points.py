@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike
 from gaussequiv.errors import ConvergenceWarning, FloatArray, fail, grid
 from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, Thresholds
 from gaussequiv.learners.bayes.general_bayes import observe
+from gaussequiv.learners.bayes.observables import BAYES
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
+from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
+from gaussequiv.problems.supervised.description import Problem, check_supervised
 from gaussequiv.results import dataset
-from gaussequiv.run.progress import track
-from gaussequiv.run.solve import check_problem, provenance
+from gaussequiv.run.progress import progress_bar
+from gaussequiv.run.provenance import provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +28,7 @@ PHASES = ("impossible", "hard", "easy", "partial", "unique")
 
 
 def _potential(problem: Problem, d: int | None = None) -> Potential:
-    check_problem(problem)
+    check_supervised(problem)
     if problem.features is not None:
         raise fail("problem", "a problem without features: the Bayes-optimal learner sees the inputs", problem.features)
     e = problem.equivalent(d)
@@ -84,7 +86,8 @@ def fixed_points(problem: Problem, alpha: ArrayLike) -> xr.Dataset:
     status[np.nan_to_num(values["residual"]) > 1e-6] = float(Status.max_steps)
     variables: dict[str, tuple[tuple[str, ...], Any]] = {key: (dims, value) for key, value in values.items()}
     variables |= {"equilibrium": (("alpha",), np.array(best)), "status": (dims, status)}
-    return dataset(variables, {"branch": kinds, "alpha": alphas}, provenance(problem, "fixed_points", {}) | {"source": "theory"})
+    attributes = provenance(problem, "fixed_points", {}, ("barbier2019",)) | {"task": problem.task, "source": "theory"}
+    return dataset(variables, {"branch": kinds, "alpha": alphas}, attributes, BAYES | WORDS)
 
 
 def _shown(solutions: list[FixedPoint]) -> dict[str, FixedPoint]:
@@ -150,7 +153,7 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     >>> found.phase.dims
     ('prior', 'alpha')
     """
-    check_problem(problem)
+    check_supervised(problem)
     if not isinstance(over, Mapping) or len(over) != 1:
         raise fail("over", "a mapping of one parameter's name to its values, e.g. {'noise': [0.01, 0.1]}", over)
     (name, given), alphas = next(iter(over.items())), grid("alpha", alpha, meaning=ALPHA_MEANING)
@@ -161,7 +164,7 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     rows = {key: np.full(shape, np.nan) for key in ("overlap", "overlap_uninformed", "phase")}
     lines = {key: np.full(shape[0], np.nan) for key in ("weak_recovery", "informed", "information_theoretic", "algorithmic", "perfect")}
     status = np.full(shape, float(Status.converged))
-    for k in track(range(len(values)), "solving", progress):
+    for k in progress_bar(range(len(values)), "solving", progress):
         potential = _potential(problem.with_parameter(name, values[k]))
         edges = potential.thresholds()
         lines["weak_recovery"][k], lines["perfect"][k] = edges.weak_recovery, edges.perfect
@@ -183,7 +186,8 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     plain = all(isinstance(v, (int, float)) for v in values)
     coordinates = {name: values if plain else [str(getattr(v, "name", v)) for v in values], "alpha": alphas}
     kept = values if plain else coordinates[name]
-    out = dataset(variables, coordinates, provenance(problem, "phase_diagram", {"over": {name: kept}}) | {"source": "theory"})
+    record = provenance(problem, "phase_diagram", {"over": {name: kept}}, ("barbier2019",))
+    out = dataset(variables, coordinates, record | {"task": problem.task, "source": "theory"}, BAYES | WORDS)
     out["phase"].attrs |= {"flag_values": list(range(len(PHASES))), "flag_meanings": " ".join(PHASES)}
     return out
 

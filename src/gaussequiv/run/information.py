@@ -12,9 +12,12 @@ from gaussequiv.equivalence.validity import assess, reduction_rate
 from gaussequiv.errors import integer
 from gaussequiv.learners.bayes import information as formulas
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
-from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.learners.bayes.observables import INFORMATION
+from gaussequiv.problems.supervised.axis import WORDS
+from gaussequiv.problems.supervised.description import Problem, check_supervised
+from gaussequiv.problems.supervised.theory import alpha_points
 from gaussequiv.results import dataset
-from gaussequiv.run.solve import alpha_points, check_problem, provenance, warn_unconverged
+from gaussequiv.run.provenance import provenance, warn_unconverged
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,7 +79,7 @@ def information(
     >>> found.mutual_information.values.round(6).tolist()
     [0.175294, 0.31961]
     """
-    check_problem(problem)
+    check_supervised(problem)
     points, samples, d = alpha_points(problem, alpha, n, d)
     keep = integer("keep", keep, minimum=0, meaning="It is the number of hidden layers left.")
     equivalent = problem.equivalent_of(BayesOptimal(), d)
@@ -91,7 +94,8 @@ def information(
         variables["reduction_rate"] = (("layer", "alpha"), reduction_rate(points * size, smallest))
     partial = equivalent.partial(keep) if depth else PartialReduction(0, float(np.sqrt(equivalent.slope2)), 0.0)
     validity = assess(problem.inputs, problem.target)
-    attributes = provenance(problem, "information", {"d": d, "keep": keep or None}) | {
+    attributes = provenance(problem, "information", {"d": d, "keep": keep or None}, ("barbier2019",)) | {
+        "task": problem.task,
         "source": "theory",
         "kept": keep,
         "eta": partial.eta,
@@ -102,6 +106,6 @@ def information(
     if samples is not None:
         coordinates["n"] = ("alpha", samples)
         attributes["d"] = size
-    result = dataset(variables, coordinates, attributes)
+    result = dataset(variables, coordinates, attributes, INFORMATION | WORDS)
     warn_unconverged(result)
     return result

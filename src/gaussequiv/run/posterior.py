@@ -11,16 +11,19 @@ from numpy.typing import ArrayLike
 
 from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms.networks.hmc import ACCEPTANCE
+from gaussequiv.curve import Observable
 from gaussequiv.errors import choice, fail, integer
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.bayes.observables import BAYES
+from gaussequiv.problems.supervised.axis import WORDS
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.teacher import make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.posterior_run import STARTS, PosteriorRun, Settings
 from gaussequiv.run.posterior_summary import LEVELS, R_HAT_LIMIT
-from gaussequiv.run.progress import track
+from gaussequiv.run.progress import progress_bar
+from gaussequiv.run.provenance import provenance, warn_unconverged
 from gaussequiv.run.simulate import Interrupted
-from gaussequiv.run.solve import provenance, warn_unconverged
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,6 +33,24 @@ _LAST = {"coverage": ("level",), "acceptance": ("chain",), "divergences": ("chai
 _SHARED = ("r_hat_between", "kernel_overlap_prior", "step_size")  # by all starts
 _AVERAGED: tuple[str, ...] = ("test_error", "clean_error", "sampling_excess", "gibbs_error", "gibbs_test_error", "m", "q", "draw_q")
 _AVERAGED += ("log_loss", "calibration_error", "coverage", "brier", *_OVERLAPS)
+
+
+OBSERVABLES = (
+    BAYES
+    | WORDS
+    | {
+        "gibbs_test_error": Observable("error of one posterior draw against the label", "output units"),
+        "sampling_excess": Observable("error added by the finite number of draws", "output units"),
+        "draw_q": Observable("variance of a draw's field", "output units squared"),
+        "weight_overlap": Observable("cosine of drawn and teacher's weights"),
+        "kernel_overlap": Observable("correlation of drawn and teacher's layer kernels"),
+        "coverage": Observable("coverage of central predictive intervals"),
+        "r_hat": Observable("largest split R-hat"),
+        "r_hat_between": Observable("largest R-hat over the chains of all starts"),
+        "ess": Observable("smallest bulk effective sample size"),
+        "layer": Observable("hidden layer"),
+    }
+)
 
 
 def sample_posterior(
@@ -127,7 +148,8 @@ def sample_posterior(
     import jax  # noqa: F401  # before the scope, which does nothing without it
 
     test = integer("test_samples", test_samples, minimum=64)
-    plan = make_plan(problem, alpha, d, trials, seed, test)
+    plan = make_plan(problem, alpha, d, test)
+    trials, seed = integer("trials", trials, minimum=1), integer("seed", seed, minimum=0)
     network = _network(problem)
     starts = (start,) if isinstance(start, str) else tuple(start)
     for one in starts:
@@ -146,15 +168,15 @@ def sample_posterior(
     )
     every = integer("checkpoint_every", checkpoint_every, minimum=1) * settings.thin
     with float64_scope():
-        run = PosteriorRun(plan, network, settings, every, None if checkpoint is None else Path(checkpoint))
+        run = PosteriorRun(plan, (trials, seed), network, settings, every, None if checkpoint is None else Path(checkpoint))
         pieces = run.pieces()
         try:
-            for _ in track(range(len(run)), "sampling", progress):
+            for _ in progress_bar(range(len(run)), "sampling", progress):
                 next(pieces)
         except KeyboardInterrupt:
             count = len(run.done) // plan.n.size
             raise Interrupted(_collect(run, count) if count else None) from None
-    result = _collect(run, plan.trials)
+    result = _collect(run, trials)
     warn_unconverged(result)
     return result
 
@@ -205,7 +227,7 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
     if "kernel_overlap_prior" in variables:
         dims, values = variables["kernel_overlap_prior"]
         variables["kernel_overlap_prior"] = (dims, np.concatenate([values, np.full((*values.shape[:-1], 1), np.nan)], axis=-1))
-    call = {"d": plan.d, "trials": trials, "seed": plan.seed, "test_samples": plan.test} | settings.call()
+    call = {"d": plan.d, "trials": trials, "seed": run.seed, "test_samples": plan.test} | settings.call()
     worst = variables["r_hat_between"][1]
     apart = int((~(worst <= R_HAT_LIMIT)).sum())
     agreement = "agree" if apart == 0 else f"disagree on {apart} of {worst.size} data sets"
@@ -213,7 +235,7 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
         "source": "posterior",
         "d": plan.d,
         "widths": list(run.network.widths_at(plan.d)) or [0],
-        "seed": plan.seed,
+        "seed": run.seed,
         "test_samples": plan.test,
         "sampler": settings.sampler,
         "agreement": agreement if len(settings.start) > 1 else "one start",
@@ -227,7 +249,7 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
     }
     if "coverage" in variables:
         coordinates["level"] = LEVELS
-    return dataset(variables, coordinates, attributes)
+    return dataset(variables, coordinates, attributes, OBSERVABLES)
 
 
 def _own(name: str) -> tuple[str, ...]:

@@ -45,13 +45,16 @@ class Settings:
 class PosteriorRun:
     """Trial by trial, sample size by sample size; `done` holds the numbers of the finished data sets, in that order."""
 
-    def __init__(self, plan: Plan, network: DeepNetwork, settings: Settings, every: int, folder: Path | None) -> None:
+    def __init__(
+        self, plan: Plan, repeats: tuple[int, int], network: DeepNetwork, settings: Settings, every: int, folder: Path | None
+    ) -> None:
         from gaussequiv.algorithms.networks.sampling import sampling
 
         self.plan, self.network, self.settings, self.folder = plan, network, settings, folder
+        self.trials, self.seed = repeats
         s = settings
         self.machine = sampling(network, plan.d, s.sampler, s.warmup, s.draws, s.thin, s.marginal_readout, s.keep_weights)
-        self.jobs = [(trial, int(n)) for trial in range(plan.trials) for n in plan.n]
+        self.jobs = [(trial, int(n)) for trial in range(self.trials) for n in plan.n]
         self.stops = [
             *range(every, s.warmup, every),
             s.warmup,
@@ -74,8 +77,8 @@ class PosteriorRun:
             "problem": plan.problem.to_dict(),
             "d": plan.d,
             "n": plan.n.tolist(),
-            "trials": plan.trials,
-            "seed": plan.seed,
+            "trials": self.trials,
+            "seed": self.seed,
             "test_samples": plan.test,
             "versions": versions() | {name: version(name) for name in ("jax", "jaxlib", "blackjax")},
             "platform": f"{platform.system()} {platform.machine()}",
@@ -98,14 +101,14 @@ class PosteriorRun:
             path = None if self.folder is None else self.folder / f"data_set_{number:05d}.npz"
             if path is not None and path.exists():
                 finished = checkpoint.read(path)[1]
-                _same_labels(path, finished.pop("labels"), self._data(self.plan.teacher(trial), n)[0].y)
+                _same_labels(path, finished.pop("labels"), self._data(self.plan.teacher((self.seed, trial)), n)[0].y)
                 self.done.append(finished)
                 yield from (None for _ in self.stops)
                 continue
             for numbers in self._sample(number, trial, n):
                 if numbers is not None:
                     if path is not None:
-                        labels = _digest(self._data(self.plan.teacher(trial), n)[0].y)
+                        labels = _digest(self._data(self.plan.teacher((self.seed, trial)), n)[0].y)
                         checkpoint.write(path, self.header, numbers | {"labels": labels})
                     self.done.append(numbers)
                 yield None
@@ -114,8 +117,8 @@ class PosteriorRun:
         """The chains on one data set; the last piece gives its numbers."""
         import jax
 
-        machine, seed = self.machine, (self.plan.seed, trial)
-        data, noiseless = self._data(self.plan.teacher(trial), n)
+        machine, seed = self.machine, (self.seed, trial)
+        data, noiseless = self._data(self.plan.teacher((self.seed, trial)), n)
         key = jax.random.key(int(np.random.SeedSequence((*seed, CHAINS, n)).generate_state(1, np.uint64)[0] >> 1))
         state = machine.init(key, self._positions(data, np.random.default_rng((*seed, CHAIN_STARTS, n))), data)
         structure: Any = jax.tree.structure(state)

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def track(items: Sequence[T], label: str, show: bool | None) -> Iterator[T]:
+def progress_bar(items: Sequence[T], label: str, show: bool | None) -> Iterator[T]:
     """Iterate with a bar on stderr if `show`, or if it is None and stderr is a terminal."""
     if show is None:
         show = sys.stderr.isatty()

@@ -12,13 +12,15 @@ import numpy as np
 from gaussequiv.errors import ArgumentError, fail
 from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.numerics.status import Status
-from gaussequiv.problems.supervised.description import Problem, from_dict
+from gaussequiv.problems.base import Solvable, check_solvable
+from gaussequiv.problems.dictionary import from_dict
 from gaussequiv.run.compare import compare
 from gaussequiv.run.evidence import network_information
 from gaussequiv.run.fixed_points import fixed_points, phase_diagram
 from gaussequiv.run.information import information
+from gaussequiv.run.interrupted import Interrupted
 from gaussequiv.run.posterior import sample_posterior
-from gaussequiv.run.simulate import Interrupted, simulate
+from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve
 from gaussequiv.run.track import track
 
@@ -37,7 +39,9 @@ VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
-def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, verb: str = "solve", **options: Any) -> xr.Dataset:
+def sweep(
+    problem: Solvable, points: Any = None, over: Mapping[str, Sequence[Any]] | None = None, *, verb: str = "solve", **options: Any
+) -> xr.Dataset:
     """Run a verb at every combination of parameters, which become leading dimensions of the result.
 
     Parameters
@@ -45,7 +49,12 @@ def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, ve
     over : mapping of field name to values
         Any field of the problem's target, inputs, features or learner: ``{"lam": [0.01, 0.1], "depth": [1, 2, 3]}``; where two parts have a
         field of the same name, the target's, or that of the part named: ``{"features.depth": [1, 2]}``.
-    verb : "solve", "simulate" or "compare"
+    verb : "solve", "simulate", "compare", "track", or another verb of the problem
+    options
+        Of the verb; the points may have the name of the problem's axis.
+
+    If the user interrupts, `Interrupted.partial` keeps the finished combinations and, of the one at work, the finished trials; the points
+    left out have the status `interrupted`.
 
     Examples
     --------
@@ -61,15 +70,19 @@ def sweep(problem: Problem, alpha: Any, over: Mapping[str, Sequence[Any]], *, ve
         or any(isinstance(values, str) or not np.iterable(values) or len(list(values)) == 0 for values in over.values())
     ):
         raise fail("over", "a mapping of parameter names to non-empty sequences, e.g. {'noise': [0.01, 0.1]}", over)
+    axis = check_solvable(problem).axis.name
+    if axis in options and points is None:
+        points = options.pop(axis)
     names = list(over)
     problems = [_at(problem, dict(zip(names, values, strict=True))) for values in product(*over.values())]
     parts: list[xr.Dataset] = []
     try:
         for one in problems:
-            parts.append(VERBS[verb](one, alpha, **options))
-    except Interrupted as stop:
-        if stop.partial is not None and verb == "simulate":
-            parts.append(stop.partial)
+            parts.append(VERBS[verb](one, points, **options))
+    except KeyboardInterrupt as stop:
+        partial = stop.partial if isinstance(stop, Interrupted) else None
+        if partial is not None:
+            parts.append(partial)
         raise Interrupted(_gather(problem, over, _padded(parts, len(problems))) if parts else None) from None
     return _gather(problem, over, parts)
 
@@ -85,7 +98,7 @@ def _padded(parts: list[xr.Dataset], count: int) -> list[xr.Dataset]:
     return filled + [empty] * (count - len(parts))
 
 
-def _gather(problem: Problem, over: Mapping[str, Sequence[Any]], parts: list[xr.Dataset]) -> xr.Dataset:
+def _gather(problem: Solvable, over: Mapping[str, Sequence[Any]], parts: list[xr.Dataset]) -> xr.Dataset:
     """Stack the results of all combinations along the parameters."""
     import xarray as xr
 
@@ -100,7 +113,7 @@ def _gather(problem: Problem, over: Mapping[str, Sequence[Any]], parts: list[xr.
     out = _unfold(stacked, names, shape, index)
     call = json.loads(parts[0].attrs["call"]) | {"over": {name: [_stored(v) for v in over[name]] for name in names}}
     out.attrs = parts[0].attrs | {"problem": json.dumps(problem.to_dict()), "call": json.dumps(call)}
-    for key in ("verdict", "reason", *(["task"] if "task" in names else [])):
+    for key in ("verdict", "reason", *(["task"] if "task" in names else [])):  # they differ from combination to combination
         out.attrs.pop(key, None)
     return out
 
@@ -117,7 +130,7 @@ def _unfold(stacked: xr.Dataset, names: list[str], shape: list[int], index: dict
     return xr.Dataset(variables, coords=coordinates | {k: np.asarray(v) for k, v in index.items()})
 
 
-def _at(problem: Problem, values: dict[str, Any]) -> Problem:
+def _at(problem: Solvable, values: dict[str, Any]) -> Solvable:
     for name, value in values.items():
         problem = problem.with_parameter(name, value)
     return problem
@@ -146,9 +159,22 @@ def _coordinate(value: Any) -> Any:
 
 
 def rerun(
-    result: xr.Dataset, *, inputs: Any = None, features: Any = None, functions: Mapping[str, Callable[[Any], Any]] | None = None
+    result: xr.Dataset,
+    *,
+    parts: Mapping[str, Any] | None = None,
+    inputs: Any = None,
+    features: Any = None,
+    functions: Mapping[str, Callable[[Any], Any]] | None = None,
 ) -> xr.Dataset:
-    """Run a saved result again from what it carries. Data matrices, given features and user functions have to be passed again.
+    """Run a saved result again from what it carries.
+
+    Parameters
+    ----------
+    parts : mapping from name to object
+        A user's own pieces under the names that the result keeps: activations, label laws, priors, losses, penalties, learners, or the
+        whole problem (`functions` is an older name of it).
+    inputs, features
+        Data matrices and given features, which results keep by shape and digest.
 
     Examples
     --------
@@ -162,22 +188,29 @@ def rerun(
         description = json.loads(result.attrs["problem"])
     except KeyError as missing:
         raise ArgumentError(f"Argument `result` must carry its problem and call, but has no attribute {missing}.") from None
-    problem = from_dict(description, inputs=inputs, features=features, functions=functions)
-    if problem.to_dict().get("features") != description.get("features"):
-        raise fail("features", f"those of the result, {description.get('features')}", problem.to_dict().get("features"))
-    kept, given = description["inputs"], problem.to_dict()["inputs"]
-    for key in ("kind", "digest", "shape", "covariance", "normalise", "spectrum", "mean"):
-        if given.get(key) != kept.get(key):
-            raise fail("inputs", f"those of the result, of {key} {kept.get(key)}", given.get(key))
+    own: dict[str, Any] = {**(functions or {}), **(parts or {})}
+    given = {name: value for name, value in (("inputs", inputs), ("features", features)) if value is not None}
+    problem = from_dict(description, own, **given)
+    _check_same(problem.to_dict(), description)
     verb, over = call.pop("verb"), call.pop("over", None)
+    points = result[problem.axis.name].values
     if verb == "phase_diagram":
-        return phase_diagram(problem, over, result["alpha"].values, **call)
+        return phase_diagram(problem, over, points, **call)  # type: ignore[arg-type]
     if over is not None:
         for name in over:
-            if name.rpartition(".")[2] == "activations":
-                over[name] = [_named(value, functions or {}) for value in over[name]]
-        return sweep(problem, result["alpha"].values, over, verb=verb, **call)
+            over[name] = [_named(value, own) for value in over[name]]
+        return sweep(problem, points, over, verb=verb, **call)
     if verb == "solve" and "n" in result.coords:
         return solve(problem, n=result["n"].values, **call)
-    out: xr.Dataset = VERBS[verb](problem, result["alpha"].values, **call)
+    out: xr.Dataset = VERBS[verb](problem, points, **call)
     return out
+
+
+def _check_same(given: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+    """Inputs and features that were passed again must be those of the result."""
+    if given.get("features") != kept.get("features"):
+        raise fail("features", f"those of the result, {kept.get('features')}", given.get("features"))
+    for key in ("kind", "digest", "shape", "covariance", "normalise", "spectrum", "mean"):
+        mine, saved = given.get("inputs", {}).get(key), kept.get("inputs", {}).get(key)
+        if mine != saved:
+            raise fail("inputs", f"those of the result, of {key} {saved}", mine)

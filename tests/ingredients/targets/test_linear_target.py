@@ -7,7 +7,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.named import named_channel, parts_of
-from gaussequiv.problems.supervised.description import from_dict
+from gaussequiv.problems.supervised.dictionary import from_dict
 
 
 @pytest.mark.parametrize("prior", ["rademacher", "gauss-bernoulli:0.2", "sparse-rademacher:0.5", "gaussian:3"])

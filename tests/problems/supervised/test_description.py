@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.problems.supervised.description import from_dict
+from gaussequiv.problems.supervised.dictionary import from_dict
 
 TABLE = np.random.default_rng(0).standard_normal((30, 4))
 PROBLEMS = {

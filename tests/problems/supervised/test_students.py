@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.problems.supervised.description import from_dict
+from gaussequiv.problems.supervised.dictionary import from_dict
 
 TARGET = ge.DeepNetwork("tanh", noise=0.1)
 RF = ge.RandomFeatures("relu", ratio=1.5)

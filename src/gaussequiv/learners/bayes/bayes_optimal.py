@@ -87,6 +87,7 @@ class BayesOptimal:
     branch: str = "equilibrium"
 
     name = "bayes"
+    citations = ("barbier2019",)
     sees_inputs = True  # also in a problem whose students see features: it knows the target's law
 
     def __post_init__(self) -> None:

@@ -107,6 +107,11 @@ class ERM:
                 raise fail("minimise", f"another observable than the loss itself when its {name} is tuned", self.minimise)
 
     @property
+    def citations(self) -> tuple[str, ...]:
+        """Keys of the papers behind the curve."""
+        return ("loureiro2021", "thrampoulidis2018") if getattr(self.penalty, "l1", 0) else ("loureiro2021",)
+
+    @property
     def class_weights(self) -> tuple[float, float]:
         """Weights of the labels -1 and +1."""
         return (1.0, 1.0) if self.class_weight is None else (self.class_weight[-1], self.class_weight[1])

@@ -75,6 +75,7 @@ class Ridge:
     constrain: bool = False
 
     name = "ridge"
+    citations = ("loureiro2021",)
 
     def __post_init__(self) -> None:
         if isinstance(self.lam, str):

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussequiv.curve import Curve
 from gaussequiv.equivalence.feature_equivalent import from_features
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent, from_network
 from gaussequiv.equivalence.validity import Promise, assess, promise
-from gaussequiv.errors import ArgumentError, choice, did_you_mean, fail, integer
-from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures, RandomFeatures
-from gaussequiv.ingredients.features.kernels import NNGP, NTK, DotProductKernel
+from gaussequiv.errors import fail, integer
+from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
-from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
-from gaussequiv.learners.convex.erm import ERM
-from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.problems.base import Axis, Key, Solvable
+from gaussequiv.problems.supervised.axis import ALPHA
 from gaussequiv.problems.supervised.fields import fits, misplaced, replaced
 
-ALPHA_MEANING = "alpha is the number of samples per input dimension, n/d."
-LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM}
-TARGETS: dict[str, type] = {"deep": DeepNetwork, "linear": LinearTarget}
-FEATURES: dict[str, type] = {"random": RandomFeatures, "nngp": NNGP, "ntk": NTK}
 _EXPECTED = {
     "target": "a DeepNetwork or a LinearTarget",
     "inputs": "GaussianInputs or DataInputs",
@@ -34,7 +31,7 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Solvable):
     """What is learned from what.
 
     Parameters
@@ -61,6 +58,7 @@ class Problem:
     learner: Any = field(default_factory=BayesOptimal)
     features: Any = None
     _equivalents: dict[Any, GaussianEquivalent] = field(init=False, repr=False, default_factory=dict)
+    _plans: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for part, expected in _EXPECTED.items():
@@ -175,6 +173,114 @@ class Problem:
             self._equivalents[d] = from_features(self.inputs, self.target, self.features, d)
         return self._equivalents[d]
 
+    @property
+    def axis(self) -> Axis:
+        """alpha = n/d, at an input dimension d."""
+        return ALPHA
+
+    def theory(
+        self,
+        points: ArrayLike | None,
+        size: int | None = None,
+        *,
+        n: ArrayLike | None = None,
+        sensitivity: Sequence[str] = (),
+        margins: ArrayLike | None = None,
+        probabilities: ArrayLike | None = None,
+        scores: bool = False,
+    ) -> Curve:
+        """The exact curve in the limit n, d -> infinity at fixed alpha = n/d, dims ([learner,] alpha).
+
+        Parameters
+        ----------
+        points : array of shape (points,), positive
+            alpha. Or give `n` and a size.
+        size : int, optional
+            Take the spectrum at this d instead of its limit.
+        n : array of shape (points,), optional
+            Numbers of training samples; needs a size (or inputs that fix it).
+        sensitivity : sequence of str
+            Parameters in which to differentiate the curve: "lam", "alpha", "noise" (label noise), "effective_noise", "signal" (relative),
+            or a number of the loss or penalty. The derivatives come as ``d_<observable>_d_<parameter>``.
+        margins, probabilities : arrays, optional
+            For ridge and convex learners on labels: also P(y z <= margin) on fresh and training rows (test_margin_cdf, train_margin_cdf)
+            and P(y = +1 | predicted probability) (calibration; losses that give a probability).
+        scores : bool
+            On labels: also auc of ridge and auc, log_loss, brier, calibration_error of the Bayes-optimal predictive probability, which
+            cost more than the curves themselves. Convex learners always have them.
+        """
+        from gaussequiv.problems.supervised.theory import theory
+
+        return theory(self, points, size, n, sensitivity, margins, probabilities, scores)
+
+    def trial(
+        self,
+        points: ArrayLike,
+        size: int | None,
+        key: Key,
+        *,
+        test_samples: int | None = None,
+        normalise_teacher: bool = False,
+        margins: ArrayLike | None = None,
+        probabilities: ArrayLike | None = None,
+        scores: bool = False,
+    ) -> Curve:
+        """One true network (and the students' random features), the learners trained on its labels, measured on fresh rows.
+
+        Several learners share the draws: their differences are paired. One decomposition serves all ridge penalties.
+
+        Parameters
+        ----------
+        points : array of shape (points,), positive
+            The sample sizes are n = round(alpha d) (at least 2), in increasing order; the curve's alpha is n/d. The sets are nested.
+        size : int
+            Input dimension; data and covariance matrices fix it.
+        test_samples : int, optional
+            Fresh test rows (default max(2 d, 4096); for a data matrix a quarter of its rows).
+        normalise_teacher : bool
+            Rescale the readout to its expected norm: less variance over teachers, the same limit. Recorded in the result.
+        margins, probabilities : arrays, optional
+            For convex learners on labels: also measure P(y z <= margin) on test and training rows, and the frequency of +1 among rows of
+            about each predicted probability (a loss that gives one).
+        scores : bool
+            Also measure ranking and probabilities of ridge and Bayes-optimal learners on labels, as `theory` does.
+
+        The Bayes-optimal learner is simulated by its equivalent's posterior mean in regression and by message passing in classification.
+        Kernel students are trained on the true kernel matrix.
+        """
+        from gaussequiv.problems.supervised.scored import distribution_grids
+        from gaussequiv.problems.supervised.teacher import make_plan
+        from gaussequiv.problems.supervised.trial import trial
+
+        given = json.dumps([np.asarray(points, dtype=float).tolist(), size, test_samples, bool(normalise_teacher), bool(scores)])
+        grids = distribution_grids(self, margins, probabilities)
+        asked = given + "".join(f"{name}{values.tolist()}" for name, values in grids.items())
+        if asked not in self._plans:  # the trials of one call share what does not depend on the draw
+            plan = make_plan(self, points, size, test_samples, normalise_teacher, grids=grids, scores=bool(scores))
+            self._plans.clear()
+            self._plans[asked] = plan
+        return trial(self._plans[asked], key)
+
+    def algorithm(
+        self,
+        point: float,
+        size: int | None = None,
+        *,
+        start: str | float = "uninformed",
+        variances: str = "scalar",
+        test_samples: int | None = None,
+        normalise_teacher: bool = False,
+    ) -> Solvable:
+        """Message passing at one alpha, step by step: see `MessagePassing`."""
+        from gaussequiv.problems.supervised.message_passing import MessagePassing
+
+        return MessagePassing(self, point, size, start, variances, test_samples, normalise_teacher)
+
+    def citations(self) -> tuple[str, ...]:
+        """Keys of the papers behind the equivalent and the learners."""
+        keys = ["cui2023", "camilli2025"] + (["schroder2023"] if self.features is not None else [])
+        return tuple(dict.fromkeys([*keys, *(key for learner in self.learners for key in getattr(learner, "citations", ()))]))
+
     def with_parameter(self, name: str, value: Any) -> Problem:
         """The same problem with one field of its target, inputs, features or (single) learner replaced; used by sweeps.
 
@@ -214,97 +320,7 @@ def _inputs_dict(inputs: Any) -> dict[str, Any]:
     return {"kind": "gaussian", "spectrum": str(inputs.spectrum), "mean": mean}
 
 
-def from_dict(
-    description: Mapping[str, Any],
-    *,
-    inputs: Any = None,
-    features: Any = None,
-    functions: Mapping[str, Callable[[Any], Any]] | None = None,
-) -> Problem:
-    """Build a problem from `Problem.to_dict`, a TOML file or the command line.
-
-    `inputs` replaces the description's inputs, which a data or covariance matrix needs, `features` its features, which given weights and
-    feature matrices need; `functions` gives user activations and kernel functions by their saved names.
-    """
-    known = ("target", "inputs", "features", "learner")
-    for key in description:
-        if key not in known:
-            raise ArgumentError(f"Argument `problem` must have the sections {', '.join(known)}, but has {key!r}.{did_you_mean(key, known)}")
-    target = dict(_table("target", description.get("target", {})))
-    kind = choice("kind", target.pop("kind", "deep"), tuple(TARGETS))
-    if kind == "deep":
-        target["activations"] = _named_activations(target.get("activations", ("tanh",)), functions or {})
-    elif isinstance(target.get("prior"), str):
-        target["prior"] = (functions or {}).get(target["prior"], target["prior"])
-    if isinstance(target.get("labels"), str):
-        target["labels"] = (functions or {}).get(target["labels"], target["labels"])
-    built = _build(TARGETS[kind], "target", target)
-    given = inputs if inputs is not None else _inputs_from(dict(_table("inputs", description.get("inputs", {}))))
-    if features is None and description.get("features") is not None:
-        features = _features_from(dict(_table("features", description["features"])), functions or {})
-    learner = description.get("learner", {"name": "bayes"})
-    if isinstance(learner, Mapping) or isinstance(learner, str):
-        return Problem(built, given, _learner_from(learner), features)
-    if not isinstance(learner, Sequence):
-        raise fail("learner", "a section with a name, or a list of them", learner)
-    return Problem(built, given, tuple(_learner_from(one) for one in learner), features)
-
-
-def _named_activations(names: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
-    """Functions in place of the names under which a saved description keeps them."""
-    if isinstance(names, str):
-        return functions.get(names, names)
-    return tuple(functions.get(name, name) for name in names) if isinstance(names, Sequence) else names
-
-
-def _features_from(section: dict[str, Any], functions: Mapping[str, Callable[[Any], Any]]) -> Any:
-    name = section.pop("name", "random")
-    if name == DotProductKernel.name and section.get("function") in functions:
-        return DotProductKernel(functions[section["function"]])
-    if name in (DotProductKernel.name, GivenFeatures.name, FeatureMatrix.name):
-        raise ArgumentError(f"Argument `features` must be given again: the description keeps {name!r} features by shape or name only.")
-    if not isinstance(name, str) or name not in FEATURES:
-        raise ArgumentError(
-            f"Argument `features` must be one of {', '.join(FEATURES)}, but features={name!r}.{did_you_mean(name, tuple(FEATURES))}"
-        )
-    if "activations" in section:
-        section["activations"] = _named_activations(section["activations"], functions)
-    return _build(FEATURES[name], "features", section)
-
-
-def _table(name: str, section: Any) -> Mapping[str, Any]:
-    if not isinstance(section, Mapping):
-        raise fail(name, "a section (a table of fields)", section)
-    return section
-
-
-def _inputs_from(section: dict[str, Any]) -> Any:
-    kind = section.pop("kind", "gaussian")
-    if kind != "gaussian" or (isinstance(section.get("covariance"), list) and np.ndim(section["covariance"]) == 1):
-        raise ArgumentError(
-            f"Argument `inputs` must be given again: the description keeps {section.get('name', 'a covariance matrix')} by shape only."
-        )
-    return _build(GaussianInputs, "inputs", section)
-
-
-def _learner_from(section: Mapping[str, Any] | str) -> Any:
-    options = {"name": section} if isinstance(section, str) else dict(_table("learner", section))
-    name = options.pop("name", "bayes")
-    if not isinstance(name, str) or name not in LEARNERS:
-        raise ArgumentError(
-            f"Argument `learner` must be one of {', '.join(LEARNERS)}, but learner={name!r}.{did_you_mean(name, tuple(LEARNERS))}"
-        )
-    assumed: Any = options.get("assumes")
-    if isinstance(assumed, Mapping):
-        options["assumes"] = _build(DeepNetwork, "assumes", dict(assumed))
-    return _build(LEARNERS[name], "learner", options)
-
-
-def _build(cls: type, section: str, options: dict[str, Any]) -> Any:
-    known = [f.name for f in fields(cls) if f.init]
-    for key in options:
-        if key not in known:
-            raise ArgumentError(
-                f"Argument `{section}` has no field {key!r}.{did_you_mean(key, known)} Known: {', '.join(known) or 'none'}."
-            )
-    return cls(**options)
+def check_supervised(problem: Any) -> None:
+    """The error for a target alone, or a problem of another kind, where supervised learning is meant."""
+    if not isinstance(problem, Problem):
+        raise fail("problem", "a Problem, e.g. ge.Problem(target)", problem)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, array
-from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.students import Student
 from gaussequiv.samples import empirical
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.supervised.description import Problem
 
 LARGEST_SUSCEPTIBILITY = 1500  # student dimensions up to which V is measured, from a Cholesky factor for every fit
 DISTRIBUTIONS = {"test_margin_cdf": "margin", "train_margin_cdf": "margin", "calibration": "probability"}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.inputs.base import Rows
 from gaussequiv.numerics.keys import TEST, TRAIN
-from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.samples.kernel_sample import KernelSample
 from gaussequiv.samples.training_sample import TrainingSample
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.supervised.description import Problem
 
 Batch = Callable[[FloatArray], FloatArray]
 

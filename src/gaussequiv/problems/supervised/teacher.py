@@ -1,10 +1,10 @@
-"""What `simulate`, `track` and `sample_posterior` share: a checked plan, and true networks that label true inputs, block by block."""
+"""What trials, the steps of an algorithm and posteriors share: a checked plan, and true networks that label true inputs, block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,10 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.ingredients.inputs.base import BLOCK, DataInputs, Rows
 from gaussequiv.numerics.keys import CENTRE, LABELS, ROWS, TEACHER, TEST
-from gaussequiv.problems.supervised.description import ALPHA_MEANING, Problem
+from gaussequiv.problems.supervised.axis import ALPHA_MEANING
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.supervised.description import Problem
 
 _CENTRE_ROWS = 8 * BLOCK
 
@@ -43,23 +46,20 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked call: the problem, and how many rows of what size of how many trials."""
+    """A checked call: the problem, and how many rows of what size."""
 
     problem: Problem
     equivalents: tuple[GaussianEquivalent, ...]  # one for each learner
     n: Any
     d: int
-    trials: int
-    seed: int
     test: int
     normalise: bool
     grids: dict[str, FloatArray] = field(default_factory=dict)  # of margins and probabilities, where asked for
     scores: bool = False
 
-    def teacher(self, trial: int) -> Teacher:
-        """The network of a trial, with its rows."""
+    def teacher(self, key: tuple[int, ...]) -> Teacher:
+        """The network of a trial's key (seed, trial), with its rows."""
         target, inputs = self.problem.target, self.problem.inputs
-        key = (self.seed, trial)
         network = target.sample(np.random.default_rng((*key, TEACHER)), self.d, normalise=self.normalise)
         rows = inputs.rows((*key, ROWS), self.d, int(self.n[-1]), self.test)
         shift = 0.0
@@ -91,9 +91,7 @@ def make_plan(
     problem: Problem,
     alpha: ArrayLike,
     d: int | None,
-    trials: int,
-    seed: int,
-    test_samples: int | None,
+    test_samples: int | None = None,
     normalise: bool = False,
     **asked: Any,
 ) -> Plan:
@@ -105,8 +103,6 @@ def make_plan(
     d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
     if fixed is not None and d != fixed:
         raise fail("d", f"{fixed}, the dimension of the inputs", d)
-    trials = integer("trials", trials, minimum=1)
-    seed = integer("seed", seed, minimum=0)
     n = np.unique(np.maximum(np.rint(points * d).astype(int), 2))
     if n.size < points.size:
         raise fail("alpha", f"a grid of different sample sizes round(alpha d) at d={d}", np.asarray(points).tolist())
@@ -114,6 +110,6 @@ def make_plan(
         test = integer("test_samples", test_samples, minimum=2)
     else:
         test = max(2, len(problem.inputs.matrix) // 4) if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
-    problem.inputs.rows((seed, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
+    problem.inputs.rows((0, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
     equivalents = tuple(problem.equivalent_of(learner, d) for learner in problem.learners)
-    return Plan(problem, equivalents, n, d, trials, seed, test, bool(normalise), **asked)
+    return Plan(problem, equivalents, n, d, test, bool(normalise), **asked)

@@ -1,0 +1,108 @@
+"""Finite-size allowances of supervised problems: the committed relative bias c/d of simulated mean errors.
+
+`finite_size.json` is written by ``python -m benchmarks.finite_size``. For each family of problems it holds the range in which the fit
+was made, the sizes, trials and seed, and the constant c: the largest |slope| of (mean/theory - 1) against 1/d over the
+family's points, plus two of its standard errors.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.curve import Curve
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.priors.base import Gaussian
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.supervised.description import Problem
+
+
+def family(problem: Problem, learner: Any) -> str | None:
+    """The family whose fit may cover a problem: task, learner or loss, odd or with offset, isotropic or structured inputs, features."""
+    target, inputs = problem.target, problem.inputs
+    if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
+        return None
+    if not isinstance(target.channel, (GaussianNoise, Sign)):
+        return None
+    if not isinstance(getattr(target, "prior", None), (Gaussian, type(None))):
+        return None
+    if target.offset is not None or getattr(learner, "intercept", None) is not None:
+        return None  # neither given offsets nor forced intercepts were fitted
+    name = learner.name
+    if hasattr(learner, "loss"):
+        if learner.penalty.name != "l2" or learner.class_weight is not None or learner.sample_weight is not None or learner.tune:
+            return None
+        name = learner.loss.name
+    odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
+    shape = "isotropic" if getattr(inputs, "isotropic", False) else "structured"
+    key = f"{target.task}/{name}/{'odd' if odd else 'offset'}/{shape}"
+    if not problem.sees_features(learner):
+        return key
+    features = problem.features
+    plain = getattr(features, "depth", 0) == 1 and features.layers[0].parity == "odd" and not any(features.bias_variance)
+    return f"{key}/{features.name}" if plain else None
+
+
+@cache
+def committed() -> dict[str, Any]:
+    """The committed table."""
+    table: dict[str, Any] = json.loads(files("gaussequiv.problems.supervised").joinpath("finite_size.json").read_text())
+    return table
+
+
+def coordinates(problem: Problem, equivalent: GaussianEquivalent, d: int) -> dict[str, float]:
+    """What places a problem inside or outside the range of a fit, learner apart."""
+    e = equivalent
+    widths = problem.target.widths_at(d)
+    return {
+        "depth": float(problem.target.depth),
+        "width_ratio": min((width / d for width in widths), default=1e9),
+        "noise_to_signal": e.noise / e.signal_variance if e.signal_variance > 0 else np.inf,
+        "participation": float((e.weights @ e.eigenvalues) ** 2 / (e.weights @ e.eigenvalues**2)),
+    }
+
+
+def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, lam: float) -> dict[str, float]:
+    """What places a learner inside or outside the range of a fit: lam over tau/s for ridge on inputs, else lam itself; features' width."""
+    out: dict[str, float] = {}
+    if problem.sees_features(learner):
+        out["lam"] = lam
+        if hasattr(problem.features, "widths_at"):
+            out["feature_ratio"] = problem.features.widths_at(d)[-1] / d
+    elif learner.name == "ridge":
+        out["lam_ratio"] = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.inf
+    elif hasattr(learner, "loss"):
+        out["lam"] = lam
+        out |= {name: float(value) for name, value in learner.loss.parameters.items()}
+    return out
+
+
+def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, alpha: float, lam: float) -> float:
+    """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, and lam over tau/s)."""
+    entry = committed()["families"].get(family(problem, learner) or "")
+    if entry is None:
+        return float("nan")
+    at = coordinates(problem, equivalent, d) | {"alpha": alpha}
+    at |= learner_coordinates(problem, equivalent, learner, d, lam)
+    slack = 1.01  # sizes are rounded to integers
+    inside = all(low / slack <= at[name] <= high * slack for name, (low, high) in entry["range"].items())
+    return float(entry["c"]) if inside else float("nan")
+
+
+def allowances(problem: Problem, curve: Curve, alpha: FloatArray, d: int) -> FloatArray:
+    """c/d of every point of a curve, nan where no fit covers it."""
+    constants = np.full(curve["test_error"].shape, np.nan)
+    rows = constants if constants.ndim == 2 else constants[None, :]
+    lams = curve["lam"].reshape(rows.shape) if "lam" in curve else np.full(rows.shape, np.nan)
+    for k, learner in enumerate(problem.learners):
+        equivalent = problem.equivalent_of(learner, d)
+        for i, point in enumerate(alpha):
+            rows[k, i] = committed_allowance(problem, equivalent, learner, d, float(point), float(lams[k, i]))
+    return constants / d

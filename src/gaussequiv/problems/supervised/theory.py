@@ -1,0 +1,110 @@
+"""The exact curve of a supervised problem: every learner on its equivalent, with what was asked for beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussequiv.curve import Curve, as_curve, stack
+from gaussequiv.errors import FloatArray, fail, grid, integer
+from gaussequiv.learners.bayes.observables import BAYES
+from gaussequiv.learners.convex.observables import CONVEX, DISTRIBUTIONS
+from gaussequiv.problems.supervised.allowance import allowances
+from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
+from gaussequiv.problems.supervised.scored import distribution_grids
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.supervised.description import Problem
+
+
+def alpha_points(
+    problem: Problem, alpha: ArrayLike | None, n: ArrayLike | None, d: int | None
+) -> tuple[FloatArray, FloatArray | None, int | None]:
+    """The checked points of a curve: alpha, the numbers of samples where those were given, and d."""
+    if d is not None:
+        d = integer("d", d, minimum=1, meaning="d is the input dimension.")
+        fixed = problem.inputs.dimension
+        if fixed is not None and d != fixed:
+            raise fail("d", f"{fixed}, the dimension of the inputs", d)
+    if (alpha is None) == (n is None):
+        raise fail("alpha", "given, or n in its place", alpha, ALPHA_MEANING)
+    if n is None:
+        return grid("alpha", alpha, meaning=ALPHA_MEANING), None, d  # type: ignore[arg-type]
+    samples = grid("n", n, meaning="n is the number of training samples.")
+    d = d if d is not None else problem.inputs.dimension or getattr(problem.features, "dimension", None)
+    if d is None:
+        raise fail("d", "given together with n", d, "d is the input dimension.")
+    return samples / d, samples, d
+
+
+def theory(
+    problem: Problem,
+    alpha: ArrayLike | None,
+    d: int | None,
+    n: ArrayLike | None,
+    sensitivity: Sequence[str],
+    margins: ArrayLike | None,
+    probabilities: ArrayLike | None,
+    scores: bool,
+) -> Curve:
+    """Dims ([learner,] alpha); see `Problem.theory`."""
+    points, samples, d = alpha_points(problem, alpha, n, d)
+    names = (sensitivity,) if isinstance(sensitivity, str) else tuple(sensitivity)
+    grids = distribution_grids(problem, margins, probabilities)
+    curves = [_one(problem, learner, points, d, names, grids, scores) for learner in problem.learners]
+    curve = stack(curves, "learner") if isinstance(problem.learner, tuple) else curves[0]
+    if isinstance(problem.learner, tuple):
+        curve.coordinates["learner"] = [learner.label for learner in problem.learners]
+    curve.coordinates |= {"alpha": points} | ({} if samples is None else {"n": ("alpha", samples)}) | grids
+    curve.labels = BAYES | CONVEX | WORDS | curve.labels
+    curve.judged = "test_error"
+    curve.attributes["task"] = problem.task
+    if samples is not None:
+        curve.attributes["d"] = d
+    if d is not None:
+        curve.allowance = allowances(problem, curve, points, d)
+    curve.resolved = {
+        "d": d,
+        "scores": True if scores else None,
+        "sensitivity": list(names) or None,
+        "margins": grids["margin"].tolist() if "margin" in grids else None,
+        "probabilities": grids["probability"].tolist() if "probability" in grids else None,
+    }
+    return curve
+
+
+def _one(
+    problem: Problem, learner: Any, alpha: FloatArray, d: int | None, names: tuple[str, ...], grids: dict[str, FloatArray], scores: bool
+) -> Curve:
+    """The curve of one learner, with sensitivities, scores and distributions where they were asked for."""
+    equivalent = problem.equivalent_of(learner, d)
+    curve = as_curve(learner.solve(equivalent, alpha)).finished(alpha.size)
+    if names:
+        from gaussequiv.learners.convex.sensitivity import curve_sensitivity
+
+        curve.add(curve_sensitivity(learner, equivalent, alpha, names))
+    if scores and problem.task == "classification":
+        from gaussequiv.learners.bayes.mismatch import label_scores
+
+        curve.add(label_scores(learner, equivalent, alpha, dict(curve)))
+    if grids:
+        _add_distributions(curve, learner, equivalent, alpha, dict(grids))
+    return curve
+
+
+def _add_distributions(curve: Curve, learner: Any, equivalent: Any, alpha: FloatArray, grids: dict[str, FloatArray]) -> None:
+    """Distributions over rows, of learners with a penalty; a calibration curve needs a loss that gives probabilities."""
+    from gaussequiv.learners.convex.distributions import curve_distributions
+
+    if not hasattr(learner, "lam"):
+        return
+    if not hasattr(learner, "loss") or learner.loss.probability(np.zeros(1)) is None:
+        grids.pop("probability", None)
+    found = curve_distributions(learner, equivalent, alpha, curve["lam"], grids.get("margin"), grids.get("probability"))
+    curve.add({name: ((DIMS[name],), array) for name, array in found.items()})
+
+
+DIMS = dict.fromkeys(DISTRIBUTIONS, "margin") | {"calibration": "probability"}
