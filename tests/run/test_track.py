@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue, Relu
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.problems.supervised.message_passing import STEP_CONSTANT
 from gaussequiv.run.track import track
+from gaussequiv.run.verdict import judge
 
 TANH2 = {"activations": "tanh", "depth": 2, "weight_variance": 4}
 
@@ -62,14 +64,13 @@ def test_an_offset_is_learned_on_the_way():
 
 def test_a_wrong_theory_disagrees():
     """State evolution of noise 0.1 beside message passing on labels of noise 0.5."""
-    from gaussequiv.problems.supervised import message_passing as module
 
     right = ge.Problem(LinearTarget("rademacher", task="classification", noise=0.5))
     wrong = ge.Problem(LinearTarget("rademacher", task="classification", noise=0.1))
     run = track(right, 1.5, d=200, steps=5, allowance=2.9)
-    theory = module.StateEvolution(wrong.equivalent(200), 1.5).path(5)["test_error"]
+    theory = StateEvolution(wrong.equivalent(200), 1.5).path(5)["test_error"]
     mean, stderr = run.test_error.values[1], run.test_error_stderr.values[1]
-    assert module.judge(theory, mean, stderr, run.allowance.values, 16, True).verdict == "disagree"
+    assert judge(theory, mean, stderr, run.allowance.values, 16, True).verdict == "disagree"
 
 
 def test_compare_along_steps_is_track():

@@ -48,7 +48,8 @@ class Problem(Solvable):
 
     Examples
     --------
-    >>> problem = Problem(target=DeepNetwork("erf"), learner=Ridge("optimal"))
+    >>> import gaussequiv as ge
+    >>> problem = Problem(target=ge.DeepNetwork("erf"), learner=ge.Ridge("optimal"))
     >>> round(problem.equivalent().lam_optimal, 10)
     0.0945914843
     """
