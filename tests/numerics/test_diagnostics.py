@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from gaussequiv.errors import ArgumentError
-from gaussequiv.numerics.diagnostics import effective_sample_size, mean_standard_error, r_hat
+from gaussequiv.numerics.diagnostics import (
+    effective_sample_size,
+    mean_standard_error,
+    potential_scale_reduction,
+    r_hat,
+    rank_normalise,
+    split_chains,
+)
 
 
 def autoregressive(rho, draws, seed, chains=4, shape=()):
@@ -29,6 +36,38 @@ def test_the_standard_error_of_a_mean_covers_it():
     z = x.mean(axis=(0, 1)) / mean_standard_error(x)
     assert abs(z.mean()) < 4 / 20
     assert abs(np.mean(z**2) - 1) < 4 * np.sqrt(2 / 400) + 0.05
+
+
+def test_the_scale_reduction_of_four_draws():
+    """W = 2 and B/n = var(1, 2) = 1/2: sqrt((W/2 + 1/2)/W)."""
+    assert potential_scale_reduction(np.array([[0.0, 2.0], [1.0, 3.0]])) == pytest.approx(np.sqrt(0.75), rel=1e-14)
+
+
+def exact_size(z):
+    """N/tau of chains as they are, the sum of Vehtari et al. 2021 term by term: pairs until one is negative, monotone, one even term."""
+    chains, n = z.shape
+    centred = z - z.mean(axis=1, keepdims=True)
+    covariance = [np.mean([c[: n - t] @ c[t:] / n for c in centred]) for t in range(n)]
+    within = covariance[0] * n / (n - 1)
+    plus = covariance[0] + z.mean(axis=1).var(ddof=1)
+    rho = [1.0] + [1 - (within - covariance[t] * n / (n - 1)) / plus for t in range(1, n)]
+    total, last, t = -1.0, np.inf, 0
+    while t + 1 < n and (pair := rho[t] + rho[t + 1]) >= 0:
+        last = min(last, pair)
+        total, t = total + 2 * last, t + 2
+    rest = max(rho[t], 0.0) if t + 1 < n else 0.0
+    return chains * n / max(total + rest, 1 / np.log10(chains * n)), rest
+
+
+def test_the_effective_size_is_its_sum_term_by_term():
+    rests = []
+    for seed, rho in enumerate([-0.4, 0.0, 0.6, 0.9] * 6):
+        x = autoregressive(rho, 20 + seed, seed)
+        size, rest = exact_size(rank_normalise(split_chains(x)))
+        rests.append(rest)
+        assert effective_sample_size(x) == pytest.approx(size, rel=1e-10)
+        assert mean_standard_error(x) == pytest.approx(x.std(ddof=1) / np.sqrt(exact_size(split_chains(x))[0]), rel=1e-10)
+    assert np.mean(np.array(rests) > 0.01) > 0.1
 
 
 @pytest.mark.slow

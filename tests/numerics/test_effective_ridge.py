@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gaussequiv.ingredients.inputs import spectra
+from gaussequiv.numerics import effective_ridge
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 
 ALPHA = np.geomspace(1e-4, 1e6, 21)
@@ -96,3 +97,16 @@ def test_scaling_spectrum_and_penalty_scales_the_root():
     alpha, lam = np.array([0.3, 1.0, 4.0]), np.array([0.1, 0.01, 2.0])
     base = solve_effective_ridge(alpha, lam, w, weights).kappa
     assert solve_effective_ridge(alpha, 1e5 * lam, 1e5 * w, weights).kappa == pytest.approx(1e5 * base, rel=1e-13)
+
+
+def test_the_residual_is_the_error_of_the_equation(monkeypatch):
+    """After two steps the root is not found, and the residual says how far off it is."""
+    monkeypatch.setattr(effective_ridge, "MAX_STEPS", 2)
+    w, weights = np.array([3.0, 0.01]), np.array([0.3, 0.7])
+    alpha, lam = np.array([0.9, 0.3, 2.0]), np.array([1e-6, 1e-3, 1e-4])
+    found = solve_effective_ridge(alpha, lam, w, weights)
+    df1 = (w / (w + found.kappa[:, None])) @ weights
+    error = np.abs(lam / found.kappa + df1 - alpha) / np.maximum(alpha, df1)
+    assert found.steps.tolist() == [2, 2, 2]
+    assert error.max() > 1e-3
+    assert found.residual == pytest.approx(error, rel=1e-12)

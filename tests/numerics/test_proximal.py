@@ -35,6 +35,22 @@ def test_kinks_hold_the_minimiser_exactly():
     np.testing.assert_allclose(dg, [0.0, -0.5, -0.5, 0.0, -0.5, 0.0], atol=1e-14)
 
 
+@pytest.mark.parametrize("v", [0.5, 1.0, 2.0])
+def test_infinite_curvature_at_the_minimiser(v):
+    """f = 2/3 |x|^(3/2) + v x: for omega = v^2 the minimiser is 0, where f'' is infinite, and g = -v, dg = -1/v."""
+
+    def curvature(x):
+        with np.errstate(divide="ignore"):
+            return 0.5 / np.sqrt(np.abs(x))
+
+    g, dg = moreau_gradient(lambda x: np.sign(x) * np.sqrt(np.abs(x)) + v, curvature, np.array([v**2]), np.array([v]))
+    np.testing.assert_allclose([g[0], dg[0]], [-v, -1 / v], rtol=1e-14)
+    # from omega = 0 the iteration starts where f'' is infinite; there x - v sqrt(-x) + v^2 = 0 with u = sqrt(-x) > 0
+    g, dg = moreau_gradient(lambda x: np.sign(x) * np.sqrt(np.abs(x)) + v, curvature, np.array([0.0]), np.array([v]))
+    u = 0.5 * (np.sqrt(v**2 + 4 * v**2) - v)
+    np.testing.assert_allclose([g[0], dg[0]], [-(u**2) / v, -1 / (v + 2 * u)], rtol=1e-12)
+
+
 def test_an_exponential_that_overflows_at_the_start_is_bracketed():
     omega, v = np.array([-5000.0, -1e6]), np.array([1.0, 1e-12])
     with np.errstate(over="ignore"):

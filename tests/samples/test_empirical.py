@@ -41,6 +41,20 @@ def test_the_calibration_curve_finds_the_true_probit(rows):
     np.testing.assert_allclose(found, special.ndtr(0.8 * special.logit(p)), atol=0.05)
 
 
+def test_the_calibration_curve_is_a_local_straight_line(rows):
+    """Weighted least squares of 1(y = +1) on z around every point, weights of a Gaussian of width 0.2 std(z)."""
+    y, z = rows[0][:300], 1.7 * rows[1][:300]
+    p = np.array([0.1, 0.5, 0.8])
+    exact = []
+    for centre in special.logit(p):
+        u = z - centre
+        line = np.polynomial.polynomial.polyfit(u, y > 0, 1, w=np.exp(-0.25 * (u / (0.2 * np.std(z))) ** 2))
+        exact.append(line[0])
+    # the inverse of the loss's probability is interpolated on a grid of step 0.01
+    np.testing.assert_allclose(empirical.calibration(losses.get("logistic"), y, z, p), exact, rtol=1e-4)
+    assert np.isnan(empirical.calibration(losses.get("logistic"), y, z, np.array([1 - 1e-12]))[0])
+
+
 @pytest.mark.parametrize("name", ["square", "logistic", "huber:0.5"])
 def test_susceptibility_is_the_inverse_hessian(name):
     rng = np.random.default_rng(1)

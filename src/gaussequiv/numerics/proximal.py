@@ -78,7 +78,8 @@ def _smooth(
         positive = F > 0
         a = low[active] = np.where(positive, low[active], at)
         b = high[active] = np.where(positive, at, high[active])
-        good = (newton >= a) & (newton <= b) & (np.abs(newton - at) <= 0.5 * last[active])
+        # an infinite curvature, of |x|^(3/2) at 0 say, would make a Newton step of length zero anywhere
+        good = np.isfinite(rise) & (newton >= a) & (newton <= b) & (np.abs(newton - at) <= 0.5 * last[active])
         new = x[active] = np.where(F == 0, at, np.where(good, newton, _middle(a, b)))
         last[active] = np.abs(new - at)
         tolerance = 1e-12 * np.abs(new) + 4e-16 * np.abs(o) / rise + 1e-300

@@ -91,6 +91,34 @@ def test_real_labels_give_the_posterior_mean_of_ridge():
     assert np.mean((state.a - exact) ** 2) / np.mean(exact**2) < 1 / d
 
 
+def test_with_gaussian_noise_the_constant_is_its_posterior_mean():
+    """Rows (z/sqrt(d), 1) with prior variances (1, v): exact. A small v pulls the constant to 0."""
+    rng, d, noise, v = np.random.default_rng(6), 60, 0.3, 0.01
+    z = rng.standard_normal((2 * d, d))
+    y = 1.0 + z @ rng.standard_normal(d) / np.sqrt(d) + np.sqrt(noise) * rng.standard_normal(2 * d)
+    rows = np.column_stack([z / np.sqrt(d), np.ones(2 * d)])
+    exact = np.linalg.solve(rows.T @ rows / noise + np.diag([1.0] * d + [1 / v]), rows.T @ y / noise)
+    state, status = GAMP(z, y, np.ones(d), GaussianNoise(noise), 0.0, d, v).run(1e-13, 2000)
+    assert status == Status.converged
+    assert state.intercept == pytest.approx(exact[-1], rel=1e-9)
+    assert state.a == pytest.approx(exact[:-1], abs=1e-9)
+    assert 0.2 < exact[-1] < 0.9
+
+
+@pytest.mark.parametrize(("damping", "factor"), [(1.0, 1.0), (0.1, 0.1), (0.02, 1.0)])
+def test_a_damped_run_ends_where_an_undamped_step_would_change_little(damping, factor):
+    """A damped step is shorter by its factor, and so is the change that ends the run; not at the smallest factor: cycles may be left."""
+    x, y, _ = draw(4, d=100)
+    machine, changes = GAMP(x, y, np.ones(100), Sign(NOISE), 0.0, 100, damping=damping), []
+    state = machine.init()
+    while state.change > 1e-3 * factor:
+        changes.append(state.change)
+        state = machine.step(state)
+    assert state.change > 0.3e-3 * factor  # no step falls by more
+    found, status = machine.run(1e-3)
+    assert (found.steps, found.change, status) == (state.steps, state.change, Status.converged)
+
+
 def test_inputs_with_a_mean_are_learned_too():
     problem = ge.Problem(ge.DeepNetwork((), task="classification", noise=NOISE), ge.GaussianInputs(mean=1.0))
     run = ge.simulate(problem, 2.0, d=200, trials=16, seed=0)

@@ -62,6 +62,23 @@ def test_control_variates_keep_the_mean_and_its_error():
     assert all(one.gain == 1 for one in plain)
 
 
+def test_every_trial_is_adjusted_with_the_coefficients_of_the_others():
+    rng = np.random.default_rng(6)
+    z = rng.standard_normal((30, 2)) * [1.0, 3.0]
+    r = 1.0 + z @ [0.5, -0.2] + rng.standard_normal(30)
+    adjusted = np.empty(30)
+    for i in range(30):
+        rest = np.arange(30) != i
+        fit = np.linalg.lstsq(np.column_stack([np.ones(29), z[rest]]), r[rest], rcond=None)[0]
+        adjusted[i] = r[i] - z[i] @ fit[1:]
+    found = adjusted_mean(r, z)
+    stderr = adjusted.std(ddof=1) / np.sqrt(30)
+    assert found.mean == pytest.approx(adjusted.mean(), rel=1e-10)
+    assert found.stderr == pytest.approx(stderr, rel=1e-10)
+    assert found.gain == pytest.approx(r.var(ddof=1) / 30 / stderr**2, rel=1e-10)
+    assert found.coefficients == pytest.approx(np.linalg.lstsq(np.column_stack([np.ones(30), z]), r, rcond=None)[0][1:], rel=1e-10)
+
+
 def test_controls_are_left_out_where_they_cannot_be_fitted():
     values, control = np.arange(6.0), np.arange(6.0)[:, None] - 2.5
     found = adjusted_mean(values, control)

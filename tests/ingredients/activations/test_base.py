@@ -81,9 +81,9 @@ def test_equal_arguments_have_equal_product_and_second_moment(name):
 @pytest.mark.parametrize("name", activations.names()[:12])
 def test_zero_variance_freezes_the_value_at_zero(name):
     phi = activations.get(name)
-    expected = float(phi(np.zeros(1))[0]) ** 2
-    if name != "sign":  # the sign of a vanishing field is not zero: its second moment is 1 at any variance
-        assert phi.dual(0.0, 0.0)[:3:2] == pytest.approx((expected, expected), abs=1e-15)
+    # equal fields of variance 0, as a limit: their sign is not 0, and its square is 1
+    expected = 1.0 if name == "sign" else float(phi(np.zeros(1))[0]) ** 2
+    assert phi.dual(0.0, 0.0)[:3:2] == pytest.approx((expected, expected), abs=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def reference(function, at, q, V, flips=0.0):
 
     return (
         over(lambda p, d: d * d / (p * (1 - p)) if 1e-14 < p < 1 - 1e-14 else 0.0),
-        over(lambda p, d: special.xlogy(p, p) + special.xlogy(1 - p, 1 - p)),
+        over(lambda p, d: special.xlogy(p, p) + special.xlogy(max(1 - p, 0), max(1 - p, 0))),  # a sum of weights may round to 1 + 2e-16
         over(lambda p, d: min(p, 1 - p)),
     )
 

@@ -84,6 +84,25 @@ def test_errors_fall_with_samples_and_excess_is_the_distance_to_the_floor(target
     assert curve["residual"].max() < 1e-8
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        REGRESSION,
+        SIGNS,
+        OFFSET,
+        ge.DeepNetwork("tanh", labels="logit:0.5"),
+        ge.LinearTarget("rademacher", noise=0.3),
+    ],
+)
+def test_the_excess_is_what_lies_above_the_floor(target):
+    """And the floor is what many samples leave."""
+    _, curve = solved(target, [0.3, 1.0, 2.0])
+    _, many = solved(target, [1e6])
+    assert curve["floor"] == pytest.approx(np.full(3, many["test_error"][0]), rel=1e-2)
+    assert curve["excess_over_floor"] == pytest.approx(curve["test_error"] - curve["floor"], rel=1e-9)
+    assert np.all(curve["excess_over_floor"] > 0.01)
+
+
 def test_the_excess_keeps_its_digits_far_out():
     """E - tau -> tau/alpha for one noisy linear target (Cramer-Rao)."""
     alpha = np.array([1e8, 1e12])

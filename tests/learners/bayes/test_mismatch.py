@@ -15,6 +15,8 @@ def test_the_true_model_gives_the_bayes_optimal_curve_and_the_nishimori_identity
     np.testing.assert_allclose(same.test_error, plain.test_error, rtol=1e-12)
     np.testing.assert_allclose(same.m, same.q, rtol=1e-11)
     np.testing.assert_allclose(same.q, plain.q, rtol=1e-11)
+    for name in ("clean_error", "floor", "excess_over_floor"):
+        np.testing.assert_allclose(same[name], plain[name], rtol=1e-10, err_msg=name)
 
 
 def test_a_given_offset_is_known_to_both():
@@ -92,3 +94,27 @@ def test_scores_of_ridge_and_bayes_on_true_networks():
     for name in ("auc", "log_loss", "brier"):
         gap, allowed = np.abs(run[f"{name}_mean"] - theory[name]), 4 * run[f"{name}_stderr"] + 3 / 200 * theory[name]
         assert bool((gap <= allowed).where(np.isfinite(theory[name]), True).all()), name
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        ge.LinearTarget("rademacher", noise=0.1),
+        ge.LinearTarget("rademacher", task="classification", noise=0.1),
+        ge.DeepNetwork("tanh", labels="abs", noise=0.1),
+        ge.DeepNetwork("tanh", labels="poisson"),
+    ],
+)
+def test_targets_beyond_gaussian_weights_and_noise_or_binary_labels_cannot_be_misjudged(target):
+    assumed = ge.DeepNetwork("tanh", noise=0.1, task=target.task)
+    with pytest.raises(ge.ArgumentError, match="assumes"):
+        ge.solve(ge.Problem(target, learner=ge.BayesOptimal(assumes=assumed)), [1.0])
+
+
+def test_labels_whose_probability_is_not_monotone_can_be_misjudged():
+    """P(+1 | z) even: a student that believes in signs learns nothing, at any number of samples."""
+    target = ge.DeepNetwork("tanh", labels=lambda z: np.exp(-z * z))
+    assumed = ge.DeepNetwork("tanh", task="classification", noise=0.1)
+    curve = ge.solve(ge.Problem(target, learner=ge.BayesOptimal(assumes=assumed)), [1.0])
+    assert bool(curve.converged.all())
+    assert abs(float(curve.m[0])) < 1e-8

@@ -5,6 +5,7 @@ import pytest
 from scipy import special
 
 import gaussequiv as ge
+from gaussequiv.learners.convex.distributions import curve_distributions
 
 TARGET = ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification")
 MARGINS = np.array([-1.0, 0.0, 0.5, 1.0, 2.0])
@@ -67,3 +68,10 @@ def test_regression_has_no_margins(grids):
 def test_probabilities_outside_are_refused():
     with pytest.raises(ge.ArgumentError, match="probabilities"):
         ge.solve(ge.Problem(TARGET, learner=ge.Logistic(0.1)), [1.0], probabilities=[1.0])
+
+
+@pytest.mark.parametrize("learner", [ge.BayesOptimal(), ge.ERM("logistic", 0.1, "elastic_net", tune="l1_ratio")])
+def test_learners_without_one_margin_are_refused(learner):
+    e = ge.Problem(ge.DeepNetwork((), task="classification")).equivalent()
+    with pytest.raises(ge.ArgumentError, match=r"without `tune`"):
+        curve_distributions(learner, e, np.ones(1), np.ones(1), MARGINS, None)

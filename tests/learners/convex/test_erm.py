@@ -8,6 +8,7 @@ import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.numerics.status import Status
+from gaussequiv.samples.training_sample import TrainingSample
 
 
 def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):
@@ -70,6 +71,16 @@ def test_square_loss_on_labels_is_ridge():
     erm, ridge = ge.ERM("square", 0.3).solve(e, alpha), ge.Ridge(0.3).solve(e, alpha)
     for key in ("test_error", "clean_error", "train_error", "q", "m"):
         assert erm[key] == pytest.approx(ridge[key], rel=1e-8), key
+
+
+@pytest.mark.parametrize("channel", [Sign(0.1), Binary("logit", 0.2), GaussianNoise(0.3)])
+def test_the_excess_is_what_lies_above_the_floor_that_many_samples_leave(channel):
+    """An isotropic linear student of a linear target reaches it; for the logistic loss the direction is right at any alpha -> infinity."""
+    learner = ge.ERM("huber:0.7" if channel.task == "regression" else "logistic", 0.1)
+    curve = learner.solve(equivalent(channel, noise=0.1), np.array([0.5, 2.0, 1e6]))
+    assert curve["floor"] == pytest.approx(np.full(3, curve["test_error"][2]), rel=1e-2)
+    assert curve["excess_over_floor"] == pytest.approx(curve["test_error"] - curve["floor"], rel=1e-12)
+    assert np.all(curve["excess_over_floor"][:2] > 0.01)
 
 
 def test_interpolation_peak_says_so():
@@ -189,3 +200,24 @@ def test_refusals(options, target):
     with pytest.raises(ge.errors.ArgumentError):
         learner = ge.ERM(**{"lam": 0.1} | options)
         learner.solve(equivalent(target), np.ones(1))
+
+
+def test_weights_of_classes_and_samples_multiply():
+    learner = ge.ERM("logistic", 0.1, class_weight={-1: 2.0, 1: 0.5}, sample_weight=[(1.0, 0.25), (4.0, 0.75)])
+    y, uniforms = np.array([1.0, 1.0, -1.0, -1.0]), np.array([0.2, 0.9, 0.24, 0.26])
+    assert learner.weights_of(y, uniforms).tolist() == [0.5, 2.0, 2.0, 8.0]
+    assert ge.ERM("logistic", 0.1).weights_of(y, None) is None
+
+
+def test_an_optimal_penalty_is_fitted_at_the_samples_alpha():
+    """To the hyperparameters that the theory finds there."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 30))
+    sample = TrainingSample(x, x @ rng.standard_normal(30) / np.sqrt(30) + 0.5 * rng.standard_normal(60))
+    e = equivalent(GaussianNoise(0.25))
+    best = ge.ERM("huber:1", "optimal", tune="threshold").solve(e, np.array([2.0]))
+    threshold, lam = float(best["threshold"][0]), float(best["lam"][0])
+    found = ge.ERM("huber:1", "optimal", tune="threshold").fit(sample, e)
+    given = ge.ERM(f"huber:{threshold}", lam).fit(sample, e)
+    assert found.coefficients == pytest.approx(given.coefficients, rel=1e-6)
+    assert found.loss.parameters["threshold"] == pytest.approx(threshold, rel=1e-6)

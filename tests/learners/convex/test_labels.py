@@ -6,6 +6,7 @@ from scipy import special
 from scipy.integrate import quad
 
 import gaussequiv as ge
+from gaussequiv.ingredients.channels.outputs import Relu
 from gaussequiv.learners.convex.labels import linearise
 
 
@@ -53,3 +54,24 @@ def test_real_labels_are_linear_already(intercept):
     extra = 0.0 if intercept else e.offset_variance
     assert found.mass @ found.noise == pytest.approx(e.noise + extra, rel=1e-12)
     assert found.mass @ found.intercept**2 == pytest.approx(e.offset_variance if intercept else 0.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("offset", [0.0, 0.7])
+def test_real_labels_of_another_law_split_likewise(offset, intercept):
+    """y = relu(z) + noise, z ~ N(b0, v), v with the effective noise: mu = E y, slope d E y/d b0 = P(z > 0), noise the rest of Var y."""
+    e = equivalent(offset, labels=Relu(0.3))
+    v = e.signal_variance + e.model_noise
+
+    def average(function):
+        def integrand(z):
+            return function(z) * np.exp(-0.5 * (z - offset) ** 2 / v) / np.sqrt(2 * np.pi * v)
+
+        return quad(integrand, 0.0, offset + 14 * np.sqrt(v), epsabs=1e-14)[0]
+
+    mu, second, slope = average(lambda z: z), average(lambda z: z * z), average(lambda z: 1.0)
+    found = linearise(e, intercept)
+    assert found.slope[0] == pytest.approx(slope, rel=1e-9)
+    assert found.intercept[0] == pytest.approx(mu if intercept else 0.0, rel=1e-9)
+    spread = second + 0.3 - (mu**2 if intercept else 0.0)
+    assert found.noise[0] == pytest.approx(spread - slope**2 * float(e.weights @ e.signal_modes), rel=1e-8)

@@ -7,6 +7,7 @@ from scipy import optimize
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.numerics.status import Status
 
 
 def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):
@@ -102,3 +103,15 @@ def test_auc_is_maximised():
     best = ge.ERM("logistic", minimise="auc").solve(e, alpha)
     others = [ge.Logistic(lam).solve(e, alpha)["auc"][0] for lam in (0.3 * best["lam"][0], 3 * best["lam"][0])]
     assert best["auc"][0] > max(others)
+
+
+def test_a_search_that_is_cut_short_says_so(monkeypatch):
+    full = optimize.minimize
+
+    def short(*arguments, options, **rest):
+        return full(*arguments, options=options | {"maxiter": 1}, **rest)
+
+    learner, e = ge.ERM("huber:1", "optimal", tune="threshold"), equivalent(GaussianNoise(0.5), noise=0.1)
+    assert learner.solve(e, np.array([3.0]))["status"].tolist() == [Status.converged]
+    monkeypatch.setattr(optimize, "minimize", short)
+    assert learner.solve(e, np.array([3.0]))["status"].tolist() == [Status.max_steps]

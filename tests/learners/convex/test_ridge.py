@@ -1,5 +1,7 @@
 """Ridge regression: closed forms, limits, the interpolation peak and the Nishimori line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,48 @@ def test_sign_labels_have_their_limits():
     assert curve["train_error"][1] == pytest.approx(e.floor, abs=1e-4)
     _, tiny = solved(SIGNS, 1e-9, [0.3])
     assert tiny["train_error"][0] == pytest.approx(0.0, abs=1e-12)  # interpolation
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        TARGET,
+        SIGNS,
+        ge.DeepNetwork("relu", noise=0.1, task="classification", offset=0.4),
+        ge.DeepNetwork("tanh", labels="logit:0.5"),
+        ge.DeepNetwork("relu", labels="relu", noise=0.1),
+    ],
+)
+def test_the_excess_is_what_lies_above_the_floor(target):
+    """And the floor is what many samples leave."""
+    _, curve = solved(target, 0.3, [0.3, 1.0, 4.0])
+    _, many = solved(target, 0.3, [1e9])
+    assert curve["floor"] == pytest.approx(np.full(3, many["test_error"][0]), rel=1e-4)
+    assert curve["excess_over_floor"] == pytest.approx(curve["test_error"] - curve["floor"], rel=1e-9)
+    assert np.all(curve["excess_over_floor"] > 0.01)
+
+
+@pytest.mark.parametrize("labels", ["logit:0.5", "logit:0.01"])
+def test_binary_labels_of_another_law_are_the_square_loss_on_them(labels):
+    """The saddle point of convex losses is other equations; a steep logit is nearly noiseless signs."""
+    e, curve = solved(ge.DeepNetwork("tanh", weight_variance=4, labels=labels), 0.3, [0.3, 2.0])
+    square = ge.ERM("square", 0.3).solve(e, np.array([0.3, 2.0]))
+    for name in ("test_error", "clean_error", "train_error", "floor", "m", "q", "V"):
+        assert curve[name] == pytest.approx(square[name], rel=1e-7), name
+    if labels == "logit:0.01":
+        _, signs = solved(ge.DeepNetwork("tanh", weight_variance=4, task="classification"), 0.3, [0.3, 2.0])
+        assert curve["test_error"] == pytest.approx(signs["test_error"], rel=1e-3)
+
+
+@pytest.mark.parametrize("target", [TARGET, SIGNS])
+def test_the_equations_are_in_samples_per_dimension_of_the_student(target):
+    """Twice the student's dimension, twice the samples: the same curve, twice the degrees of freedom per input."""
+    e, curve = solved(target, 0.3)
+    twice = ge.Ridge(0.3).solve(replace(e, aspect=2.0), 2 * ALPHA)
+    for name in ("test_error", "train_error", "m", "q", "V"):
+        assert twice[name] == pytest.approx(curve[name], rel=1e-12), name
+    assert twice["degrees_of_freedom"] == pytest.approx(2 * curve["degrees_of_freedom"], rel=1e-12)
+    assert np.all(curve["degrees_of_freedom"] < ALPHA)
 
 
 @pytest.mark.parametrize("target", [SIGNS, ge.DeepNetwork("relu", task="classification")])

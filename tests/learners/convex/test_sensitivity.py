@@ -66,6 +66,22 @@ def test_against_differences_of_solved_curves(case, name):
         assert slope == pytest.approx(difference, rel=2e-6, abs=2e-8 * abs(float(values[1][key][0])) + 1e-12), key
 
 
+@pytest.mark.parametrize("learner", [ge.Logistic(0.1), ge.SVM(0.1), ge.Ridge(0.1)])
+def test_alpha_counts_samples_per_input_with_features_too(learner):
+    """The equations of k = 2.5 d features are in n/k, the slope is in n/d; every observable, sixth-order differences of solved curves."""
+    features = ge.RandomFeatures("erf", ratio=2.5)
+    problem = ge.Problem(ge.DeepNetwork("tanh", 2, task="classification", noise=0.1), learner=learner, features=features)
+    h = 0.01
+    found = ge.solve(problem, [1.5], sensitivity=("alpha",))
+    curves = ge.solve(problem, 1.5 + h * np.arange(-3, 4))
+    stencil = np.array([-1, 9, -45, 0, 45, -9, 1]) / (60 * h)
+    names = [name for name in curves.data_vars if f"d_{name}_d_alpha" in found]
+    assert {"test_error", "q", "m"} <= set(names)
+    for name in names:
+        slope = float(stencil @ curves[name].values)
+        assert float(found[f"d_{name}_d_alpha"][0]) == pytest.approx(slope, rel=1e-6, abs=1e-8), name
+
+
 def test_through_solve_names_are_checked():
     problem = ge.Problem(ge.DeepNetwork("tanh", 2, task="classification"), learner=ge.Logistic(0.1))
     curve = ge.solve(problem, [0.5, 2.0], sensitivity=("lam", "alpha"))

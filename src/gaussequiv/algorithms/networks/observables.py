@@ -67,7 +67,9 @@ def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, 
         return label(s) if regression else jnp.where(s >= 0, 1.0, -1.0)
 
     def loss(prediction: Any, truth: Any) -> Any:
-        return ((prediction - truth) ** 2).mean() if regression else (prediction != truth).mean()
+        if regression:
+            return ((prediction - truth) ** 2).mean()
+        return (prediction != truth).mean(dtype=float)  # a mean of booleans is float32 even here
 
     def call(u: Parameters, data: Data) -> Seen:
         layers = layers_of(u, data.test_x)
