@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy
 import xarray as xr
 
 import gaussequiv as ge
@@ -122,3 +123,59 @@ def test_the_status_says_what_converged():
     assert table.converged.values.tolist() == [True, False]
     assert json.loads(table.attrs["versions"])["gaussequiv"] == ge.__version__
     assert table.attrs["seed"] == 3
+
+
+@pytest.mark.parametrize("kind", ["nc", "json", "csv"])
+def test_no_flipped_bit_is_loaded_as_other_data(tables, tmp_path, kind):
+    path = ge.save(tables["learners"], tmp_path / f"a.{kind}")
+    content, whole, rng = path.read_bytes(), ge.load(path), np.random.default_rng(0)
+    places = [*rng.integers(8 * len(content), size=150), *(8 * len(content) - 1 - rng.integers(8 * 80, size=50))]
+    refused = 0
+    for place in places:
+        spoilt = bytearray(content)
+        spoilt[place // 8] ^= 1 << (place % 8)
+        path.write_bytes(spoilt)
+        try:
+            again = ge.load(path)
+        except ge.ArgumentError:
+            refused += 1
+            continue
+        assert again.identical(whole)
+    assert refused > 150
+
+
+@pytest.mark.parametrize("kind", ["nc", "json", "csv"])
+def test_other_files_of_that_ending_are_refused(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    for content in (
+        b"",
+        b"notes",
+        b"[1]",
+        b"{}" if kind != "json" else b"[" * 100_000,
+        b"# []\na,b\n1\n",
+        b"CDF\x01",
+        b"\xff\xfe",
+        b"\x89HDF\r\n\x1a\n",
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ge.ArgumentError, match="that this package saved"):
+            ge.load(path)
+
+
+def test_versions_are_known_without_package_metadata(monkeypatch):
+    from importlib import metadata
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    results.versions.cache_clear()
+    try:
+        assert results.versions() == {
+            "gaussequiv": ge.__version__,
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "xarray": xr.__version__,
+        }
+    finally:
+        results.versions.cache_clear()

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussequiv._version import __version__
 from gaussequiv.curve import BOOKKEEPING, Observable
 from gaussequiv.errors import ArgumentError, fail
 from gaussequiv.numerics.status import Status
+from gaussequiv.store import seal
+from gaussequiv.store.files import replace
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,64 +58,107 @@ def labels(name: str, observables: Mapping[str, Observable]) -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the package and of what its numbers depend on (cached: reading package metadata takes milliseconds)."""
-    from importlib.metadata import version
+    return {"gaussequiv": __version__} | {name: version_of(name) for name in ("numpy", "scipy", "xarray")}
 
-    return {name: version(name) for name in ("gaussequiv", "numpy", "scipy", "xarray")}
+
+def version_of(name: str) -> str:
+    """Version of an installed package, also where it has no metadata (a bundled application, a source path)."""
+    from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return str(getattr(import_module(name), "__version__", "unknown"))
 
 
 def save(result: xr.Dataset, path: str | Path) -> Path:
-    """Write a result as .nc (NetCDF), .json or .csv; all three can be loaded again."""
+    """Write a result as .nc (NetCDF), .json or .csv; all three can be loaded again.
+
+    The file is written beside the old one and replaces it in one step; it carries its SHA-256, which `load` checks.
+
+    Raises
+    ------
+    ArgumentError : another ending.
+    OSError : the file cannot be written; an older one stays as it was.
+    """
     path = Path(path)
-    kind = path.suffix.lower()
-    if kind not in (".nc", ".json", ".csv"):
-        raise fail("path", "a file name ending in .nc, .json or .csv", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == ".nc":
-        result.to_netcdf(path, engine="netcdf4")
-    elif kind == ".json":
-        path.write_text(json.dumps(_finite(result.to_dict()), default=_plain))
-    else:
-        columns = {str(k): {"dims": list(map(str, v.dims)), "attrs": v.attrs} for k, v in result.variables.items()}
-        header = {"attrs": result.attrs, "coords": list(map(str, result.coords)), "columns": columns}
-        frame = result.reset_coords().to_dataframe().reset_index()
-        with path.open("w", newline="") as stream:
-            stream.write("# " + json.dumps(_finite(header), default=_plain) + "\n")
-            frame.to_csv(stream, index=False, float_format="%.17g")
-    return path
+    return replace(path, _WRITERS[_kind(path)](result))
 
 
 def load(path: str | Path) -> xr.Dataset:
-    """Read a result that `save` wrote."""
-    import xarray as xr
+    """Read a result that `save` wrote, in this release or an earlier one.
 
+    Raises
+    ------
+    ArgumentError : no such file, something else, or a result that was altered after it was saved.
+    """
     path = Path(path)
-    kind = path.suffix.lower()
-    if kind not in (".nc", ".json", ".csv"):
-        raise fail("path", "a file name ending in .nc, .json or .csv", str(path))
+    kind = _kind(path)
     if not path.exists():
         raise ArgumentError(f"Argument `path` must be an existing file, but {str(path)!r} does not exist.")
     try:
-        if kind == ".nc":
-            with xr.open_dataset(path, engine="netcdf4") as stored:
-                return _typed(stored.load())
-        if kind == ".json":
-            return _typed(xr.Dataset.from_dict(json.loads(path.read_text(), parse_constant=float)))
-        return _typed(_load_csv(path))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError) as error:  # any other file of that ending
+        return _typed(_READERS[kind](path.read_bytes()))
+    except Exception as error:  # any other file of that ending may break the libraries that read it in any way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArgumentError(
             f"Argument `path` must be a result that this package saved, but {str(path)!r} is not: {reason[:120]}."
         ) from None
 
 
-def _load_csv(path: Path) -> xr.Dataset:
+def _kind(path: Path) -> str:
+    kind = path.suffix.lower()
+    if kind not in _WRITERS:
+        raise fail("path", "a file name ending in .nc, .json or .csv", str(path))
+    return kind
+
+
+def _to_netcdf(result: xr.Dataset) -> bytes:
+    """In memory: what the NetCDF library leaves of a file that it cannot finish, and raises, is its own affair."""
+    import netCDF4
+    import xarray as xr
+
+    file = netCDF4.Dataset("result.nc", mode="w", format="NETCDF4", memory=1)
+    result.dump_to_store(xr.backends.NetCDF4DataStore(file))
+    return seal.sealed(bytes(file.close()))
+
+
+def _from_netcdf(stored: bytes) -> xr.Dataset:
+    import netCDF4
+    import xarray as xr
+
+    file = netCDF4.Dataset("result.nc", mode="r", memory=seal.opened(stored))
+    with xr.open_dataset(xr.backends.NetCDF4DataStore(file)) as opened:
+        return opened.load()
+
+
+def _to_json(result: xr.Dataset) -> bytes:
+    return json.dumps(seal.sealed_object(_as_json(result.to_dict()))).encode()
+
+
+def _from_json(stored: bytes) -> xr.Dataset:
+    import xarray as xr
+
+    return xr.Dataset.from_dict(seal.opened_object(json.loads(stored, parse_constant=float)))
+
+
+def _to_csv(result: xr.Dataset) -> bytes:
+    columns = {str(k): {"dims": list(map(str, v.dims)), "attrs": v.attrs} for k, v in result.variables.items()}
+    header = _as_json({"attrs": result.attrs, "coords": list(map(str, result.coords)), "columns": columns})
+    frame = result.reset_coords().to_dataframe().reset_index()
+    rows = frame.to_csv(index=False, float_format="%.17g", lineterminator="\n").encode()
+    return f"# {json.dumps(seal.sealed_object(header, rows))}\n".encode() + rows
+
+
+def _from_csv(stored: bytes) -> xr.Dataset:
     import csv
+    import io
 
     import xarray as xr
 
-    with path.open(newline="") as stream:
-        header = json.loads(stream.readline().lstrip("# "))
-        names, *rows = csv.reader(stream)
+    first, _, rest = stored.partition(b"\n")
+    header = seal.opened_object(json.loads(first.decode().lstrip("# ")), rest)
+    names, *rows = csv.reader(io.StringIO(rest.decode(), newline=""))
     frame = {name: _column([row[i] for row in rows]) for i, name in enumerate(names)}
     columns = header["columns"]
     dims = list(dict.fromkeys(dim for column in columns.values() for dim in column["dims"]))
@@ -128,6 +174,10 @@ def _load_csv(path: Path) -> xr.Dataset:
             out[name] = xr.DataArray(block[index], dims=order).transpose(*column["dims"])
         out[name].attrs = column["attrs"]
     return out.set_coords([name for name in header["coords"] if name not in dims])
+
+
+_WRITERS = {".nc": _to_netcdf, ".json": _to_json, ".csv": _to_csv}
+_READERS = {".nc": _from_netcdf, ".json": _from_json, ".csv": _from_csv}
 
 
 def _column(texts: list[str]) -> Any:
@@ -151,6 +201,12 @@ def _typed(result: xr.Dataset) -> xr.Dataset:
                 array = np.array(values, dtype=float).reshape(variable.shape)
                 result[name] = (variable.dims, array, variable.attrs)
     return result
+
+
+def _as_json(value: Any) -> dict[str, Any]:
+    """What a reader of the JSON text will see."""
+    plain: dict[str, Any] = json.loads(json.dumps(_finite(value), default=_plain))
+    return plain
 
 
 def _finite(value: Any) -> Any:
@@ -180,5 +236,4 @@ def to_json(result: xr.Dataset) -> dict[str, Any]:
     for key in ("problem", "call", "versions"):
         if key in shown:
             shown[key] = json.loads(shown[key])
-    out: dict[str, Any] = json.loads(json.dumps(_finite(values | {"dims": dims, "attrs": shown}), default=_plain))
-    return out
+    return _as_json(values | {"dims": dims, "attrs": shown})

@@ -11,6 +11,7 @@ from gaussequiv.errors import integer
 from gaussequiv.reproduce.catalogue import get
 from gaussequiv.reproduce.paper import Check, Data, Figure, Paper
 from gaussequiv.results import save, versions
+from gaussequiv.store.files import replace, replace_figure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,9 +78,9 @@ def reproduce(
         data = one.run(fast, seed, progress, **options)
         files = [save(result, folder / f"{key}-{one.name}-{name}.nc") for name, result in data.items()]
         picture = folder / f"{key}-{one.name}.png"
-        one.draw(data).savefig(picture, dpi=200)
+        replace_figure(picture, one.draw(data), dpi=200)
         made.append(Reproduction(one, data, one.check(data), [*files, picture], time.perf_counter() - start))
-    report_file(key, figure, folder).write_text(report(paper, made, fast, seed))
+    replace(report_file(key, figure, folder), report(paper, made, fast, seed).encode())
     return made
 
 

@@ -7,7 +7,6 @@ import json
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.inputs.base import BLOCK
 from gaussequiv.numerics.keys import EVIDENCE_LABELS, EVIDENCE_ROWS, EVIDENCE_TEACHER, FIRST_CONTROL, FIRST_PILOT, TEST, TRAIN
 from gaussequiv.problems.supervised.description import Problem
-from gaussequiv.results import versions
+from gaussequiv.results import version_of, versions
 from gaussequiv.run.progress import progress_bar
 from gaussequiv.store import checkpoint as checkpoints
 
@@ -227,7 +226,7 @@ def _here() -> str:
     """The device that anneals, and the libraries' versions."""
     import jax
 
-    about = versions() | {name: version(name) for name in ("jax", "jaxlib")}
+    about = versions() | {name: version_of(name) for name in ("jax", "jaxlib")}
     return ", ".join([jax.devices()[0].device_kind, *(f"{name} {number}" for name, number in about.items() if name != "gaussequiv")])
 
 

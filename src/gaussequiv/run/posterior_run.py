@@ -16,7 +16,7 @@ from gaussequiv.errors import ArgumentError, FloatArray, fail
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.numerics.keys import CHAIN_STARTS, CHAINS, PRIOR_NETWORKS, TEST, TRAIN
 from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks
-from gaussequiv.results import versions
+from gaussequiv.results import version_of, versions
 from gaussequiv.run.posterior_summary import UNTRACED, between_starts, summarise
 from gaussequiv.store import checkpoint
 
@@ -70,8 +70,6 @@ class PosteriorRun:
     @property
     def header(self) -> dict[str, Any]:
         """What a checkpoint must share with the call that reads it."""
-        from importlib.metadata import version
-
         plan = self.plan
         own = {
             "problem": plan.problem.to_dict(),
@@ -80,7 +78,7 @@ class PosteriorRun:
             "trials": self.trials,
             "seed": self.seed,
             "test_samples": plan.test,
-            "versions": versions() | {name: version(name) for name in ("jax", "jaxlib", "blackjax")},
+            "versions": versions() | {name: version_of(name) for name in ("jax", "jaxlib", "blackjax")},
             "platform": f"{platform.system()} {platform.machine()}",
         }
         plain: dict[str, Any] = json.loads(json.dumps(own | self.settings.call()))

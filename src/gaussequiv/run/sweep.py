@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussequiv.errors import ArgumentError, fail
+from gaussequiv.errors import fail
 from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.problems.dictionary import from_dict
+from gaussequiv.run import recorded
 from gaussequiv.run.compare import compare
 from gaussequiv.run.evidence import network_information
 from gaussequiv.run.fixed_points import fixed_points, phase_diagram
@@ -176,6 +177,12 @@ def rerun(
     inputs, features
         Data matrices and given features, which results keep by shape and digest.
 
+    Only arguments that results record are taken from it, checked by type and range: no file makes this call write files or wait.
+
+    Raises
+    ------
+    ArgumentError : the result carries no call, or one that no verb has recorded.
+
     Examples
     --------
     >>> import gaussequiv as ge
@@ -183,27 +190,20 @@ def rerun(
     >>> bool((rerun(curve).test_error == curve.test_error).all())
     True
     """
-    try:
-        call = json.loads(result.attrs["call"])
-        description = json.loads(result.attrs["problem"])
-    except KeyError as missing:
-        raise ArgumentError(f"Argument `result` must carry its problem and call, but has no attribute {missing}.") from None
+    saved = recorded.read(result)
     own: dict[str, Any] = {**(functions or {}), **(parts or {})}
     given = {name: value for name, value in (("inputs", inputs), ("features", features)) if value is not None}
-    problem = from_dict(description, own, **given)
-    _check_same(problem.to_dict(), description)
-    verb, over = call.pop("verb"), call.pop("over", None)
-    points = result[problem.axis.name].values
-    if verb == "phase_diagram":
-        return phase_diagram(problem, over, points, **call)  # type: ignore[arg-type]
-    if over is not None:
-        for name in over:
-            over[name] = [_named(value, own) for value in over[name]]
-        return sweep(problem, points, over, verb=verb, **call)
-    if verb == "solve" and "n" in result.coords:
-        return solve(problem, n=result["n"].values, **call)
-    out: xr.Dataset = VERBS[verb](problem, points, **call)
-    return out
+    problem = from_dict(saved.problem, own, **given)
+    _check_same(problem.to_dict(), saved.problem)
+    points, options, over = recorded.points(saved, result, problem), recorded.options(saved, problem), saved.over
+    if over is not None and saved.verb != "phase_diagram":
+        over = {name: [_named(value, own) for value in values] for name, values in over.items()}
+        return sweep(problem, points["points"], over, verb=saved.verb, **options)
+    if saved.verb == "phase_diagram":
+        return phase_diagram(problem, over or {}, points["points"])  # type: ignore[arg-type]
+    if "n" in points:
+        return VERBS[saved.verb](problem, n=points["n"], **options)
+    return VERBS[saved.verb](problem, points["points"], **options)
 
 
 def _check_same(given: Mapping[str, Any], kept: Mapping[str, Any]) -> None:

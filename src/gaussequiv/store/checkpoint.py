@@ -1,11 +1,9 @@
-"""Checkpoints that survive a kill at any moment: written beside the old one, flushed to the disk, put in its place in one step."""
+"""Checkpoints: a header that names the call, and arrays, in a file that is replaced in one step and carries its digest."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError
+from gaussequiv.store import seal
+from gaussequiv.store.files import replace
 
 HEADER = "header"
 
@@ -22,38 +22,27 @@ def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> N
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez(buffer, **{HEADER: text}, **{name: np.asarray(value) for name, value in arrays.items()})  # type: ignore[arg-type]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with scratch.open("wb") as stream:
-        stream.write(buffer.getbuffer())
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(scratch, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The new name reaches the disk, too (systems without directory handles do it themselves)."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace(path, seal.sealed(buffer.getvalue()))
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and arrays of a checkpoint."""
+    """Header and arrays of a checkpoint, as they were written."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+        with np.load(io.BytesIO(seal.opened(path.read_bytes())), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return json.loads(arrays.pop(HEADER).tobytes().decode()), arrays
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise ArgumentError(
-            f"Argument `checkpoint` must be a new file or one that a sampling run wrote, but {str(path)!r} is not: {str(error)[:120]}."
-        ) from None
+        header = json.loads(arrays.pop(HEADER).tobytes().decode())
+        if not isinstance(header, dict):
+            raise ValueError("its header is no object")
+        return header, arrays
+    except Exception as error:  # the archive of another program may break any of its readers in any way
+        raise foreign(path, error) from None
+
+
+def foreign(path: Path, reason: object) -> ArgumentError:
+    """The error of a file that no run of this call wrote; the caller raises it."""
+    return ArgumentError(
+        f"Argument `checkpoint` must be a new file or one that a sampling run wrote, but {str(path)!r} is not: {str(reason)[:120]}."
+    )
 
 
 def same_call(path: Path, stored: Mapping[str, Any], present: Mapping[str, Any]) -> None:
