@@ -15,6 +15,7 @@ RANKS = {
     "_moved": -1,
     "_version": -1,
     "_jax": 0,
+    "_memory": 0,
     "numerics": 1,
     "curve": 1.2,
     "results": 1.5,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+LARGEST_MOMENT = 1e100  # of variances and means: their squares and products must stay finite
 
 
 class GaussequivError(Exception):
@@ -59,7 +60,7 @@ def number(
         raise fail(name, expected, value, meaning)
     try:
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise fail(name, expected, value, meaning) from None
     if np.isnan(result) or (np.isinf(result) and not allow_infinite):
         raise fail(name, f"finite and {expected}", value, meaning)
@@ -86,7 +87,7 @@ def array(name: str, value: ArrayLike, *, ndim: int | None = None, meaning: str 
     """Check a finite real array of the given number of dimensions, not empty."""
     try:
         result = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise fail(name, "an array of numbers", value, meaning) from None
     if ndim is not None and result.ndim != ndim:
         raise fail(name, f"an array with {ndim} dimension{'s' * (ndim != 1)}", result, meaning)
@@ -137,10 +138,16 @@ def per_layer(name: str, value: Any, depth: int, *, positive: bool = False) -> t
     if isinstance(value, str) or value is None:
         raise fail(name, expected, value)
     if np.ndim(value) == 0:
-        values: tuple[Any, ...] = (value,) * depth
-        checked = number(name, value, positive=positive, nonnegative=not positive)
-        return (checked,) * depth
-    values = tuple(np.asarray(value, dtype=object).ravel())
+        return (_layer_number(name, value, positive),) * depth
+    values: tuple[Any, ...] = tuple(np.asarray(value, dtype=object).ravel())
     if len(values) != depth:
         raise fail(name, expected, value)
-    return tuple(number(f"{name}[{i}]", v, positive=positive, nonnegative=not positive) for i, v in enumerate(values))
+    return tuple(_layer_number(f"{name}[{i}]", v, positive) for i, v in enumerate(values))
+
+
+def _layer_number(name: str, value: Any, positive: bool) -> float:
+    """A layer's number, whose square and products over layers must stay finite."""
+    checked = number(name, value, positive=positive, nonnegative=not positive)
+    if checked > LARGEST_MOMENT:
+        raise fail(name, f"at most {LARGEST_MOMENT:g}", value)
+    return checked

@@ -119,7 +119,7 @@ def _to_netcdf(result: xr.Dataset) -> bytes:
     import xarray as xr
 
     file = netCDF4.Dataset("result.nc", mode="w", format="NETCDF4", memory=1)
-    result.dump_to_store(xr.backends.NetCDF4DataStore(file))
+    result.dump_to_store(xr.backends.NetCDF4DataStore(file))  # type: ignore[no-untyped-call]
     return seal.sealed(bytes(file.close()))
 
 
@@ -128,7 +128,7 @@ def _from_netcdf(stored: bytes) -> xr.Dataset:
     import xarray as xr
 
     file = netCDF4.Dataset("result.nc", mode="r", memory=seal.opened(stored))
-    with xr.open_dataset(xr.backends.NetCDF4DataStore(file)) as opened:
+    with xr.open_dataset(xr.backends.NetCDF4DataStore(file)) as opened:  # type: ignore[no-untyped-call]
         return opened.load()
 
 

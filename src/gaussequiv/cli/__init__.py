@@ -176,8 +176,11 @@ def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
         except (GaussequivError, OSError) as error:
             _say(f"error: {error}")
             raise typer.Exit(FAILURE) from None
-        except KeyboardInterrupt:
-            _say("interrupted")
+        except MemoryError as error:
+            _say(f"error: the memory is too small for this call: {error or 'smaller sizes need less'}")
+            raise typer.Exit(USAGE) from None
+        except KeyboardInterrupt as stop:
+            _keep_partial(getattr(stop, "partial", None), arguments.get("output"))
             raise typer.Exit(INTERRUPTED) from None
         finally:
             for text in dict.fromkeys(str(warning.message) for warning in caught):
@@ -216,19 +219,27 @@ def _deliver(result: xr.Dataset, as_json: bool, output: str | None, strict: bool
         raise typer.Exit(UNCONVERGED)
 
 
-def _keep_partial(output: str | None, run: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """Run; if interrupted, write what was finished before leaving with 130."""
-    from gaussequiv.cli.outputs import write
-    from gaussequiv.run.simulate import Interrupted
+def _keep_partial(partial: xr.Dataset | None, output: str | None) -> None:
+    """Write what an interrupted verb had finished: to --output, or to a new file where none, or a figure, was asked for."""
+    if partial is None:
+        _say("interrupted")
+        return
+    from gaussequiv.results import save
 
+    target = Path(output) if output else Path("gaussequiv-partial.nc")
+    if target.suffix.lower() not in (".nc", ".json", ".csv") or not output:
+        target = _unused(target.with_suffix(".nc"))
+    done = f" after {partial.sizes['trial']} trials" if "trial" in partial.sizes else ""
     try:
-        return run()
-    except Interrupted as stop:
-        if stop.partial is not None:
-            target = Path(output) if output else Path("gaussequiv-partial.nc")
-            target = target if target.suffix in (".nc", ".json", ".csv") else target.with_suffix(".nc")
-            _say(f"interrupted after {stop.partial.sizes['trial']} trials; wrote {write(stop.partial, str(target))}")
-        raise
+        _say(f"interrupted{done}; wrote {save(partial, target)}")
+    except OSError as error:
+        _say(f"interrupted{done}; error: what was finished could not be written to {target}: {error}")
+
+
+def _unused(path: Path) -> Path:
+    """The path, or the next one with a number: an earlier part is not overwritten."""
+    names = (path if count == 1 else path.with_stem(f"{path.stem}-{count}") for count in range(1, sys.maxsize))
+    return next(one for one in names if not one.exists())
 
 
 @command("equivalent")
@@ -341,9 +352,9 @@ def _run(
     grid = parse_grid("alpha", required("alpha", alpha))
     if over:
         values = parse_over(over)
-        result = _keep_partial(output, lambda: sweep(problem, grid, values, verb=verb, **call))
+        result = sweep(problem, grid, values, verb=verb, **call)
     else:
-        result = _keep_partial(output, lambda: VERBS[verb](problem, grid, **call))
+        result = VERBS[verb](problem, grid, **call)
     _deliver(result, as_json, output, strict)
 
 

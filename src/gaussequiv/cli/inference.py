@@ -22,7 +22,6 @@ from gaussequiv.cli import (
     TestSamples,
     Trials,
     _build,
-    _keep_partial,
     _say,
     command,
 )
@@ -70,7 +69,7 @@ def track(
         begin = start
     given: dict[str, Any] = {"d": d, "trials": trials, "steps": steps, "start": begin, "seed": seed, "test_samples": test_samples}
     problem = _build(options)
-    result = _keep_partial(output, lambda: verb(problem, alpha, **given, normalise_teacher=normalise_teacher, allowance=allowance))
+    result = verb(problem, alpha, **given, normalise_teacher=normalise_teacher, allowance=allowance)
     rows = [
         (
             int(result["step"][i]),
@@ -119,7 +118,7 @@ def sample_posterior(
         "seed": seed,
         "checkpoint": checkpoint,
     }
-    result = _keep_partial(output, lambda: verb(problem, grid, d=d, trials=trials, **given))
+    result = verb(problem, grid, d=d, trials=trials, **given)
     theory = solve(problem, result["alpha"].values)["test_error"].values
     rows = []
     for i, one in enumerate(result["alpha"].values):
@@ -154,7 +153,7 @@ def network_information(
 
     problem = _build(options)
     grid = parse_grid("alpha", required("alpha", alpha))
-    result = _keep_partial(output, lambda: verb(problem, grid, d=d, trials=trials, seed=seed, seconds=seconds, checkpoint=checkpoint))
+    result = verb(problem, grid, d=d, trials=trials, seed=seed, seconds=seconds, checkpoint=checkpoint)
     rows = []
     for i, one in enumerate(result["alpha"].values):
         part = result.isel(alpha=i)
@@ -199,6 +198,7 @@ def _finish(result: xr.Dataset, output: str | None, strict: bool, draw: Any) -> 
     from gaussequiv.cli.outputs import FIGURES
     from gaussequiv.errors import fail
     from gaussequiv.results import save
+    from gaussequiv.store.files import replace_figure
 
     if output:
         if Path(output).suffix.lower() not in FIGURES:
@@ -206,7 +206,7 @@ def _finish(result: xr.Dataset, output: str | None, strict: bool, draw: Any) -> 
         elif draw is None:
             raise fail("output", "a file name ending in .nc, .json or .csv for this command", output)
         else:
-            draw(result).figure.savefig(output, dpi=150, bbox_inches="tight")
+            replace_figure(output, draw(result).figure, dpi=150, bbox_inches="tight")
         _say(f"wrote {output}")
     if strict and not bool(result["converged"].all()):
         raise typer.Exit(UNCONVERGED)

@@ -86,9 +86,10 @@ def _write(result: xr.Dataset, output: str) -> None:
     from gaussequiv import plot
     from gaussequiv.cli.outputs import FIGURES
     from gaussequiv.results import save
+    from gaussequiv.store.files import replace_figure
 
     if Path(output).suffix.lower() in FIGURES:
-        plot.information(result).figure.savefig(output, dpi=150)  # type: ignore[union-attr]
+        replace_figure(output, plot.information(result).figure, dpi=150)
     else:
         save(result, output)
     _say(f"wrote {output}")

@@ -64,7 +64,7 @@ def parse_grid(name: str, text: str) -> FloatArray:
     if len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] != "log"):
         raise fail(name, f"of the form {GRID_FORM}", text)
     start, stop = parse_number(name, parts[0]), parse_number(name, parts[1])
-    if not parts[2].isdigit() or int(parts[2]) < 1 or int(parts[2]) > 100_000:
+    if not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 10) or not 1 <= int(parts[2]) <= 100_000:
         raise fail(name, f"of the form {GRID_FORM} with a count from 1 to 100000", text)
     count = int(parts[2])
     if len(parts) == 3:
@@ -124,16 +124,13 @@ def build_problem(options: dict[str, Any]) -> Problem:
 
 def read_description(path: str) -> dict[str, Any]:
     """A TOML or JSON description; '-' reads stdin."""
-    if path == "-":
-        text = sys.stdin.read()
-    else:
-        try:
-            text = Path(path).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArgumentError(f"Argument `problem` must be a readable file, but {path!r} is not: {error}.") from None
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # not there, or not UTF-8
+        raise ArgumentError(f"Argument `problem` must be a readable file, but {path!r} is not: {error}.") from None
     try:
         loaded = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not the language, a number of thousands of digits, or nested without end
         raise ArgumentError(f"Argument `problem` must be TOML or JSON, but {path!r} is not: {error}.") from None
     if not isinstance(loaded, dict):
         raise fail("problem", "an object with sections target, inputs, learner", loaded)

@@ -10,7 +10,8 @@ import numpy as np
 
 from gaussequiv import plot
 from gaussequiv.errors import choice, fail
-from gaussequiv.results import load, save
+from gaussequiv.results import load, save, version_of, versions
+from gaussequiv.store.files import replace, replace_figure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,14 +109,11 @@ def write_layers(equivalent: GaussianEquivalent, output: str) -> Path:
         return _savefig(plot.layers(equivalent), path)
     if path.suffix.lower() != ".json":
         raise fail("output", f"a file name ending in .json, {', '.join(FIGURES)}", output)
-    path.write_text(json.dumps(equivalent_to_dict(equivalent, None)))
-    return path
+    return replace(path, json.dumps(equivalent_to_dict(equivalent, None)).encode())
 
 
 def _savefig(axes: Any, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    axes.figure.savefig(path, dpi=150)
-    return path
+    return replace_figure(path, axes.figure, dpi=150)
 
 
 def equivalent_to_dict(equivalent: GaussianEquivalent, partial: PartialReduction | None) -> dict[str, Any]:
@@ -190,7 +188,6 @@ def bibliography(keys: list[str]) -> str:
 def diagnose() -> dict[str, Any]:
     """Versions, and whether one published number and one small simulation come out right."""
     import os
-    from importlib.metadata import PackageNotFoundError, version
 
     from gaussequiv.ingredients.targets.deep_network import DeepNetwork
     from gaussequiv.learners.convex.ridge import Ridge
@@ -199,10 +196,11 @@ def diagnose() -> dict[str, Any]:
     from gaussequiv.run.solve import solve
 
     report: dict[str, Any] = {"python": platform.python_version(), "system": platform.system(), "cores": os.cpu_count()}
-    for name in ("gaussequiv", "numpy", "scipy", "xarray", "jax", "matplotlib", "scikit-learn"):
+    report |= versions()
+    for name in ("jax", "matplotlib", "scikit-learn"):
         try:
-            report[name] = version(name)
-        except PackageNotFoundError:
+            report[name] = version_of(name)
+        except ImportError:
             report[name] = "missing"
     target = DeepNetwork("tanh", depth=2, weight_variance=4)
     theory = float(solve(Problem(target=target), alpha=2.0).test_error[0])

@@ -107,9 +107,10 @@ def _finish(result: xr.Dataset, output: str | None, strict: bool, draw: Any) -> 
 
     from gaussequiv.cli.outputs import FIGURES
     from gaussequiv.results import save
+    from gaussequiv.store.files import replace_figure
 
     if output and Path(output).suffix.lower() in FIGURES:
-        draw(result).figure.savefig(output, dpi=150, bbox_inches="tight")
+        replace_figure(output, draw(result).figure, dpi=150, bbox_inches="tight")
     elif output:
         save(result, output)
     if output:

@@ -110,7 +110,7 @@ def build(estimator: str, lam: float, seed: int, features: str | None, standardi
     steps: list[Any] = [StandardScaler()] if standardise or features else []
     if features is not None:
         name, _, width = features.partition(":")
-        if not width.isdigit() or int(width) < 1:
+        if not (width.isascii() and width.isdigit() and len(width) < 10) or int(width) < 1:
             raise fail("features", "of the form ACTIVATION:WIDTH, e.g. tanh:300", features)
         steps.append(DeepRandomFeatures(int(width), name, random_state=seed))
     return make_pipeline(*steps, made) if steps else made
@@ -291,6 +291,7 @@ def draw(result: xr.Dataset, ax: Axes | None = None, *, label: str = "predicted 
 def deliver(result: xr.Dataset, as_json: bool, output: str | None) -> None:
     """Print, and write the file: a figure, or the numbers."""
     from gaussequiv.results import save, to_json
+    from gaussequiv.store.files import replace_figure
 
     if as_json:
         print(json.dumps(to_json(result)))
@@ -300,7 +301,7 @@ def deliver(result: xr.Dataset, as_json: bool, output: str | None) -> None:
         return
     path = Path(output)
     if path.suffix.lower() in (".png", ".svg", ".pdf"):
-        draw(result).figure.savefig(path, dpi=150)  # type: ignore[union-attr]
+        replace_figure(path, draw(result).figure, dpi=150)
     else:
         save(result, path)
     print(f"wrote {path}", file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussequiv._memory import require
 from gaussequiv.curve import BOOKKEEPING, Curve
 from gaussequiv.errors import FloatArray, integer
 from gaussequiv.problems.base import Solvable
@@ -17,6 +18,8 @@ from gaussequiv.run.provenance import along, axis_words, provenance, read_call, 
 
 if TYPE_CHECKING:
     import xarray as xr
+
+BYTES_OF_A_TRIAL = 200.0  # of its measurements at one point, at least
 
 
 def simulate(
@@ -68,6 +71,7 @@ def simulate(
     points, size, (asked,) = read_call(problem, points, size, options, "trial", own=("trials", "seed", "progress"))
     trials = integer("trials", trials, minimum=1)
     seed = integer("seed", seed, minimum=0)
+    require(BYTES_OF_A_TRIAL * (1 + np.size(points)) * trials, "trials", trials, "the measurements")
     done: list[Curve] = []
     try:
         for number in progress_bar(range(trials), "simulating", progress):

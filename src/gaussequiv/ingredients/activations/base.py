@@ -13,7 +13,7 @@ from scipy import special
 
 from gaussequiv._jax import elementwise
 from gaussequiv._text import exact
-from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer
+from gaussequiv.errors import LARGEST_MOMENT, AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer, number
 from gaussequiv.numerics.gaussian import PairMoments, pair_moments
 
 
@@ -251,6 +251,8 @@ def names() -> tuple[str, ...]:
 
 def leaky_relu(slope: float) -> Activation:
     """max(x, slope x) for 0 <= slope <= 1, in closed form."""
+    if abs(number("slope", slope)) > LARGEST_MOMENT:
+        raise fail("slope", f"at most {LARGEST_MOMENT:g} in magnitude", slope)
     label = "leaky_relu" if slope == 0.01 else f"leaky_relu:{exact(slope)}"
     return PiecewiseLinear(0.5 * (1 + slope), 0.5 * (1 - slope), label)
 

@@ -7,22 +7,32 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from gaussequiv._memory import require
 from gaussequiv.errors import fail, integer, per_layer
 from gaussequiv.ingredients.activations import base as acts
+
+BYTES_OF_A_LAYER = 1000.0  # of its description, moments and weights' variances
 
 
 def layers_of(activations: Any, depth: int | None, minimum: int = 1) -> tuple[acts.Activation, ...]:
     """One activation for each hidden layer; a single one is repeated `depth` times."""
     if isinstance(activations, str) or not isinstance(activations, Sequence):
-        return (acts.get(activations),) * integer("depth", 1 if depth is None else depth, minimum=minimum)
+        return (acts.get(activations),) * _checked(depth, minimum)
     layers = _distinct_names(tuple(acts.get(a) for a in activations))
     if len(layers) == 1 and depth is not None:
-        layers = layers * integer("depth", depth, minimum=minimum)
+        layers = layers * _checked(depth, minimum)
     if len(layers) < minimum:
         raise fail("activations", "at least one activation", activations)
     if depth not in (None, len(layers)):
         raise fail("depth", f"{len(layers)}, the number of activations", depth)
     return layers
+
+
+def _checked(depth: int | None, minimum: int) -> int:
+    """The number of layers, whose descriptions must fit in memory."""
+    count = integer("depth", 1 if depth is None else depth, minimum=minimum)
+    require(BYTES_OF_A_LAYER * count, "depth", count, "the descriptions of the layers")
+    return count
 
 
 def set_layers(description: Any, layers: tuple[acts.Activation, ...]) -> Callable[[str, Any], None]:

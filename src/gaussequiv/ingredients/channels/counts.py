@@ -16,6 +16,8 @@ from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChann
 from gaussequiv.numerics.panels import legendre_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
+LARGEST_RATE = 1e6  # of Poisson counts
+
 
 @dataclass(frozen=True)
 class Quantised(QuadratureChannel):
@@ -144,7 +146,9 @@ class Poisson(QuadratureChannel):
     task: str = field(default="regression", init=False)
 
     def __post_init__(self) -> None:
-        number("scale", self.scale, positive=True, meaning="It multiplies the rate.")
+        scale = number("scale", self.scale, positive=True, meaning="It multiplies the rate.")
+        if scale > LARGEST_RATE:
+            raise fail("scale", f"at most {LARGEST_RATE:g}, as counts are summed one by one", scale)
         name = getattr(self.rate, "__qualname__", getattr(self.rate, "__name__", type(self.rate).__qualname__))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_call", elementwise(self.rate, name, "rate"))

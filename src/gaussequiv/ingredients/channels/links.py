@@ -12,7 +12,7 @@ from scipy import special
 
 from gaussequiv._jax import elementwise
 from gaussequiv._text import exact
-from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
+from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, did_you_mean, fail, number
 
 _SQRT_2PI = float(np.sqrt(2 * np.pi))
 _ORDER = 12  # Gauss-Legendre nodes on a panel of a user's link
@@ -88,7 +88,9 @@ class LogitLink:
     symmetric: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
-        number("scale", self.scale, positive=True, meaning="P(y=+1|z) = 1/(1 + exp(-z/scale)).")
+        scale = number("scale", self.scale, positive=True, meaning="P(y=+1|z) = 1/(1 + exp(-z/scale)).")
+        if scale > LARGEST_MOMENT:
+            raise fail("scale", f"at most {LARGEST_MOMENT:g}", scale)
 
     def __call__(self, z: FloatArray) -> FloatArray:
         return special.expit(np.asarray(z) / self.scale)

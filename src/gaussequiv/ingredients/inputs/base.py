@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gaussequiv.errors import ArgumentError, FloatArray, array, fail
+from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, array, fail
 from gaussequiv.ingredients.inputs import spectra
 from gaussequiv.numerics.keys import TEST
 
@@ -100,6 +100,8 @@ class GaussianInputs:
         mean = array("mean", self.mean)
         if mean.ndim > 1 or (mean.ndim == 1 and self.covariance is not None and mean.size != len(self.covariance)):
             raise fail("mean", "a number or a vector with one entry for each input coordinate", mean)
+        if np.max(np.abs(mean)) > LARGEST_MOMENT:
+            raise fail("mean", f"at most {LARGEST_MOMENT:g} in magnitude", float(np.max(np.abs(mean))))
         object.__setattr__(self, "mean", float(mean) if mean.ndim == 0 else mean)
 
     @property

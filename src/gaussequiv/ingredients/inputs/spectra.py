@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv._memory import FLOAT, require
 from gaussequiv._text import exact
-from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fail, integer, number
+from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, array, did_you_mean, fail, integer, number
 
 LARGEST_LIMIT_EXPONENT = 0.9
 
@@ -26,6 +27,11 @@ class Spectrum(Protocol):
         ...
 
 
+def _bounded(name: str, value: float) -> None:
+    if value > LARGEST_MOMENT:
+        raise fail(name, f"at most {LARGEST_MOMENT:g}", value)
+
+
 @dataclass(frozen=True)
 class Identity:
     """All eigenvalues equal to `scale` (isotropic inputs)."""
@@ -33,7 +39,7 @@ class Identity:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        number("scale", self.scale, positive=True)
+        _bounded("scale", number("scale", self.scale, positive=True))
 
     def limit(self) -> tuple[FloatArray, FloatArray]:
         return np.array([float(self.scale)]), np.ones(1)
@@ -88,8 +94,8 @@ class TwoLevel:
     fraction: float
 
     def __post_init__(self) -> None:
-        number("high", self.high, nonnegative=True)
-        number("low", self.low, nonnegative=True)
+        _bounded("high", number("high", self.high, nonnegative=True))
+        _bounded("low", number("low", self.low, nonnegative=True))
         if not 0 < number("fraction", self.fraction) < 1:
             raise fail("fraction", "strictly between 0 and 1", self.fraction)
         if max(self.high, self.low) <= 0:
@@ -118,8 +124,9 @@ class MarchenkoPastur:
     cells: int = 2000
 
     def __post_init__(self) -> None:
-        number("ratio", self.ratio, positive=True)
+        _bounded("ratio", number("ratio", self.ratio, positive=True))
         object.__setattr__(self, "cells", integer("cells", self.cells, minimum=2))
+        require(10 * FLOAT * self.cells, "cells", self.cells, "the cells of the quadrature")
 
     def limit(self) -> tuple[FloatArray, FloatArray]:
         theta = np.pi * (np.arange(self.cells) + 0.5) / self.cells
@@ -152,6 +159,7 @@ class Eigenvalues:
         checked = array("spectrum", values, ndim=1, meaning="It lists the eigenvalues of the input covariance.")
         if np.any(checked < 0):
             raise fail("spectrum", "non-negative", float(checked.min()), "It lists the eigenvalues of the input covariance.")
+        _bounded("spectrum", float(checked.max()))
         if not np.any(checked > 0):
             raise fail("spectrum", "positive somewhere", 0.0, "It lists the eigenvalues of the input covariance.")
         self.values: FloatArray = np.sort(checked)[::-1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.errors import FloatArray, choice, fail, integer, number, per_layer
+from gaussequiv.errors import FloatArray, array, choice, fail, integer, number, per_layer
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.ingredients.activations.layers import layers_of, set_layers
 from gaussequiv.ingredients.channels.base import Channel, GaussianNoise, Sign
@@ -106,7 +106,7 @@ class DeepNetwork:
             put("offset", number("offset", self.offset, meaning="It is the constant part of the target."))
 
     def _build_channel(self) -> Channel:
-        flipped = np.any(np.asarray(self.flips, dtype=float) != 0)
+        flipped = np.any(array("flips", self.flips, meaning="It is the probability of a flipped label.") != 0)
         if hasattr(self.labels, "task") and hasattr(self.labels, "sample"):
             if flipped or self.noise:
                 raise fail("labels", "given without noise and flips when it is a channel: they belong to it", self.labels)

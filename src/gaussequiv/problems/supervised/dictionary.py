@@ -67,7 +67,7 @@ def _named_activations(names: Any, functions: Mapping[str, Callable[[Any], Any]]
     """Functions in place of the names under which a saved description keeps them."""
     if isinstance(names, str):
         return functions.get(names, names)
-    return tuple(functions.get(name, name) for name in names) if isinstance(names, Sequence) else names
+    return tuple(functions.get(name, name) if isinstance(name, str) else name for name in names) if isinstance(names, Sequence) else names
 
 
 def _features_from(section: dict[str, Any], functions: Mapping[str, Callable[[Any], Any]]) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv._memory import FLOAT, require
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.ingredients.inputs.base import BLOCK, DataInputs, Rows
@@ -87,6 +89,18 @@ class Plan:
         return (np.where(prediction >= 0, 1.0, -1.0) != y).astype(float)
 
 
+def _check_sizes(problem: Problem, points: FloatArray, d: int, test_samples: int | None) -> None:
+    """Refuse what cannot fit in memory: the weights of the network, the rows of the training set, the labels of the test rows."""
+    widths = [d, *(problem.target.widths_at(d) if problem.target.depth else ())]
+    require(FLOAT * d, "d", d, "the eigenvalues of the inputs")
+    require(FLOAT * sum(a * b for a, b in pairwise(widths)), "d", d, "the weights of the network")
+    largest = float(points.max())
+    name, value = ("alpha", largest) if largest > d else ("d", d)
+    require(FLOAT * largest * d * d, name, value, f"the {largest * d:.3g} x {d} numbers of the training rows")
+    if test_samples is not None:
+        require(2 * FLOAT * float(integer("test_samples", test_samples, minimum=2)), "test_samples", test_samples, "the test labels")
+
+
 def make_plan(
     problem: Problem,
     alpha: ArrayLike,
@@ -103,6 +117,7 @@ def make_plan(
     d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
     if fixed is not None and d != fixed:
         raise fail("d", f"{fixed}, the dimension of the inputs", d)
+    _check_sizes(problem, points, d, test_samples)
     n = np.unique(np.maximum(np.rint(points * d).astype(int), 2))
     if n.size < points.size:
         raise fail("alpha", f"a grid of different sample sizes round(alpha d) at d={d}", np.asarray(points).tolist())

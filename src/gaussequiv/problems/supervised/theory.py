@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv._memory import FLOAT, require
 from gaussequiv.curve import Curve, as_curve, stack
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.learners.bayes.observables import BAYES
@@ -26,6 +27,7 @@ def alpha_points(
     """The checked points of a curve: alpha, the numbers of samples where those were given, and d."""
     if d is not None:
         d = integer("d", d, minimum=1, meaning="d is the input dimension.")
+        require(FLOAT * d, "d", d, "the eigenvalues of the inputs")
         fixed = problem.inputs.dimension
         if fixed is not None and d != fixed:
             raise fail("d", f"{fixed}, the dimension of the inputs", d)
