@@ -77,7 +77,7 @@ def lines(count, seed):
 
 
 def test_hostile_lines():
-    lines(150, 0)
+    lines(50, 0)
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def spoilt(rng, count):
 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:invalid:RuntimeWarning", "ignore:divide:RuntimeWarning")
 def test_altered_files():
-    spoilt(np.random.default_rng(0), 100)
+    spoilt(np.random.default_rng(0), 40)
 
 
 @pytest.mark.slow
