@@ -8,8 +8,9 @@ from scipy import optimize
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.penalties.base import L1, L2, ElasticNet, Quadratic
-from gaussequiv.learners.convex.augmented import Objective, minimise
 from gaussequiv.learners.convex.finite_fit import fit_erm, fit_erm_kernel, separable
+from gaussequiv.learners.finite.minimise import minimise
+from gaussequiv.learners.finite.objective import Objective
 from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import TrainingSample
 

@@ -51,6 +51,28 @@ class Loss(ABC):
         return ()
 
     @property
+    def pieces(self) -> tuple[tuple[float, float, float, float], ...]:
+        """(position k, low, high, width r): parts clip((t - k)/r, low, high) of f', jumps at k where r = 0. By default the kinks."""
+        return tuple((position, left, right, 0.0) for position, left, right in self.kinks)
+
+    def rest_at(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """f'(t) less all pieces, a continuous function, and its derivative; both 0 for a loss with an infinite side."""
+        pieces = self.pieces
+        if any((np.isinf(low) and r == 0) or (np.isinf(high) and r == 0) for _, low, high, r in pieces):
+            return np.zeros_like(t), np.zeros_like(t)
+        slope, curvature = self.slope_at(t), self.curvature_at(t)
+        for position, left, _ in self.kinks:
+            slope = np.where(t == position, left, slope)
+        for position, low, high, r in pieces:
+            if r == 0:
+                slope = slope - np.where(t <= position, low, high)
+            else:
+                line = (t - position) / r
+                slope = slope - np.clip(line, low, high)
+                curvature = curvature - np.where((line > low) & (line < high), 1 / r, 0.0)
+        return slope, np.maximum(curvature, 0.0)
+
+    @property
     def parameters(self) -> dict[str, float]:
         """Hyperparameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

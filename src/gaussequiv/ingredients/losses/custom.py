@@ -45,8 +45,8 @@ class CustomLoss(Loss):
     --------
     >>> import jax.numpy as jnp
     >>> pseudo_huber = CustomLoss(lambda r: jnp.sqrt(1 + r**2) - 1, kind="residual", name="pseudo-huber")
-    >>> float(pseudo_huber.slope(0.0, 0.75))
-    0.6
+    >>> f"{float(pseudo_huber.slope(0.0, 0.75)):.6f}"
+    '0.600000'
     """
 
     def __init__(

@@ -167,6 +167,10 @@ class SquaredHinge(Loss):
     kind = "margin"
     margin_limit = True
 
+    @property
+    def pieces(self) -> tuple[tuple[float, float, float, float], ...]:
+        return ((1.0, -np.inf, 0.0, 1.0),)
+
     def at(self, t: FloatArray) -> FloatArray:
         return 0.5 * np.maximum(1 - t, 0.0) ** 2
 

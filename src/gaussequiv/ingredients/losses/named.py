@@ -79,6 +79,10 @@ class Huber(Loss):
         meaning = "It is the residual beyond which the loss is linear."
         object.__setattr__(self, "threshold", number("threshold", self.threshold, positive=True, meaning=meaning))
 
+    @property
+    def pieces(self) -> tuple[tuple[float, float, float, float], ...]:
+        return ((0.0, -self.threshold, self.threshold, 1.0),)
+
     def at(self, t: FloatArray) -> FloatArray:
         a, size = self.threshold, np.abs(t)
         inner = np.minimum(size, a)

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail, number
-from gaussequiv.ingredients.losses.named import Logistic, Loss, MaxMargin, Square
+from gaussequiv.ingredients.losses.named import Hinge, Logistic, Loss, MaxMargin, Square
 from gaussequiv.ingredients.penalties.base import L2, Penalty, Quadratic, Separable
-from gaussequiv.learners.convex.augmented import Objective, Solution, minimise
+from gaussequiv.learners.finite.minimise import minimise
+from gaussequiv.learners.finite.objective import Objective, Solution
 from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
@@ -40,8 +41,9 @@ def fit_erm(
     r"""Minimise sum_i s_i loss(y_i, c + w.x_i/sqrt(p)) + lam r(w) over w and, with `intercept`, over the unpenalised constant c.
 
     Solvers: the eigendecomposition of `TrainingSample.ridge` (square loss, L2); scikit-learn's ``LogisticRegression`` (logistic, L2) and
-    ``ElasticNet`` (square, L1 or elastic net); otherwise `augmented.minimise`, on the smaller of n and p dimensions where the penalty is
-    quadratic. A general quadratic form is a change of variables. scikit-learn's ``SVC`` is not used: its kernel cache has single
+    ``ElasticNet`` (square, L1 or elastic net); otherwise `finite.minimise` (Newton, or an interior-point method), on the smaller of n and p
+    dimensions where the penalty is quadratic. A general quadratic form is a change of variables.
+    scikit-learn's ``SVC`` is not used: its kernel cache has single
     precision, and its objective was measured 7e-9 (lam = 1), 3e-6 (lam = 0.01) and 3e-2 (lam = 1e-6) above the minimum.
 
     Parameters
@@ -212,11 +214,9 @@ def _limit(unit: Objective) -> _Fit:
 def separable(a: FloatArray, y: FloatArray, intercept: bool) -> bool:
     """Whether some c + a_i.w has the sign y_i in every row (c = 0 without an intercept).
 
-    Newton's iteration on the unpenalised logistic loss either reaches such a point or converges to a finite minimiser, whose weights
-    y_i sigma(-y_i z_i) prove that there is none.
+    The least sum of hinge losses, a linear program, is zero if there is one; else its multipliers prove that there is none.
     """
-    objective = Objective(a, y, np.ones(y.size), Logistic(), 0.0, 0.0, intercept)
-    found = minimise(objective, stop=lambda z: bool(np.all(y * z > 0)))
+    found = minimise(Objective(a, y, np.ones(y.size), Hinge(), 0.0, 0.0, intercept))
     return bool(np.all(y * (a @ found.w + found.c) > 0))
 
 

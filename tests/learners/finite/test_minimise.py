@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gaussequiv.ingredients.losses import named as losses
-from gaussequiv.learners.convex.augmented import Objective, minimise
+from gaussequiv.learners.finite.minimise import minimise
+from gaussequiv.learners.finite.objective import Objective
 
 
 def problem(n, p, name, lam, l1=0.0, seed=0):

@@ -1,0 +1,1 @@
+"""Minimisers of convex objectives on one sample, with certificates."""

@@ -1,0 +1,22 @@
+"""The minimiser of a convex objective, with its certificate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.learners.finite.active_set import settle
+from gaussequiv.learners.finite.interior_point import central_path
+from gaussequiv.learners.finite.newton import newton
+from gaussequiv.learners.finite.objective import Objective, Solution
+
+
+def minimise(objective: Objective, start: tuple[FloatArray, float] | None = None) -> Solution:
+    """Newton's iteration where nothing has a kink or a piece; otherwise an interior-point method, and the face that it ends in.
+
+    `start` is a first guess for Newton.
+    """
+    with np.errstate(all="ignore"):  # what overflows on the way is judged by the certificate at the end
+        if objective.loss.pieces or objective.l1 > 0:
+            return settle(objective, central_path(objective))
+        return newton(objective, start)
