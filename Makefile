@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: demo test slow lint bench docs clean
-.PHONY: mutate test-lowest test-newest
+.PHONY: mutate test-lowest test-newest rounding
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gaussequiv needs Python >= 3.11, but this is " + sys.version)'
@@ -58,6 +58,10 @@ test-newest:
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade uv
 	.venv-newest/bin/uv pip install --quiet --python .venv-newest/bin/python --upgrade -e '.[test]'
 	$(ONE_THREAD) .venv-newest/bin/pytest -n 2 -m 'not slow' $(TESTS)
+
+# the finite fits under the rounding of other processors
+rounding: $(STAMP)
+	$(BIN)/python -m benchmarks.rounding
 
 .venv/.bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
