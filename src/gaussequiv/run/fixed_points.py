@@ -175,7 +175,8 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
         for i, a in enumerate(alphas):
             stable = potential.solutions(float(a), stable=True)
             best = max(stable, key=lambda point: (point.free_entropy, point.q))
-            rows["overlap"][k, i], rows["overlap_uninformed"][k, i] = best.q / potential.total, stable[0].q / potential.total
+            total = potential.total if potential.total > 0 else 1.0  # q = 0 without a linear part
+            rows["overlap"][k, i], rows["overlap_uninformed"][k, i] = best.q / total, stable[0].q / total
             rows["phase"][k, i] = _phase(stable, best, any(tr.algorithmic <= a for tr in edges.transitions) or potential.blind)
     if not np.all(np.isfinite(rows["overlap"])):
         warnings.warn("Some points are not finite; find them with result.status.", ConvergenceWarning, stacklevel=2)

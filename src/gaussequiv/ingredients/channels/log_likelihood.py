@@ -12,10 +12,18 @@ from scipy.interpolate import CubicSpline
 
 from gaussequiv._jax import float64_scope
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
-from gaussequiv.ingredients.channels.quadrature import QuadratureChannel, noisy_labels
+from gaussequiv.ingredients.channels.label_kinks import crossings, curves
+from gaussequiv.ingredients.channels.label_law import LabelLaw
+from gaussequiv.ingredients.channels.label_scan import TEST_FIELDS, field_resolution, is_additive, resolved_law
+from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel, noisy_labels
+from gaussequiv.ingredients.channels.smoothed_labels import smoothed_outcomes
+from gaussequiv.numerics.draws import inverse_draws
 from gaussequiv.numerics.panels import legendre_panels
 
 _TABLE = 4001
+_ROWS = 256  # fields that share a search for their labels
+_ORDER = 8
+MASS = 1e-6  # that a density may lack or have too much
 
 
 class LogLikelihood(QuadratureChannel):
@@ -24,27 +32,39 @@ class LogLikelihood(QuadratureChannel):
     Parameters
     ----------
     function : callable
-        (y, z) -> log P(y | z), elementwise on broadcast arrays, NumPy or JAX, normalised over y.
+        (y, z) -> log P(y | z), elementwise on broadcast arrays, NumPy or JAX, normalised over y; -inf where there are no labels.
     labels : sequence of numbers, optional
         All labels, for discrete ones. Otherwise labels are real, within `support`.
     support : (float, float)
         Interval of real labels.
     kinks : tuple of float
-        Fields at which the likelihood is not smooth.
-    resolution : float
-        Smallest scale on which the likelihood varies with the field.
+        Fields at which the likelihood is not smooth, whatever the label.
+    label_kinks : number, function z -> y, or a sequence of them
+        Labels at which the density or a derivative jumps, where they depend on the field as functions of it: `lambda z: z` for Laplace
+        noise, `(lambda z: z - 1, lambda z: z + 1)` for uniform noise. Those on straight lines are found without being declared; others
+        are reported.
+    resolution : float, optional
+        Largest scale, of fields and of labels, that quadrature may take for smooth; finer ones are looked for.
     sample : callable, optional
-        (rng, field) -> labels; by default the inverse of the tabulated distribution function.
+        (rng, field) -> labels; by default the inverse of the distribution function.
     name : str, optional
 
+    Attributes
+    ----------
+    additive : bool
+        Whether y - field has one law at every field (seen at eight fields from -38 to 30): its averages are then computed at one field.
+
     g_out and its derivative are posterior moments of the field, so no derivative of the function is needed. sum_y P(y | z) = 1 is checked
-    when the channel is built.
+    when the channel is built, and at every field for which a label is drawn.
 
     Examples
     --------
     >>> logistic = LogLikelihood(lambda y, z: -abs(y - z) - 2 * np.log1p(np.exp(-abs(y - z))))  # noise of a logistic law
     >>> logistic.information(0.5, 0.5).error < 1e-6
     True
+    >>> laplace = LogLikelihood(lambda y, z: -abs(y - z) - np.log(2.0))
+    >>> round(float(laplace.label_variance(0.3)), 9)
+    2.0
     """
 
     def __init__(
@@ -54,7 +74,8 @@ class LogLikelihood(QuadratureChannel):
         labels: Sequence[float] | None = None,
         support: tuple[float, float] = (-np.inf, np.inf),
         kinks: tuple[float, ...] = (),
-        resolution: float = 1.0,
+        label_kinks: Any = (),
+        resolution: float | None = None,
         sample: Callable[[np.random.Generator, FloatArray], FloatArray] | None = None,
         name: str | None = None,
     ) -> None:
@@ -62,42 +83,67 @@ class LogLikelihood(QuadratureChannel):
             raise fail("function", "a function (y, z) -> log P(y | z)", function)
         module, qualname = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__qualname__)
         self.function, self.name = function, name or f"{module}:{qualname}"
+        self.law: LabelLaw  # of real labels
         self.labels = None if labels is None else np.array(sorted(float(v) for v in labels))
         self.support = (float(support[0]), float(support[1]))
         if not self.support[0] < self.support[1]:
             raise fail("support", "an interval (low, high)", support)
         self.kinks = tuple(float(k) for k in kinks)
-        self.resolution = number("resolution", resolution, positive=True)
+        self.resolution = 1.0 if resolution is None else number("resolution", resolution, positive=True)
+        self.additive = self._compiled = False
         self._sample = sample
-        z = np.array([-2.3, -0.4, 0.7, 1.9])
-        for one in z:
-            y, weights = self.label_nodes(one, one)
-            mass = float(weights @ np.exp(self.log_likelihood(y, np.full(y.size, one))))
-            if not abs(mass - 1) < 1e-6:
-                raise ArgumentError(
-                    f"Argument `function` must be a normalised log-likelihood, but at field {one:g} the labels of {self.name!r} have mass "
-                    f"{mass:.8g}; labels=(...), support=(low, high) and resolution say where they are."
-                )
+        declared = curves(label_kinks)
+        if self.labels is not None:
+            if declared:
+                raise fail("label_kinks", "left out for discrete labels", label_kinks)
+            for one in TEST_FIELDS:
+                self._check_mass(float(one), np.exp(self.log_likelihood(self.labels, np.full(self.labels.size, one))).sum(), None)
+            self.resolution = field_resolution(self.log_likelihood, self.labels, self.resolution)
+            return
+        with np.errstate(divide="ignore"):
+            self.law = resolved_law(LabelLaw(self.log_likelihood, self.support, declared, self.resolution), self.name)
+            for one in TEST_FIELDS:
+                rules = [self.law.nodes(np.array([one]), *rule) for rule in ((_ORDER, 1.0), (_ORDER + 4, 0.8))]
+                self._check_mass(float(one), *(float((weights * p).sum()) for _, weights, p in rules))
+            self.additive = is_additive(self.law)
+            if self.additive:
+                self.resolution = self.law.resolution
+            else:
+                seen = np.concatenate([self.law.edges(np.array([one]))[0][2:-2:5] for one in TEST_FIELDS[1::2]])
+                self.resolution = field_resolution(self.log_likelihood, seen, self.resolution, self.law.kinks)
+
+    def _check_mass(self, field: float, mass: float, finer: float | None) -> None:
+        if finer is not None and not abs(mass - finer) <= MASS * max(abs(finer), 1e-300):
+            raise ArgumentError(
+                f"Argument `function` must be a log-likelihood that quadrature over the labels resolves, but at field {field:g} two rules "
+                f"for the mass of {self.name!r} give {mass:.8g} and {finer:.8g}; label_kinks=(...) says where it is not smooth, "
+                f"resolution=... on which scale it varies, support=(low, high) where the labels are."
+            )
+        if not abs(mass - 1) < MASS:
+            raise ArgumentError(
+                f"Argument `function` must be a normalised log-likelihood, but at field {field:g} the labels of {self.name!r} have mass "
+                f"{mass:.8g}; labels=(...), support=(low, high) and label_kinks=(...) say where they are."
+            )
 
     def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """log P(y | z)."""
         with float64_scope():
-            return np.asarray(self.function(y, z), dtype=np.float64)
+            if not self._compiled:
+                value = self.function(y, z)
+                self._compiled = type(value).__module__.startswith("jax")
+                return np.array(value, dtype=np.float64)
+            shape = np.broadcast_shapes(np.shape(y), np.shape(z))  # few sizes: JAX compiles for each
+            size = int(np.prod(shape))
+            padded = np.zeros((2, max(64, 1 << max(size - 1, 0).bit_length())))
+            padded[0, :size], padded[1, :size] = np.broadcast_to(y, shape).ravel(), np.broadcast_to(z, shape).ravel()
+            return np.array(self.function(padded[0], padded[1]), dtype=np.float64)[:size].reshape(shape)
 
     def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
         """The labels, or panels over where log P is within 42 of its largest value for some field between low and high."""
         if self.labels is not None:
             return self.labels, np.ones(self.labels.size)
-        centre = 0.5 * (low + high)
-        y = np.unique(np.clip(centre + np.sinh(np.linspace(-12, 12, 1601)), *self.support))
-        z = np.unique(np.linspace(low, high, 9))
-        values = self.log_likelihood(y[:, None], z[None, :])
-        inside = np.any(values >= values.max(axis=0) - 42, axis=1)
-        first, last = np.flatnonzero(inside)[[0, -1]]
-        a, b = y[max(first - 1, 0)], y[min(last + 1, y.size - 1)]
-        edges = np.linspace(a, b, int(np.clip(np.ceil((b - a) / self.resolution), 16, 2000)) + 1)
-        places = np.clip(np.array([low, centre, high]), a, b) if low == high else np.array([a])
-        nodes, weights = legendre_panels(np.sort(np.concatenate([edges, places]))[None, :])
+        edges = self.law.shared_edges(low, high, low, high, max((high - low) / 40, self.law.resolution))
+        nodes, weights = legendre_panels(edges[None, :])
         return nodes[0], weights[0]
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
@@ -106,21 +152,39 @@ class LogLikelihood(QuadratureChannel):
             return np.asarray(self._sample(rng, field), dtype=np.float64)
         field = np.asarray(field, float)
         flat, u, out = field.ravel(), rng.random(field.size), np.empty(field.size)
-        order = np.argsort(flat)
-        for start in range(0, flat.size, 256):  # fields close to each other share a grid of labels
-            rows = order[start : start + 256]
-            y, weights = self.label_nodes(float(flat[rows].min()), float(flat[rows].max()))
-            mass = weights * np.exp(self.log_likelihood(y[None, :], flat[rows, None]))
-            below = np.cumsum(mass, axis=1)
+        if self.additive:
+            table = self.law.nodes(np.zeros(1), _ORDER)
+        for rows in self._close(flat, _ROWS):
             if self.labels is not None:
-                out[rows] = y[np.minimum((u[rows, None] > below).sum(axis=1), y.size - 1)]
+                p = np.exp(self.log_likelihood(self.labels[None, :], flat[rows, None]))
+                self._check_masses(flat[rows], p.sum(axis=1))
+                below = np.cumsum(p, axis=1)
+                out[rows] = self.labels[(u[rows, None] * below[:, -1:] >= below).sum(axis=1)]
+                continue
+            if self.additive:
+                y, weights, p = (np.broadcast_to(one, (rows.size, one.shape[1])) for one in table)
             else:
-                out[rows] = [np.interp(one, inside, y) for one, inside in zip(u[rows], below - 0.5 * mass, strict=True)]
-        return out.reshape(field.shape)
+                y, weights, p = self.law.nodes(flat[rows], _ORDER)
+            self._check_masses(flat[rows], (weights * p).sum(axis=1))
+            out[rows] = inverse_draws(y, weights * p, p, u[rows], _ORDER)
+        return (out + flat if self.additive else out).reshape(field.shape)
+
+    def _check_masses(self, field: FloatArray, mass: FloatArray) -> None:
+        worst = int(np.argmax(np.where(np.isnan(mass), np.inf, np.abs(mass - 1))))
+        self._check_mass(float(field[worst]), float(mass[worst]), None)
+
+    @staticmethod
+    def _close(flat: FloatArray, size: int) -> list[Any]:
+        """Indices in groups of fields close to each other."""
+        order = np.argsort(flat)
+        return [order[start : start + size] for start in range(0, flat.size, size)]
 
     def _moments(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of y at fields z; many fields are interpolated by cubic splines through 4,001 of them between the kinks."""
         flat = np.asarray(z, float).ravel()
+        if self.additive and not np.all(flat == 0):
+            mean, spread = self._moments(np.zeros(1))
+            return np.asarray(z, float) + mean[0], np.full(np.shape(z), spread[0])
         if flat.size > _TABLE:
             ends = [flat.min(), *(k for k in sorted(self.kinks) if flat.min() < k < flat.max()), flat.max()]
             out = np.empty((2, flat.size))
@@ -133,13 +197,14 @@ class LogLikelihood(QuadratureChannel):
                     out[k, inside] = CubicSpline(grid, values[k])(flat[inside])
             return out[0].reshape(np.shape(z)), out[1].reshape(np.shape(z))
         mean, variance = np.empty(flat.size), np.empty(flat.size)
-        order = np.argsort(flat)
-        for start in range(0, flat.size, 256):
-            rows = order[start : start + 256]
-            y, weights = self.label_nodes(float(flat[rows].min()), float(flat[rows].max()))
-            p = weights * np.exp(self.log_likelihood(y[None, :], flat[rows, None]))
-            mean[rows] = p @ y
-            variance[rows] = (p * (y[None, :] - mean[rows, None]) ** 2).sum(axis=1)
+        for rows in self._close(flat, _ROWS):
+            if self.labels is not None:
+                y, p = self.labels[None, :], np.exp(self.log_likelihood(self.labels[None, :], flat[rows, None]))
+            else:
+                y, weights, density = self.law.nodes(flat[rows], _ORDER + 4)
+                p = weights * density
+            mean[rows] = (p * y).sum(axis=1)
+            variance[rows] = (p * (y - mean[rows, None]) ** 2).sum(axis=1)
         return mean.reshape(np.shape(z)), variance.reshape(np.shape(z))
 
     def mean_label(self, z: FloatArray) -> FloatArray:
@@ -149,6 +214,23 @@ class LogLikelihood(QuadratureChannel):
     def label_variance(self, z: FloatArray) -> FloatArray:
         """Var[y | field]."""
         return self._moments(z)[1]
+
+    # --- kinks that move with the field ---------------------------------------------------------------------------------------------
+
+    def field_breaks(self, y: FloatArray, z: FloatArray) -> list[tuple[Any, FloatArray]]:
+        """(rows, fields): where the likelihood of the labels y is not smooth, each on its own grid of fields z."""
+        found = super().field_breaks(y, z)
+        return found if self.labels is not None else [*found, *(crossings(kink, z, y) for kink in self.law.kinks)]
+
+    def outer_fields(self, q: float, V: float, offset: float, order: int) -> tuple[FloatArray, FloatArray]:
+        """As the base's; with additive noise one field stands for all."""
+        return (np.array([offset]), np.ones(1)) if self.additive else super().outer_fields(q, V, offset, order)
+
+    def outcomes(self, omega: FloatArray, V: float, order: int) -> Outcomes:
+        """As the base's, the integral over the field split where a label's kink lies."""
+        if self.labels is not None:
+            return super().outcomes(omega, V, order)
+        return smoothed_outcomes(self.law, self.kinks, self.resolution, omega, V, order)
 
     def __str__(self) -> str:
         return self.name

@@ -100,8 +100,8 @@ class QuadratureChannel:
         valley = (values[:, 1:-1] < values[:, :-2]) & (values[:, 1:-1] <= values[:, 2:]) & between[:, 1:-1]
         row, column = np.nonzero(valley)
         edges = [(rows, np.full(y.size, scan[0])), (row, scan[column + 1])]
-        for kink in self.kinks:
-            edges.append((rows, np.clip((kink - omega) / root, scan[0], scan[-1])))
+        for which, field in self.field_breaks(y, omega[:, None] + root[:, None] * scan):
+            edges.append((which, np.clip((field - omega[which]) / root[which], scan[0], scan[-1])))
         row, low = (np.concatenate(parts) for parts in zip(*edges, strict=True))
         order = np.lexsort((low, row))
         row, low = row[order], low[order]
@@ -119,6 +119,11 @@ class QuadratureChannel:
         variance = np.add.reduceat(share * (found.variance + (found.mean - mean[row]) ** 2), first)
         with np.errstate(divide="ignore"):
             return np.stack([np.log(total) + top, mean, variance])
+
+    def field_breaks(self, y: FloatArray, z: FloatArray) -> list[tuple[Any, FloatArray]]:
+        """(rows, fields): where the likelihood of the labels y, shape (rows,), is not smooth; z of shape (rows, fields) spans the range."""
+        rows = np.arange(y.size)
+        return [(rows, np.full(y.size, kink)) for kink in self.kinks]
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """log Z(y; omega, V)."""
@@ -160,13 +165,20 @@ class QuadratureChannel:
 
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         """Least mean squared error given omega of variance `linear`, the field's other part having variance `rest`."""
+        return self.label_noise(linear + rest, b0) + self.field_error(linear, rest, b0)
+
+    def field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        """E Var[E[y | field] | omega]: what of the least mean squared error is not the label's own noise; small errors keep their digits."""
         flat = np.asarray(b0, float).ravel()
-        z, weights = self._fields(flat, np.full(flat.size, linear + rest))
-        second = (weights * (self.mean_label(z) ** 2 + self.label_variance(z))).sum(axis=1)
-        width = np.sqrt(max(rest, 1e-300)) * _EDGES
+        if rest <= 0:
+            return np.zeros(np.shape(b0))
+        width = np.sqrt(rest) * _EDGES
         omega, outer = self._omega(linear, np.concatenate([k + width for k in (self.kinks or (0.0,))]), flat, 16)
-        known = self.predict(omega, max(rest, 1e-300))
-        return np.maximum(second - (outer * known**2).sum(axis=1), 0.0).reshape(np.shape(b0))
+        z, weights = self._fields(omega.ravel(), np.full(omega.size, rest))
+        values = self.mean_label(z)
+        centred = values - (weights * values).sum(axis=1, keepdims=True)
+        spread = (weights * centred**2).sum(axis=1).reshape(omega.shape)
+        return (outer * spread).sum(axis=1).reshape(np.shape(b0))
 
     def _omega(self, q: float, places: FloatArray, offset: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
         root = np.sqrt(max(q, 1e-300))
@@ -206,10 +218,7 @@ class QuadratureChannel:
         return OutputInformation(second[0], second[1], float(max(*changes[:2], abs(second[2] - 1))))
 
     def _information(self, q: float, V: float, offset: float, order: int) -> tuple[float, float, float]:
-        width = np.sqrt(V) * _EDGES
-        places = np.concatenate([k + width for k in (self.kinks or (0.0,))])
-        omega, outer = self._omega(q, places, np.array([offset]), order + 6)
-        omega, outer = omega[0], outer[0]
+        omega, outer = self.outer_fields(q, V, offset, order)
         psi = fisher = mass = 0.0
         group = np.floor((omega - omega[0]) / (8 * np.sqrt(V)))  # fields that share a grid of labels
         cuts = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [omega.size]])
@@ -222,6 +231,13 @@ class QuadratureChannel:
             fisher += float((share * found.slope**2 / Z).sum())
             mass += float((share * Z).sum())
         return psi, fisher, mass
+
+    def outer_fields(self, q: float, V: float, offset: float, order: int) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights for E over omega ~ N(offset, q), increasing."""
+        width = np.sqrt(V) * _EDGES
+        places = np.concatenate([k + width for k in (self.kinks or (0.0,))])
+        omega, outer = self._omega(q, places, np.array([offset]), order + 6)
+        return omega[0], outer[0]
 
     def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
         """E_omega int dy Z log Z in nats; arguments broadcast."""

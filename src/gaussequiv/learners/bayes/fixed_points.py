@@ -86,6 +86,10 @@ class Potential:
         self.side, self.channel, self.noise = prior_side(e), e.channel, e.model_noise
         self.total = self.side.total
         self.start = self.side.at(0.0)
+        if self.total <= 0:  # a target without a linear part: labels say nothing of weights that do not enter
+            self.blind = self.silent = True
+            self.grid, self.alphas, self.onset = [1.0], np.array([np.inf]), np.inf
+            return
         at_zero = self._fisher(self.start)
         self.blind = at_zero <= 1e-13 / (self.total + self.noise)  # nothing is seen of the weights at q = 0
         low = 1e-6 / self.total

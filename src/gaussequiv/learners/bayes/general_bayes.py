@@ -13,6 +13,7 @@ from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, potent
 from gaussequiv.numerics.status import Status
 
 Observables = dict[str, FloatArray]
+_STEP = 1e-3  # relative, of a derivative in R
 
 
 def is_plain(e: GaussianEquivalent) -> bool:
@@ -40,13 +41,13 @@ def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Obse
                 status[i] = float(Status.nonfinite)
     out = {key: np.array([row[key] for row in rows]) for key in _NAMES}
     out["floor"] = np.full_like(alpha, e.floor)
-    out["excess_over_floor"] = out["test_error"] - out["floor"]
     out["status"] = np.where(out["residual"] < 1e-6, status, float(Status.max_steps))
     return out
 
 
 _NAMES = (
     "test_error",
+    "excess_over_floor",
     "clean_error",
     "gibbs_error",
     "overlap",
@@ -65,7 +66,7 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
     """What a fixed point says of errors and information, given the constant part."""
     e, total = potential.equivalent, potential.total
     left = max(point.left, 0.0)
-    test, clean, gibbs = errors(e, point.q, left, potential.b0)
+    test, clean, gibbs, excess = errors(e, point.q, left, potential.b0)
     second = 1.0 if e.prior is None else float(e.prior.second_moment)
     ceiling = potential.ceiling
     if np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
@@ -77,15 +78,17 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
         residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
     error = 0.0
     if hasattr(e.channel, "information"):
-        error = float(e.channel.information(point.q, max(left + potential.noise, 1e-15 * total), potential.b0).error)
+        found = e.channel.information(point.q, max(left + potential.noise, 1e-15 * total), potential.b0)
+        error = float(found.error) * _amplification(potential, point)
     return {
         "test_error": test,
+        "excess_over_floor": excess,
         "clean_error": clean,
         "gibbs_error": gibbs,
-        "overlap": point.q / total,
+        "overlap": point.q / total if total > 0 else 0.0,
         "q": point.q,
         "qhat": e.slope2 * point.R,
-        "estimation_error": second * left / total,
+        "estimation_error": second * left / total if total > 0 else second,
         "free_entropy": point.free_entropy,
         "mutual_information": information,
         "residual": residual,
@@ -94,21 +97,40 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
     }
 
 
-def errors(e: GaussianEquivalent, q: float, left: float, b0: float) -> tuple[float, float, float]:
-    """test, clean and Gibbs error: of the best predictor against label and noiseless label, and of a posterior draw's noiseless label.
+def _amplification(potential: Potential, point: FixedPoint) -> float:
+    """|d log(1 - overlap)/d log F| at fixed alpha, at least 1: what is left may hang on the channel's integral F by a large power.
+
+    R = alpha F(q(R)) moves by d log R = d log F/(d log alpha(R)/d log R).
+    """
+    if point.perfect or point.R <= 0 or point.left <= 0:
+        return 1.0
+    near = point.R * (1 + _STEP)
+    left = potential.side.at(near).left
+    moved = np.log(max(left, 1e-300) / point.left)
+    slope = np.log(potential.alpha(near) / potential.alpha(point.R))
+    return float(max(abs(moved) / max(abs(slope), 1e-9 * _STEP), 1.0))
+
+
+def errors(e: GaussianEquivalent, q: float, left: float, b0: float) -> tuple[float, float, float, float]:
+    """test, clean and Gibbs error, and test less its least value: of the best predictor against label and noiseless label, of a posterior
+    draw's noiseless label; without a difference of nearly equal numbers where the labels are real and every layer linear.
 
     The noiseless binary label is the sign of the field: nan where P(+1 | field) falls anywhere, as it is then not the likelier label.
     """
     channel: Any = e.channel
     at, rest = np.array([b0]), left + e.model_noise
     total = q + rest
+    if hasattr(channel, "field_error"):
+        clean, least = (float(channel.field_error(*pair, at)[0]) for pair in ((q, rest), (q + left, e.model_noise)))
+        test = float(channel.label_noise(total, at)[0]) + clean
+        return test, clean, 2 * clean, clean - least
     test = float(channel.bayes_error(q, rest, at)[0])
     if channel.task == "classification":
+        excess = test - float(channel.bayes_error(q + left, e.model_noise, at)[0])
         if getattr(channel, "direction", 1) != 1:
-            return test, np.nan, np.nan
+            return test, np.nan, np.nan, excess
         shifted = at - channel.threshold(np.array([rest]))
         clean = float(sign_error(shifted, np.array([q]), np.array([q]), at, np.array([total]))[0])
         gibbs = float(sign_error(at, np.array([total]), np.array([q]), at, np.array([total]))[0])
-        return test, clean, gibbs
-    clean = test - (float(channel.label_noise(total, at)[0]) if hasattr(channel, "label_noise") else channel.noise)
-    return test, max(clean, 0.0), 2 * max(clean, 0.0)
+        return test, clean, gibbs, excess
+    return test, rest, 2 * rest, left  # Gaussian noise

@@ -198,7 +198,7 @@ def _by_potential(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
         "weights": weights @ mass,
         "label_entropy": -(phi @ mass) / alpha,
         "predictive_entropy": -predicted @ mass,
-        "overlap": (q @ mass) / signal,
+        "overlap": (q @ mass) / signal if signal > 0 else np.zeros_like(alpha),
         "q": q @ mass,
         "qhat": e.slope2 * (rate @ mass),
         "status": np.where(np.isnan(phi).any(axis=1), float(Status.nonfinite), float(Status.converged)),
