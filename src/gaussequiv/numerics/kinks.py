@@ -21,7 +21,7 @@ _TOO_MANY = 1500  # panels: the function varies everywhere
 
 
 class Pieces(NamedTuple):
-    """Places of the kinks, how well each is known, and the width of the narrowest panel that had to be cut so short (at most 1/32 of all)."""
+    """Places of the kinks, how well each is known, and the width of the narrowest panel that had to be cut (at most 1/32 of all)."""
 
     places: FloatArray
     doubts: FloatArray

@@ -139,3 +139,27 @@ def test_probabilities_stay_within_one():
     for V in (1e-8, 0.01, 0.3):
         value = links.get(steep).smoothed(omega, np.array(V)).value
         assert value.min() >= 0 and value.max() <= 1
+
+
+def test_logit_labels_of_any_scale_take_no_time_and_tend_to_the_sign():
+    """The smoothed link and the Bayes-optimal curve; the error is of order (scale/deviation)^2 times pi^2/3."""
+    import time
+
+    import gaussequiv as ge
+    from gaussequiv.ingredients.channels.links import LogitLink, SignLink
+
+    omega, V = np.linspace(-6, 6, 25), np.array(1.0)
+    for scale in (1e-3, 1e-6):
+        for found, limit in zip(LogitLink(scale).smoothed(omega, V), SignLink().smoothed(omega, V), strict=True):
+            assert np.allclose(found, limit, atol=10 * scale**2, rtol=0)
+    # the two rules agree where both hold
+    both = [LogitLink(s).smoothed(omega, V) for s in (0.25 * (1 - 1e-9), 0.25 * (1 + 1e-9))]
+    assert all(np.allclose(a, b, rtol=0, atol=1e-7) for a, b in zip(*both, strict=True))
+
+    def error(labels):
+        return ge.solve(ge.Problem(ge.DeepNetwork((), labels=labels), learner=ge.BayesOptimal()), [0.5, 3.0]).test_error.values
+
+    start = time.process_time()
+    assert np.allclose(error("logit:1e-3"), error("sign"), atol=1e-5)
+    assert np.allclose(error("logit:1e-6"), error("sign"), atol=1e-9)
+    assert time.process_time() - start < 2

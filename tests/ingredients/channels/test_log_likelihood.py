@@ -1,6 +1,7 @@
 """Densities that move with the field: kinks and jumps are found, integrated between, and sampled without outliers."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_mean_and_variance_are_exact(name):
             moment = [
                 sum(
                     integrate.quad(lambda y: y**k * np.exp(CASES[name][0](y, z)), a, b, epsabs=1e-13)[0]  # noqa: B023
-                    for a, b in zip(ends[:-1], ends[1:], strict=True)
+                    for a, b in pairwise(ends)
                 )
                 for k in (1, 2)
             ]
@@ -132,7 +133,7 @@ def test_the_fisher_information_of_smoothed_laplace_noise():
             return ((up - down) / b) ** 2 / (up + down) * s
 
         ends = [0.0, 2.0, 6.0, 12.0, 24.0, 37.0]  # the halves beyond leave the range of exp(-t^2/2): pure exponentials
-        inner = 2 * sum(integrate.quad(integrand, a, c, epsabs=1e-14, epsrel=1e-12)[0] for a, c in zip(ends[:-1], ends[1:], strict=True))
+        inner = 2 * sum(integrate.quad(integrand, a, c, epsabs=1e-14, epsrel=1e-12)[0] for a, c in pairwise(ends))
         tail = np.exp(0.5 * V / b**2 - 37 * s / b) / b**2
         assert channel.information(1.0, V).fisher == pytest.approx(inner + tail, rel=1e-9)
 

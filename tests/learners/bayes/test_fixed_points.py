@@ -199,3 +199,18 @@ def test_binary_weights_on_two_variances():
     h = 1e-3
     assert (side.at(1 + h).psi - side.at(1 - h).psi) / h == pytest.approx(side.at(1.0).q, rel=1e-6)
     assert side.at(1.0).q + side.at(1.0).left == pytest.approx(side.total, rel=1e-12)
+
+
+def test_a_target_without_a_linear_part_teaches_nothing():
+    """He3 has no linear coefficient: q = 0, the error is the labels' variance, for every kind of channel and every verb."""
+    target = ge.DeepNetwork("hermite:3", readout_variance=4, labels=ge.Output(lambda z: np.tanh(2 * z), 1.0))
+    problem = ge.Problem(target, learner=ge.BayesOptimal())
+    found = ge.solve(problem, [1.0, 20.0])
+    z, w = np.polynomial.hermite_e.hermegauss(120)
+    rho = float(problem.equivalent().model_noise)
+    variance = float(w @ np.tanh(2 * np.sqrt(rho) * z) ** 2 / w.sum())
+    assert np.allclose(found.test_error, 1 + variance, rtol=1e-3)  # Hermite nodes for a steep function
+    assert np.all(found.overlap == 0) and np.all(found.excess_over_floor == 0) and np.all(found.status == 0)
+    assert np.allclose(found.mutual_information, 0, atol=1e-12)
+    assert ge.thresholds(problem).weak_recovery == np.inf
+    assert np.allclose(ge.information(problem, [1.0]).overlap, 0)

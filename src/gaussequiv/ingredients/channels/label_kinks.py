@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import elementwise
 
 from gaussequiv._jax import on_arrays
 from gaussequiv.errors import FloatArray, fail, number
 
+IntArray = NDArray[np.int_]
 Curve = Callable[[FloatArray], FloatArray]
 
 _NEAR = 4.0  # doubts of two kinks within which they lie on the same line
@@ -66,7 +68,7 @@ def at_fields(kinks: tuple[Curve, ...], z: FloatArray) -> FloatArray:
     return np.stack([kink(z) for kink in kinks], axis=-1) if kinks else np.empty((*z.shape, 0))
 
 
-def crossings(kink: Curve, z: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def crossings(kink: Curve, z: FloatArray, y: FloatArray) -> tuple[IntArray, FloatArray]:
     """Where k(z) = y: indices of y and the fields, between neighbours of a grid on which k - y changes sign.
 
     Parameters
@@ -85,7 +87,11 @@ def crossings(kink: Curve, z: FloatArray, y: FloatArray) -> tuple[FloatArray, Fl
     if row.size == 0:
         return row, np.empty(0)
     grid = np.broadcast_to(z, gap.shape)
-    found = elementwise.find_root(lambda x, label: kink(x) - label, (grid[row, column], grid[row, column + 1]), args=(y[row],))
+
+    def distance(x: FloatArray, label: FloatArray) -> FloatArray:
+        return kink(x) - label
+
+    found = elementwise.find_root(distance, (grid[row, column], grid[row, column + 1]), args=(y[row],))
     return row, np.asarray(found.x, float)
 
 

@@ -84,7 +84,11 @@ def field_resolution(
             continue
         top = float(values.max())
         ends = np.concatenate([crossings(kink, z, np.array([y]))[1] for kink in kinks] or [np.empty(0)])
-        found = smooth_pieces(lambda x, y=y, top=top: np.exp(np.minimum(call(np.array(y), x) - top, 50.0)), *_FIELDS, ends=ends, tolerance=1e-8)
+
+        def share(x: FloatArray, y: float = float(y), top: float = top) -> FloatArray:
+            return np.exp(np.minimum(call(np.array(y), x) - top, 50.0))
+
+        found = smooth_pieces(share, *_FIELDS, ends=ends, tolerance=1e-8)
         if found is not None and found.places.size == 0:
             widths.append(found.width)
     return max(min(widths), 1e-2 * given)

@@ -168,7 +168,7 @@ class QuadratureChannel:
         return self.label_noise(linear + rest, b0) + self.field_error(linear, rest, b0)
 
     def field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
-        """E Var[E[y | field] | omega]: what of the least mean squared error is not the label's own noise; small errors keep their digits."""
+        """E Var[E[y | field] | omega]: what of the least mean squared error is not the label's own noise; small ones keep their digits."""
         flat = np.asarray(b0, float).ravel()
         if rest <= 0:
             return np.zeros(np.shape(b0))

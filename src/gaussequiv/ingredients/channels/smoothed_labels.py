@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.channels.label_kinks import crossings
+from gaussequiv.ingredients.channels.label_kinks import IntArray, crossings
 from gaussequiv.ingredients.channels.label_law import LabelLaw
 from gaussequiv.ingredients.channels.quadrature import LARGEST_TABLE, ORDERS, REACH, Outcomes
 from gaussequiv.numerics.panels import legendre_panels
@@ -29,9 +29,13 @@ def smoothed_outcomes(law: LabelLaw, kinks: tuple[float, ...], resolution: float
     if float(z.size) * y.size > LARGEST_TABLE:
         raise fail("resolution", f"one that needs fewer than 4e8 values, not {z.size} fields by {y.size} labels", resolution)
     found = np.zeros((2, omega.size, y.size))
-    row, places = (np.concatenate(parts) for parts in zip(*(crossings(kink, edges, y) for kink in law.kinks), strict=True)) if law.kinks else (
-        np.empty(0, int),
-        np.empty(0),
+    row, places = (
+        (np.concatenate(parts) for parts in zip(*(crossings(kink, edges, y) for kink in law.kinks), strict=True))
+        if law.kinks
+        else (
+            np.empty(0, int),
+            np.empty(0),
+        )
     )
     panel = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, edges.size - 2)
     split = np.zeros((y.size, edges.size - 1), bool)
@@ -62,9 +66,9 @@ def _add_split(
     root: float,
     y: FloatArray,
     edges: FloatArray,
-    row: FloatArray,
+    row: IntArray,
     places: FloatArray,
-    panel: FloatArray,
+    panel: IntArray,
     order: int,
 ) -> None:
     """The panels that were left out for some labels, split at the kinks inside."""

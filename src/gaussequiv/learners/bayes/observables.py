@@ -10,7 +10,7 @@ BAYES = COMMON | {
     "qhat": Observable("conjugate overlap"),
     "gibbs_error": Observable("error of a posterior draw against the noiseless label", "output units"),
     "estimation_error": Observable("mean squared error of a weight"),
-    "quadrature_error": Observable("relative error of the channel's integrals"),
+    "quadrature_error": Observable("relative error of the channel's integrals, and of 1 - overlap by them"),
     "free_entropy": Observable("mean log-evidence, per input dimension", "nats"),
     "mutual_information": Observable("mutual information of labels and weights, per input dimension", "nats"),
 }
