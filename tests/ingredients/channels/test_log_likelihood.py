@@ -215,3 +215,14 @@ def test_functions_of_jax_take_seconds_not_minutes():
     assert channel.additive
     assert float(channel.information(0.5, 0.5).fisher) == pytest.approx(built("laplace").information(0.5, 0.5).fisher, rel=1e-10)
     assert time.process_time() - start < 10
+
+
+def test_message_passing_attains_the_curve_of_a_kinked_density():
+    """Laplace noise, d = 100: q = m (Nishimori) = the theory's q, within 4 standard errors plus 3/d of the value."""
+    problem = ge.Problem(ge.LinearTarget(labels=LogLikelihood(laplace)), learner=ge.BayesOptimal())
+    theory = ge.solve(problem, [1.0, 3.0])
+    run = ge.simulate(problem, [1.0, 3.0], d=100, trials=16, seed=3)
+    for name in ("test_error", "clean_error", "q", "m"):
+        expected = theory["q" if name == "m" else name].values
+        gap = np.abs(run[f"{name}_mean"].values - expected)
+        assert np.all(gap < 4 * run[f"{name}_stderr"].values + 0.03 * expected), name
