@@ -9,11 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import linalg, special
+from scipy import linalg
 
 from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fail, number
-
-_SWITCH, _TERMS = 2.0, 80  # thresholds above 2 by continued fraction: exp(-4 sqrt(2 * 80)) is below rounding
+from gaussequiv.numerics.soft_threshold import tail
 
 
 class Averages(NamedTuple):
@@ -66,9 +65,7 @@ class Separable(Penalty):
 
             E w^2 = 2 variance ((1 + t^2) Q(t) - t phi(t))/(Vhat + lam l2)^2,   E dw/dh = 2 Q(t)/(Vhat + lam l2),   P(w != 0) = 2 Q(t).
 
-        The difference is taken as a product of continued fractions beyond t = 2, so that small tails keep their relative precision.
-        The saddle point of a separable penalty on isotropic inputs with a Gaussian target uses variance = qhat + mhat^2 (target
-        variance): q = E w^2, V = E dw/dh and, by Stein's lemma, m = mhat (target variance) E dw/dh (Bayati and Montanari 2012).
+        to full relative precision also in small tails. `soft_threshold` has the averages for targets of any law.
 
         Examples
         --------
@@ -78,23 +75,8 @@ class Separable(Penalty):
         s2, scale = np.asarray(variance, dtype=np.float64), np.asarray(Vhat, dtype=np.float64) + np.asarray(lam) * self.l2
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(np.asarray(lam) * self.l1 == 0, 0.0, np.asarray(lam) * self.l1 / np.sqrt(s2))
-        nonzero = special.erfc(t / np.sqrt(2))
-        return Averages(2 * s2 * _excess_square(t) / scale**2, nonzero / scale, nonzero)
-
-
-def _excess_square(t: FloatArray) -> FloatArray:
-    """E (x - t)_+^2 for a standard normal x and t >= 0.
-
-    With I_n = E (x - t)_+^n/n!, the ratios r_n = I_n/I_{n-1} obey r_n = 1/(t + (n + 1) r_{n+1}), and E (x - t)_+^2 = 2 I_0 r_1 r_2.
-    """
-    large = np.where(t > _SWITCH, t, _SWITCH)
-    second = first = np.zeros_like(large)
-    for n in range(_TERMS, 0, -1):
-        first, second = 1 / (large + (n + 1) * first), first
-    tail = 0.5 * special.erfc(t / np.sqrt(2))
-    small = np.minimum(t, _SWITCH)
-    direct = (1 + small * small) * tail - small * np.exp(-0.5 * small * small) / np.sqrt(2 * np.pi)
-    return np.where(t > _SWITCH, 2 * tail * first * second, direct)
+        side = tail(t)
+        return Averages(2 * s2 * side.second / scale**2, 2 * side.above / scale, 2 * side.above)
 
 
 @dataclass(frozen=True)

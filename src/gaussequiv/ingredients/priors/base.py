@@ -16,6 +16,7 @@ from scipy import special
 from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
 from gaussequiv.ingredients.priors.log_density import LogDensity as LogDensity
+from gaussequiv.numerics.soft_threshold import Mixture
 
 
 class Posterior(NamedTuple):
@@ -58,6 +59,14 @@ class Prior(Protocol):
 
     def breaks(self, r: float) -> FloatArray:
         """Values of b near which the posterior at A = r changes fast."""
+        ...
+
+    def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
+        """The law as a mixture of Gaussians, for penalties with kinks.
+
+        A continuous law is a mixture of points, one set for each of `places`, shape (points, places), that resolves averages of functions
+        which bend within `width`, shape (points,), of them.
+        """
         ...
 
 
@@ -106,6 +115,9 @@ class Gaussian:
     def breaks(self, r: float) -> FloatArray:
         return np.zeros(1)
 
+    def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
+        return Mixture(np.ones(1), np.zeros(1), np.array([self.variance]))
+
 
 @dataclass(frozen=True)
 class Rademacher:
@@ -134,6 +146,9 @@ class Rademacher:
 
     def breaks(self, r: float) -> FloatArray:
         return np.array([-r, 0.0, r])
+
+    def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
+        return Mixture(np.full(2, 0.5), np.array([-1.0, 1.0]), np.zeros(2))
 
 
 class _Sparse:
@@ -175,6 +190,11 @@ class _Sparse:
             off = np.log1p(-self.density) + _log_normal(b, r)
         mixed: FloatArray = np.logaddexp(np.log(self.density) + self.slab.log_marginal(r, b), off)
         return mixed
+
+    def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
+        """The slab's components and the point 0."""
+        on = self.slab.mixture(places, width)
+        return Mixture(np.append(self.density * on.mass, 1 - self.density), np.append(on.mean, 0.0), np.append(on.variance, 0.0))
 
 
 @dataclass(frozen=True)
@@ -289,6 +309,10 @@ class Discrete:
         x, log_p = self.values[order], np.log(self.probabilities[order])
         between = 0.5 * r * (x[1:] + x[:-1]) + (log_p[:-1] - log_p[1:]) / np.diff(x)
         return np.concatenate([r * x, between])
+
+    def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
+        """The values themselves."""
+        return Mixture(self.probabilities, self.values, np.zeros_like(self.values))
 
 
 _BUILDERS: dict[str, Callable[..., Any]] = {

@@ -11,10 +11,16 @@ import numpy as np
 from gaussequiv._jax import elementwise, on_arrays
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.numerics.panels import legendre_panels
+from gaussequiv.numerics.soft_threshold import Mixture
 from gaussequiv.numerics.tilted import Tilted, tilted_moments
 
 if TYPE_CHECKING:
     from gaussequiv.ingredients.priors.base import Posterior
+
+_QUANTILES = np.array([1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.35])
+_PANELS = 24  # of equal length, beside those of given mass
+_GRADES = np.array([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0])  # ends of panels about a place, in widths
+_ORDER = 10
 
 
 class LogDensity:
@@ -138,6 +144,19 @@ class LogDensity:
     def breaks(self, r: float) -> FloatArray:
         """The declared kinks and the ends of a finite support."""
         return r * np.array([*(self.kinks or (0.0,)), *self._ends])
+
+    def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
+        """Points of a Gauss-Legendre rule on panels that follow the law's mass and are graded about the `places`."""
+        quantiles = np.interp([*_QUANTILES, 0.5, *(1 - _QUANTILES)], self._cumulative, self._nodes)
+        inner = [k for k in self.kinks if self.low < k < self.high]
+        fixed = np.concatenate([np.linspace(self.low, self.high, _PANELS + 1), quantiles, inner])
+        graded = (places[:, :, None] + width[:, None, None] * _GRADES).reshape(places.shape[0], -1)
+        edges = np.concatenate([np.broadcast_to(fixed, (places.shape[0], fixed.size)), np.clip(graded, self.low, self.high)], axis=1)
+        x, weights = legendre_panels(np.sort(edges, axis=1), _ORDER)
+        flat = np.full(1 << (x.size - 1).bit_length(), x[0, 0])  # few sizes, for which functions of JAX are compiled once
+        flat[: x.size] = x.ravel()
+        log_density = self._call(flat)[: x.size].reshape(x.shape) - self._log_mass
+        return Mixture(weights * np.exp(log_density), x, np.zeros_like(x))
 
     def __repr__(self) -> str:
         return f"LogDensity({self.name})"

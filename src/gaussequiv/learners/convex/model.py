@@ -17,6 +17,7 @@ from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.panels import normal_panels
+from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
     from gaussequiv.learners.convex.erm import ERM
@@ -26,6 +27,8 @@ EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are re
 RATIO = 10.0
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
+SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
+FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 
 
 @dataclass
@@ -111,9 +114,13 @@ class Model:
         """For penalties with kinks, lam no further than where all weights vanish up to exp(-72): beyond, nothing changes any more."""
         if not isinstance(self.student, SeparableStudent) or self.erm.penalty.l1 == 0:
             return at
+        return Points(at.alpha, np.minimum(at.lam, self.empty(at)), at.b0)
+
+    def empty(self, at: Points) -> FloatArray:
+        """lam at which a penalty with a kink leaves no weight."""
+        assert isinstance(self.student, SeparableStudent)
         square, field = self._untrained(at.b0)
-        largest = np.sqrt(at.alpha * square * self.student.w + (at.alpha * field) ** 2 * self.student.t)
-        return Points(at.alpha, np.minimum(at.lam, ZERO_WEIGHTS * largest / self.erm.penalty.l1), at.b0)
+        return ZERO_WEIGHTS * self.student.largest(at.alpha * square, at.alpha * field) / float(self.erm.penalty.l1)
 
     def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray]:
         """E g^2 and E Z0' g of the student z = 0, for which g = -dl/dz."""
@@ -162,6 +169,8 @@ class Model:
         if at.alpha.size > CHUNK:
             return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.alpha.size, CHUNK)])
         at = self.capped(at)
+        if isinstance(self.student, SeparableStudent) and self.erm.penalty.l1 > 0:
+            return self._descend(at, loss)
         lowest = EASY * self.scale
         easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
         saddle = self.saddle(easy, loss)
@@ -186,6 +195,39 @@ class Model:
             steps[zero] += part.steps
             _place(solution, zero, part)
         solution.steps = steps
+        return solution
+
+    def _descend(self, at: Points, loss: Any) -> Solution:
+        """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam.
+
+        With too many weights the map has no nearby fixed point, and Newton runs away; so each step in log lam is as long as Newton can go
+        in a few iterations, from an extrapolation of the last two solutions.
+        """
+        square, field = self._untrained(at.b0)
+        top = self.empty(at)
+        if self.erm.penalty.l2 > 0:
+            top = np.minimum(top, SMALL_WEIGHTS * at.alpha * np.sqrt(square) / self.erm.penalty.l2)
+        lam = np.maximum(at.lam, top)
+        x = self.start(at)
+        x[:, 1] = np.log(np.maximum(at.alpha * square, 1e-12 * at.alpha))
+        x[:, 2] = np.log(np.maximum(at.alpha * np.abs(field), 1e-6 * at.alpha))
+        x[:, 0] = np.log(at.alpha)
+        solution = self.saddle(Points(at.alpha, lam, at.b0), loss).solve(x, sign=self._sign(at))
+        previous, step, taken = solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
+        while (todo := np.flatnonzero((lam > at.lam) & (step > SHORTEST_STEP))).size:
+            target = np.maximum(lam[todo] * np.exp(-step[todo]), at.lam[todo])
+            ahead = np.log(lam[todo] / target)
+            x = solution.unknowns[todo]
+            guess = x + (x - previous[todo]) * (ahead / taken[todo])[:, None]
+            saddle = self.saddle(Points(at.alpha[todo], target, at.b0[todo]), loss)
+            part = saddle.solve(guess, picard=0, sign=solution.sign[todo], longest=STEPS)
+            good = part.status == Status.converged
+            moved = todo[good]
+            solution.steps[todo] += part.steps
+            previous[moved], taken[moved], lam[moved] = solution.unknowns[moved], ahead[good], target[good]
+            _place(solution, moved, part, good)
+            step[todo] = np.where(good, np.minimum(2 * step[todo], np.log(RATIO)), 0.25 * step[todo])
+        solution.status[lam > at.lam] = Status.max_steps
         return solution
 
     def limit_threshold(self, b0: FloatArray) -> FloatArray:
@@ -253,11 +295,11 @@ def joined(parts: list[Solution]) -> Solution:
 _ARRAYS = ("unknowns", "sign", "conjugates", "status", "steps", "residual")
 
 
-def _place(whole: Solution, index: Any, part: Solution) -> None:
+def _place(whole: Solution, index: Any, part: Solution, chosen: Any = slice(None)) -> None:
     for name in ("unknowns", "conjugates", "status", "residual"):
-        getattr(whole, name)[index] = getattr(part, name)
+        getattr(whole, name)[index] = getattr(part, name)[chosen]
     for mine, theirs in zip(whole.fields, part.fields, strict=True):
-        mine[index] = theirs
+        mine[index] = theirs[chosen]
 
 
 def _odd(loss: Any) -> bool:

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.priors import Gaussian
+from gaussequiv.numerics.soft_threshold import soft_averages, soft_error
 
 
 class Orders(NamedTuple):
@@ -92,36 +94,49 @@ class QuadraticStudent:
 
 
 class SeparableStudent:
-    r"""A separable penalty on isotropic inputs of eigenvalue w and a Gaussian target: every coordinate solves
+    r"""A separable penalty on isotropic inputs of eigenvalue w and weights x ~ P0 (Gaussian for deep networks): every coordinate solves
 
-        argmin_x lam r(x) + Vhat w x^2/2 - h x,   h ~ N(0, qhat w + mhat^2 t),
+        argmin_X lam r(X) + Vhat w X^2/2 - h X,   h = mhat w x + sqrt(qhat w) z,
 
-    V = w E dx/dh, q = w E x^2, m = mhat t E dx/dh. Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem);
-    Bayati and Montanari 2012 for the lasso. Derivatives by central differences of the closed forms.
+    V = w E dX/dh, q = w E X^2, m = w E x X, the misfit w E (x - X)^2. Averages over the law of x are closed (`soft_threshold`), and so are
+    their derivatives. Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem); Bayati and Montanari 2012 for the lasso.
     """
 
     def __init__(self, e: GaussianEquivalent, penalty: Any) -> None:
-        self.w, self.t = float(e.eigenvalues[0]), float(e.alignment[0])
-        self.linear, self.noise, self.penalty = self.t / self.w, e.model_noise, penalty
+        self.w, self.noise, self.penalty = float(e.eigenvalues[0]), e.model_noise, penalty
+        self.variance = float(e.alignment[0]) / self.w**2  # of the target's weights
+        self.prior = Gaussian() if e.prior is None else e.prior
+        if not hasattr(self.prior, "mixture"):
+            raise fail(
+                "prior", f"one with a method `mixture` for the penalty {penalty.name}, which sees more than its variance", self.prior
+            )
+        self.unit = float(np.sqrt(self.variance / self.prior.second_moment))  # weights over draws of the prior
 
-    def _three(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> FloatArray:
-        second, response = self.penalty.averages(qhat * self.w + mhat**2 * self.t, Vhat * self.w, lam)[:2]
-        return np.stack([self.w * response, self.w * second, mhat * self.t * response], axis=-1)
+    def largest(self, qhat: FloatArray, mhat: FloatArray) -> FloatArray:
+        """Standard deviation of h."""
+        found: FloatArray = np.sqrt(qhat * self.w + mhat**2 * self.w**2 * self.variance)
+        return found
 
     def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
         """Evaluate at every point."""
-        at = [Vhat, qhat, mhat, lam]
-        V, q, m = self._three(*at).T
+        w, l1, l2 = self.w, float(self.penalty.l1), float(self.penalty.l2)
+        gain = w * self.unit  # of h in mhat, for a draw of the prior
+        a, v, t, scale = mhat * gain, qhat * w, lam * l1, Vhat * w + lam * l2
+        with np.errstate(divide="ignore", over="ignore"):
+            place, width = (np.minimum(part / np.maximum(np.abs(a), 1e-300), 1e100) for part in (t, np.sqrt(v)))
+        law = self.prior.mixture(np.stack([-place, place], axis=1), width)
+        s = soft_averages(law, a, v, t)
+        V, q, m = w * s.nonzero / scale, w * s.square / scale**2, gain * s.product / scale
         jacobian = np.zeros((Vhat.size, 3, 4))
-        for k, value in enumerate(at):
-            step = 1e-5 * np.where(value == 0, 1.0, np.abs(value))
-            up, down = list(at), list(at)
-            up[k], down[k] = value + step, value - step
-            jacobian[:, :, k] = (self._three(*up) - self._three(*down)) / (2 * step[:, None])
-        rho = self.linear + self.noise
-        rest = np.maximum(rho - np.divide(m**2, q, out=np.zeros_like(q), where=q > 0), self.noise)
+        for row, value, inner, power in ((0, V, w / scale, 1), (1, q, w / scale**2, 2), (2, m, gain / scale, 1)):
+            chain = inner[:, None] * s.jacobian[:, row]
+            jacobian[:, row, 0] = -power * value * w / scale
+            jacobian[:, row, 1], jacobian[:, row, 2] = chain[:, 1] * w, chain[:, 0] * gain
+            jacobian[:, row, 3] = chain[:, 2] * l1 - power * value * l2 / scale
+        error = w * soft_error(law, a, v, t, scale, self.unit)
+        rest = self.noise + np.maximum(error - np.divide((q - m) ** 2, q, out=np.zeros_like(q), where=q > 0), 0.0)
         unknown = np.full_like(q, np.nan)
-        return Orders(V, q, m, rest, np.maximum(rho + q - 2 * m, 0.0), jacobian, unknown, np.full((q.size, 3), np.nan))
+        return Orders(V, q, m, rest, self.noise + error, jacobian, unknown, np.full((q.size, 3), np.nan))
 
     def negligible(self, lam: FloatArray) -> FloatArray:
         """Vhat that is too small beside lam to make a difference."""

@@ -106,7 +106,7 @@ class SaddlePoint:
             residual[:, 2], image[:, 2] = 0.0, x[:, 2]
         return residual, jacobian, image
 
-    def solve(self, start: FloatArray, picard: int = 4, sign: FloatArray | None = None) -> Solution:
+    def solve(self, start: FloatArray, picard: int = 4, sign: FloatArray | None = None, longest: int = MAX_STEPS) -> Solution:
         """From starting unknowns (points, 4): `picard` damped iterations, then Newton; `sign` of mhat where it is known."""
         x = start.copy()
         points = x.shape[0]
@@ -122,7 +122,7 @@ class SaddlePoint:
         status = np.full(points, float(Status.max_steps))
         F, J, image = self.evaluate(x, everything)
         best = _norm(F)
-        for step in range(MAX_STEPS):
+        for step in range(longest):
             done = (best < TOLERANCE) & (np.max(x[:, :3], axis=1) < LARGEST)
             lost = np.where(np.isfinite(best), 0, lost + 1)
             broken = (lost > PATIENCE) | (np.max(x[:, :3], axis=1) >= LARGEST)
