@@ -1,7 +1,7 @@
 r"""Averages of a soft threshold s(h) = sign(h) (|h| - t)_+ of a weight seen in Gaussian noise, h = a x + sqrt(v) z, x of any law.
 
-The law is a `Mixture` of Gaussians, for each of which everything is closed in the normal density and its tail; a continuous law is a mixture
-of points. All averages keep their relative precision where hardly any weight passes, and where hardly any error is left.
+The law is a `Mixture` of Gaussians, for each of which everything is closed in the normal density and its tail; a continuous law is a
+mixture of points. All averages keep their relative precision where hardly any weight passes, and where hardly any error is left.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def tail(u: FloatArray) -> Tail:
 def soft_averages(law: Mixture, a: FloatArray, v: FloatArray, t: FloatArray) -> Thresholded:
     r"""Averages at every point, arrays a, v > 0 and t >= 0 of shape (points,).
 
-    With sigma^2 = a^2 variance + v and u = (t -+ a mean)/sigma for the upper (lower) side:
-    P(s != 0) = sum Q(u),  E s^2 = sum sigma^2 E (xi - u)_+^2,  E x s = sum (+- mean sigma E (xi - u)_+ + a variance Q(u)), by Stein's lemma.
+    With sigma^2 = a^2 variance + v and u = (t -+ a mean)/sigma for the upper (lower) side, and Stein's lemma,
+
+        P(s != 0) = sum Q(u),   E s^2 = sum sigma^2 E (xi - u)_+^2,   E x s = sum (+- mean sigma E (xi - u)_+ + a variance Q(u)).
 
     Examples
     --------

@@ -60,10 +60,10 @@ class Logistic(Loss):
 
     def breaks(self, V: ArrayLike) -> FloatArray:
         # g has its nearest singularities where 1 + V sigma(x) sigma(-x) = 0: at c +- i pi and at their mirror images about -V/2
-        v = np.asarray(V, dtype=np.float64)[..., None]
+        v = np.clip(np.nan_to_num(np.asarray(V, dtype=np.float64)), 0.0, 1e100)[..., None]  # trial steps may go anywhere
         root = np.sqrt(v)
         step = 2 * np.arcsinh(0.5 * root)
-        centre = step + root * root / np.expm1(step)
+        centre = step + np.divide(root * root, np.expm1(step), out=np.zeros_like(v), where=v > 0)
         reach = float(np.max(centre + 0.5 * v)) if v.size else 1.0
         count = max(1, int(np.ceil(np.log(max(reach / _FIRST, 1.0)) / np.log(_FACTOR))))
         left = np.concatenate([-0.5 * v, *(np.maximum(edge, -0.5 * v) for edge in graded(centre, _FIRST, _FACTOR, count))], axis=-1)

@@ -29,6 +29,9 @@ NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
+STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
+REACH, BISECTIONS = 10.0, 60  # for a constant: in standard deviations of the labels, and units of a margin
+DAMPED = 150  # steps of the damped iteration where Newton has no start
 
 
 @dataclass
@@ -119,25 +122,40 @@ class Model:
     def empty(self, at: Points) -> FloatArray:
         """lam at which a penalty with a kink leaves no weight."""
         assert isinstance(self.student, SeparableStudent)
-        square, field = self._untrained(at.b0)
+        square, field, _ = self._untrained(at.b0)
         return ZERO_WEIGHTS * self.student.largest(at.alpha * square, at.alpha * field) / float(self.erm.penalty.l1)
 
-    def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """E g^2 and E Z0' g of the student z = 0, for which g = -dl/dz."""
-        square, field = np.zeros_like(b0), np.zeros_like(b0)
+    def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """E g^2 and E Z0' g of the student without weights, z = c, for which g = -dl/dz, and c, its best constant."""
+        c = np.zeros_like(b0)
+        if self.free_constant:
+            reach = np.abs(b0) + REACH * (1 + np.sqrt(self.rho + self.channel.noise))
+            low, high = -reach, reach.copy()
+            for _ in range(BISECTIONS):
+                c = 0.5 * (low + high)
+                rising = self._slopes(b0, c)[2] > 0
+                low, high = np.where(rising, low, c), np.where(rising, c, high)
+        square, field, _ = self._slopes(b0, c)
+        return square, field, c
+
+    def _slopes(self, b0: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """E g^2, E Z0' g and E dl/dz at z = c."""
+        square, field, mean = np.zeros_like(b0), np.zeros_like(b0), np.zeros_like(b0)
         if self.regression:
             variance = self.rho + self.channel.noise
             nodes = normal_panels(np.zeros((1, 0)))
             z = b0[:, None] + np.sqrt(variance) * nodes.xi
             y = self.channel(z) if self.nonlinear else z
-            slope = self.loss.slope(y, np.zeros_like(y))
-            return (nodes.weights * slope**2).sum(axis=1), -(nodes.weights * slope * nodes.xi).sum(axis=1) / np.sqrt(variance)
+            slope = self.loss.slope(y, np.broadcast_to(c[:, None], y.shape))
+            mass = nodes.weights * slope
+            return (mass * slope).sum(axis=1), -(mass * nodes.xi).sum(axis=1) / np.sqrt(variance), mass.sum(axis=1)
         for label, weight, factor in self.classes:
             p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
-            slope = weight * self.loss.slope(label, np.zeros_like(b0))
+            slope = weight * self.loss.slope(label, c)
             square += factor * p.value * slope**2
             field -= factor * p.first * slope
-        return square, field
+            mean += factor * p.value * slope
+        return square, field, mean
 
     def average(self, loss: Any) -> Any:
         """The averages of `SaddlePoint` for a loss."""
@@ -203,7 +221,7 @@ class Model:
         With too many weights the map has no nearby fixed point, and Newton runs away; so each step in log lam is as long as Newton can go
         in a few iterations, from an extrapolation of the last two solutions.
         """
-        square, field = self._untrained(at.b0)
+        square, field, constant = self._untrained(at.b0)
         top = self.empty(at)
         if self.erm.penalty.l2 > 0:
             top = np.minimum(top, SMALL_WEIGHTS * at.alpha * np.sqrt(square) / self.erm.penalty.l2)
@@ -211,8 +229,16 @@ class Model:
         x = self.start(at)
         x[:, 1] = np.log(np.maximum(at.alpha * square, 1e-12 * at.alpha))
         x[:, 2] = np.log(np.maximum(at.alpha * np.abs(field), 1e-6 * at.alpha))
-        x[:, 0] = np.log(at.alpha)
-        solution = self.saddle(Points(at.alpha, lam, at.b0), loss).solve(x, sign=self._sign(at))
+        x[:, 0], x[:, 3] = np.log(at.alpha), constant
+        sign = self._sign(at)
+        solution = self.saddle(Points(at.alpha, lam, at.b0), loss).solve(x, sign=sign, longest=STEPS)
+        hard = np.flatnonzero(solution.status != Status.converged)
+        if hard.size:  # a loss without response at z = 0, such as the hinge
+            lam[hard] = at.lam[hard]
+            rest = at.take(hard)
+            part = self.saddle(rest, loss).solve(self.start(rest), picard=DAMPED, sign=None if sign is None else sign[hard])
+            _place(solution, hard, part)
+            solution.steps[hard] += part.steps
         previous, step, taken = solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
         while (todo := np.flatnonzero((lam > at.lam) & (step > SHORTEST_STEP))).size:
             target = np.maximum(lam[todo] * np.exp(-step[todo]), at.lam[todo])
@@ -221,7 +247,9 @@ class Model:
             guess = x + (x - previous[todo]) * (ahead / taken[todo])[:, None]
             saddle = self.saddle(Points(at.alpha[todo], target, at.b0[todo]), loss)
             part = saddle.solve(guess, picard=0, sign=solution.sign[todo], longest=STEPS)
-            good = part.status == Status.converged
+            # as log Vhat -> -infinity the equations hold ever better at alpha = 1, though no solution is there: a branch moves steadily
+            jump = np.max(np.abs(part.unknowns - x)[:, :3], axis=1)
+            good = (part.status == Status.converged) & (jump < STEADY * (1 + ahead))
             moved = todo[good]
             solution.steps[todo] += part.steps
             previous[moved], taken[moved], lam[moved] = solution.unknowns[moved], ahead[good], target[good]

@@ -98,8 +98,9 @@ class SeparableStudent:
 
         argmin_X lam r(X) + Vhat w X^2/2 - h X,   h = mhat w x + sqrt(qhat w) z,
 
-    V = w E dX/dh, q = w E X^2, m = w E x X, the misfit w E (x - X)^2. Averages over the law of x are closed (`soft_threshold`), and so are
-    their derivatives. Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem); Bayati and Montanari 2012 for the lasso.
+    V = w E dX/dh, q = w E X^2, m = w E x X, the misfit w E (x - X)^2. Averages over the law of x are closed (`soft_threshold`), and so
+    are their derivatives.
+    Source: Thrampoulidis, Abbasi, Hassibi 2018 (convex Gaussian min-max theorem); Bayati and Montanari 2012 for the lasso.
     """
 
     def __init__(self, e: GaussianEquivalent, penalty: Any) -> None:
@@ -117,13 +118,13 @@ class SeparableStudent:
         found: FloatArray = np.sqrt(qhat * self.w + mhat**2 * self.w**2 * self.variance)
         return found
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # trial steps may go far
     def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
         """Evaluate at every point."""
         w, l1, l2 = self.w, float(self.penalty.l1), float(self.penalty.l2)
         gain = w * self.unit  # of h in mhat, for a draw of the prior
         a, v, t, scale = mhat * gain, qhat * w, lam * l1, Vhat * w + lam * l2
-        with np.errstate(divide="ignore", over="ignore"):
-            place, width = (np.minimum(part / np.maximum(np.abs(a), 1e-300), 1e100) for part in (t, np.sqrt(v)))
+        place, width = (np.minimum(part / np.maximum(np.abs(a), 1e-300), 1e100) for part in (t, np.sqrt(v)))
         law = self.prior.mixture(np.stack([-place, place], axis=1), width)
         s = soft_averages(law, a, v, t)
         V, q, m = w * s.nonzero / scale, w * s.square / scale**2, gain * s.product / scale

@@ -32,7 +32,8 @@ def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
 
     lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. Where the curve averages over offsets, the
     search takes a coarse rule for them and ends with secant steps of a fine one. With `tune`: BFGS with exact gradients at every alpha,
-    from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0.
+    from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0 for L2 and stays
+    there for other penalties.
     """
     if erm.minimise not in Model(erm, e).observables():
         raise fail("minimise", f"one of {', '.join(sorted(Model(erm, e).observables()))}", erm.minimise)
@@ -82,7 +83,8 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             bracket[outside], inside[outside] = found, within
             best[outside] = np.where(within, wider, best[outside])
             low = outside[~within & (wider == 0) & (edge == 0)]
-            bracket[low], ends[low] = -np.inf, True  # the limit lam -> 0+
+            known = erm.penalty.name in ("l2", "quadratic")  # other penalties have no equations of their own for lam -> 0+
+            bracket[low], ends[low] = -np.inf if known else more[0], True
             high = outside[~within & (wider == more.size - 1) & (edge > 0)]
             bracket[high], ends[high] = more[-1], True
     out = np.exp(bracket.mean(axis=1))
@@ -129,7 +131,9 @@ def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray
 def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
     """The observable to minimise, averaged over b0."""
     model, at = _points(erm, e, alpha, lam, rule)
-    found = model.observe(at, model.solve(at), keys=(erm.minimise,))
+    solution = model.solve(at)
+    found = model.observe(at, solution, keys=(erm.minimise,))
+    found[erm.minimise] = np.where(solution.status == Status.converged, found[erm.minimise], np.nan)  # is not the least
     return _sign(erm) * (found[erm.minimise].reshape(alpha.size, -1) @ model.mass)
 
 
