@@ -25,9 +25,10 @@ class LinearTarget:
         As in `DeepNetwork`: Gaussian noise, sign labels, or labels=channel (`AbsoluteValue`, `Relu`, `Quantised`, `Poisson`, `Output`,
         `LogLikelihood`, ...).
 
-    A Gaussian prior is `DeepNetwork` of depth 0. Only the prior's second moment enters the curves of ridge and convex learners; a prior
-    whose mean is not zero therefore needs centred inputs in the weights' own coordinates (a spectrum). The Bayes-optimal learner
-    knows all of the prior.
+    A Gaussian prior is `DeepNetwork` of depth 0. Ridge, and convex learners with
+    an L2 or quadratic penalty, see only the prior's second moment; a prior whose mean is not zero therefore needs centred inputs in the
+    weights' own coordinates (a spectrum). Penalties with kinks (lasso, elastic net) average over the prior itself (its `mixture`), and the
+    Bayes-optimal learner knows all of it.
 
     Examples
     --------

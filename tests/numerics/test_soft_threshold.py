@@ -1,0 +1,73 @@
+"""Soft thresholds of weights of any law: averages by quadrature over the observation, derivatives, errors that almost vanish."""
+
+import numpy as np
+import pytest
+from scipy import integrate
+
+from gaussequiv.ingredients.priors import Discrete, GaussBernoulli, Gaussian, Rademacher, SparseRademacher
+from gaussequiv.ingredients.priors.log_density import LogDensity
+from gaussequiv.numerics.soft_threshold import Mixture, soft_averages, soft_error
+
+PRIORS = {
+    "gaussian": Gaussian(0.7),
+    "rademacher": Rademacher(),
+    "gauss-bernoulli": GaussBernoulli(0.1, 2.0),
+    "sparse-rademacher": SparseRademacher(0.3),
+    "discrete": Discrete((-1.0, 0.5, 2.0), (0.2, 0.5, 0.3)),
+    "laplace": LogDensity(lambda x: -abs(x), kinks=(0.0,)),
+}
+A, V, T, SCALE = (np.array([x]) for x in (0.9, 0.3, 0.6, 1.1))
+
+
+def law(prior):
+    return prior.mixture(np.array([[-T[0] / A[0], T[0] / A[0]]]), np.sqrt(V) / A)
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_averages_by_quadrature_over_the_observation(name):
+    """b = a h/v is seen with precision r = a^2/v: its law and the mean of x given b are the prior's own `log_marginal` and `posterior`."""
+    prior = PRIORS[name]
+    a, v, t, scale = (float(x[0]) for x in (A, V, T, SCALE))
+    r = a * a / v
+    h = np.concatenate([np.linspace(-60, -t, 60_001), np.linspace(-t, t, 20_001), np.linspace(t, 60, 60_001)])
+    density = np.exp(prior.log_marginal(r, a * h / v)) * a / v
+    seen = prior.posterior(r, a * h / v)
+    s = np.sign(h) * np.maximum(np.abs(h) - t, 0)
+    passing = np.abs(h) >= t
+    passing[[60_001, 80_001]] = False, False
+    inside = integrate.simpson(density[60_001:80_002], x=h[60_001:80_002])
+
+    def average(values):
+        return float(integrate.trapezoid(density * values, h))
+
+    found = soft_averages(law(prior), A, V, T)
+    assert found.nonzero[0] == pytest.approx(1 - inside, abs=1e-6)
+    assert found.square[0] == pytest.approx(average(s * s), rel=1e-5)
+    assert found.product[0] == pytest.approx(average(s * seen.mean), rel=1e-5)
+    error = average(seen.variance + (seen.mean - s / scale) ** 2)
+    assert soft_error(law(prior), A, V, T, SCALE)[0] == pytest.approx(error, rel=1e-5)
+    assert law(prior).mass.sum() == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_derivatives(name):
+    fixed = law(PRIORS[name])
+    found = soft_averages(fixed, A, V, T).jacobian[0]
+    for k in range(3):
+        ends = []
+        for sign in (1, -1):
+            at = [A, V, T]
+            at[k] = at[k] * (1 + sign * 1e-5)
+            ends.append(np.array(soft_averages(fixed, *at)[:3])[:, 0])
+        slope = (ends[0] - ends[1]) / (2e-5 * float((A, V, T)[k][0]))
+        tolerance = {"rel": 1e-6, "abs": 1e-7} if name != "laplace" else {"rel": 1e-3, "abs": 1e-3}  # points kink at fixed places
+        assert found[:, k] == pytest.approx(slope, **tolerance)
+
+
+def test_errors_that_almost_vanish():
+    """Sparse signs at noise v -> 0 and t = sqrt v: E (x - s)^2/v = rho (1 + t^2) + (1 - rho) 2 E (xi - 1)_+^2, nothing cancels."""
+    expected = 0.3 * 2 + 0.7 * 2 * 0.07534
+    for v in (1e-4, 1e-10, 1e-18):
+        one = np.ones(1)
+        sparse = Mixture(np.array([0.15, 0.15, 0.7]), np.array([1.0, -1.0, 0.0]), np.zeros(3))
+        assert soft_error(sparse, one, v * one, np.sqrt(v) * one, one)[0] / v == pytest.approx(expected, rel=1e-4)
