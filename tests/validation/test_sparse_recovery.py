@@ -10,12 +10,12 @@ import gaussequiv as ge
 
 def state_evolution(mean, alpha, lam, noise):
     """Bayati, Montanari 2012, weights 0 with probability 0.9, else N(0, 1), or signs: tau^2 = (noise + E (soft(x + tau z) - x)^2)/alpha."""
-    z = np.linspace(-9, 9, 4001)
+    z = np.linspace(-9, 9, 1601)
     mass = stats.norm.pdf(z) / stats.norm.pdf(z).sum()
     parts = [(0.5, 1.0), (0.5, -1.0)] if mean else [(0.9, 0.0), *zip(0.1 * mass[::8] / mass[::8].sum(), z[::8], strict=True)]
     p, x = np.array(parts).T
     tau, V = 1.0, 0.1
-    for _ in range(300):
+    for _ in range(120):
         h, theta = x[:, None] + tau * z, lam * (1 + V) / alpha
         error = p @ (((np.sign(h) * np.maximum(abs(h) - theta, 0) - x[:, None]) ** 2) @ mass)
         V = (p @ ((abs(h) > theta) @ mass)) * (1 + V) / alpha
