@@ -16,6 +16,8 @@ import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray
 
+BLOCKS = (256, 4096)  # points of one compiled call
+
 
 @contextlib.contextmanager
 def float64_scope() -> Iterator[None]:
@@ -75,7 +77,7 @@ def elementwise(function: Callable[[Any], Any], name: str, what: str = "activati
 def derivative(function: Callable[[Any], Any], name: str, order: int) -> Callable[[FloatArray], FloatArray]:
     """The derivative of a JAX function of one variable by automatic differentiation, elementwise on float64 arrays.
 
-    Compiled once for each power of two of the number of points, to which the points are padded.
+    Compiled for two numbers of points, to which blocks of them are padded: compiling takes longer than most calls.
     """
     import jax
 
@@ -89,9 +91,13 @@ def derivative(function: Callable[[Any], Any], name: str, order: int) -> Callabl
                     inner = jax.grad(inner)
                 compiled.append(jax.jit(jax.vmap(inner)))
             flat = np.asarray(x, dtype=np.float64).ravel()
-            size = max(64, 1 << max(flat.size - 1, 0).bit_length())
-            padded = np.concatenate([flat, np.full(size - flat.size, flat[-1] if flat.size else 0.0)])
-            return np.array(compiled[0](padded), dtype=np.float64)[: flat.size].reshape(np.shape(x))
+            found = np.empty(flat.size)
+            block = BLOCKS[int(flat.size > BLOCKS[0])]
+            for k in range(0, flat.size, block):
+                part = flat[k : k + block]
+                padded = np.concatenate([part, np.full(block - part.size, part[-1])]) if part.size < block else part
+                found[k : k + block] = np.asarray(compiled[0](padded))[: part.size]
+            return found.reshape(np.shape(x))
 
     try:
         call(np.array([0.4, -1.7]))

@@ -41,7 +41,8 @@ def normal_panels(breaks: FloatArray, order: int = ORDER) -> Nodes:
 
 
 @cache
-def _gauss(order: int) -> tuple[FloatArray, FloatArray]:
+def gauss(order: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on [-1, 1]."""
     x, w = np.polynomial.legendre.leggauss(order)
     x.flags.writeable = w.flags.writeable = False  # shared
     return x, w
@@ -58,7 +59,7 @@ def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, 
     """
     length = np.diff(edges, axis=1)
     used = length.max(axis=0) > 0
-    x, w = _gauss(order)
+    x, w = gauss(order)
     half = 0.5 * length[:, used, None]
     middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, used, None]
     return (middle + half * x).reshape(edges.shape[0], -1), (half * w).reshape(edges.shape[0], -1)

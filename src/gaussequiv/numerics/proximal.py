@@ -66,7 +66,7 @@ def _smooth(
     x, low, high, bracketed = _bracket(slope, omega, V, low, high)
     active = np.flatnonzero(bracketed)
     found = np.zeros(omega.shape, dtype=bool)
-    last = high - low
+    last = 2 * (high - low)  # the first step may go anywhere in the bracket
     for _ in range(MAX_STEPS):
         if active.size == 0:
             break

@@ -11,11 +11,17 @@ from numpy.typing import ArrayLike
 from gaussequiv._jax import derivative, elementwise
 from gaussequiv.errors import ArgumentError, FloatArray, array, choice
 from gaussequiv.ingredients.losses.base import Loss
+from gaussequiv.ingredients.losses.convexity import FAR, PROBE, check_rising
+from gaussequiv.numerics.mesh import graded_edges, jump, smooth_edges
+from gaussequiv.numerics.panels import legendre_panels
+from gaussequiv.numerics.proximal import moreau_gradient
 
 _SIDE = 4e-15  # one-sided slopes at a kink k are taken at k -+ _SIDE max(1, |k|)
-# rounded: the slope between points one ulp apart would be rounding
-_PROBE = np.unique(np.round(np.concatenate([np.linspace(-30, 30, 601), np.linspace(-3, 3, 601)]), 6))
-_EDGES = np.array([0.0, 1.0, 2.5, 4.5, 8.0, 14.0, 26.0, 50.0])
+_EDGES = np.array([0.0, 1.0, 2.5, 4.5, 8.0, 14.0, 26.0, 50.0, 100.0, 200.0, 400.0, 800.0])
+_RESOLVED = (1e-11, 1e-9, 1e-7)  # of the slope: how exactly f'' is integrated; the looser for functions that are themselves not exact
+_LADDER = 4.0  # panels are made for powers of it in V
+_FURTHEST = 1e6  # omega over max(1, V): students are not seen beyond
+_LARGEST_V = 1e12  # from where on panels are those of this V
 
 
 class CustomLoss(Loss):
@@ -37,7 +43,10 @@ class CustomLoss(Loss):
     slope, curvature : callables, optional
         f' and f'' away from the kinks, elementwise on NumPy arrays. `curvature` may be left out if `slope` is a JAX function.
 
-    Convexity, declared kinks and given derivatives are checked on a probe of [-30, 30] when the loss is built (`ArgumentError`).
+    Places where only the curvature jumps, or where f bends in a narrow region, need no declaration: they are found when the loss is built
+    (in [-800, 800]; `places` lists those where f'' jumps), and the averages end their panels there. They may be listed in `kinks` too.
+
+    Convexity (on a grid of [-1e6, 1e6]), declared kinks and given derivatives are checked when the loss is built (`ArgumentError`).
 
     Validity: the saddle-point equations hold for convex losses (Loureiro et al. 2021, Theorem 1, under its regularity conditions).
 
@@ -77,6 +86,9 @@ class CustomLoss(Loss):
         left, right = (self._slope_at(positions + s) if positions.size else positions for s in (-side, side))
         self._kinks = tuple((float(k), float(a), float(b)) for k, a, b in zip(positions, left, right, strict=True))
         self._check(positions)
+        self._edges = self._resolved(positions)
+        self._pieces = tuple(sorted((*self._kinks, *self._jumps(positions))))
+        self._graded: dict[int, FloatArray] = {}
 
     def __repr__(self) -> str:
         return f"CustomLoss({self.name!r}, kind={self.kind!r})"
@@ -101,18 +113,82 @@ class CustomLoss(Loss):
     def curvature_at(self, t: FloatArray) -> FloatArray:
         return self._curvature_at(t)
 
+    @property
+    def places(self) -> tuple[float, ...]:
+        """Every place where f' or f'' jumps, declared or found."""
+        return tuple(position for position, _, _ in self._pieces)
+
+    def proximal_at(self, t: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return moreau_gradient(self._slope_at, self._curvature_at, t, V, self._pieces)
+
     def breaks(self, V: ArrayLike) -> FloatArray:
-        # a feature of f of scale 1 at t maps to the scale 1 + V f'' at omega = t + V f'(t)
+        # a feature of f at t is seen at omega = t + V f'(t)
         v = np.asarray(V, dtype=np.float64)[..., None]
+        edges, slope = self._panels(float(np.max(v)) if v.size else 1.0)
+        return np.concatenate([super().breaks(v[..., 0]), edges + v * slope], axis=-1)
+
+    def _panels(self, V: float) -> tuple[FloatArray, FloatArray]:
+        """Edges in t (kinks apart) between which both f'' and t as a function of omega are smooth up to V, and the slopes there."""
+        rung = int(np.ceil(np.log(np.clip(V, 1e-3, _LARGEST_V)) / np.log(_LADDER))) if np.isfinite(V) else 0
+        if rung not in self._graded:
+            steepest = _LADDER**rung
+            seen = self._edges[np.abs(self._edges + steepest * self._quiet_slope(self._edges)) < _FURTHEST * max(1.0, steepest)]
+            edges = graded_edges(lambda t: 1 + steepest * np.maximum(self._quiet(t), 0.0), seen)
+            slope = self._quiet_slope(edges)
+            fine = (np.abs(edges + steepest * slope) < _FURTHEST * max(1.0, steepest)) & ~np.isin(edges, [k for k, _, _ in self._kinks])
+            self._graded[rung] = np.stack([edges[fine], slope[fine]])
+        found = self._graded[rung]
+        return found[0], found[1]
+
+    def _quiet_slope(self, t: FloatArray) -> FloatArray:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self._slope_at(t)
+
+    def _quiet(self, t: FloatArray) -> FloatArray:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self._curvature_at(t)
+
+    def _resolved(self, kinks: FloatArray) -> FloatArray:
+        """Edges in t between which f'' is smooth."""
         anchors = np.array([0.0, 1.0] if self.kind == "margin" else [0.0])
-        edges = np.unique(np.concatenate([anchors[0] - _EDGES, anchors[-1] + _EDGES]))
-        with np.errstate(over="ignore", invalid="ignore"):
-            slope = self._slope_at(edges)
-        fine = np.isfinite(slope) & ~np.isin(edges, [k for k, _, _ in self._kinks])
-        return np.concatenate([super().breaks(v[..., 0]), edges[fine] + v * slope[fine]], axis=-1)
+        edges = np.unique(np.concatenate([anchors[0] - _EDGES, anchors[-1] + _EDGES, kinks]))
+        usual = np.abs(self._quiet_slope(np.setdiff1d(np.linspace(-8.0, 8.0, 65) + 1e-3, kinks)))
+        usual = np.max(usual[np.isfinite(usual)])
+
+        def size(t: FloatArray) -> FloatArray:
+            return np.abs(self._quiet_slope(t)) + 1e-3 * usual
+
+        for tolerance in _RESOLVED:
+            found = smooth_edges(self._quiet, self._quiet_slope, edges, size, tolerance)
+            if found is not None:
+                nodes = legendre_panels(found[None, :])[0][0]
+                check_rising(self.name, nodes, self._quiet_slope(nodes), self._quiet(nodes))
+                return found
+        raise ArgumentError(
+            f"Argument `curvature` must be smooth but for a few places, but the curvature of loss {self.name!r} is not: it cannot be "
+            "integrated to seven digits. Is it computed by differences of values? Give slope=... and curvature=... in closed form."
+        )
+
+    def _jumps(self, kinks: FloatArray) -> list[tuple[float, float, float]]:
+        """(place, slope, slope) wherever f'' jumps and no kink is declared; f'' >= 0 is checked between all edges."""
+        out = []
+        inner = self._edges[1:-1]
+        reach = 1e-3 * np.minimum(1.0, np.minimum(np.diff(self._edges)[1:], np.diff(self._edges)[:-1]))
+        sides = [self._quiet(inner + side * reach) for side in (-2, -1, 1, 2)]
+        height = 1e-6 * np.maximum(np.abs(sides[1]), np.abs(sides[2])) + 1e-9 * np.abs(self._quiet_slope(inner))
+        with np.errstate(invalid="ignore"):
+            step = np.abs(sides[2] - sides[1])
+            drift = np.maximum(np.abs(sides[1] - sides[0]), np.abs(sides[3] - sides[2]))
+            for i in np.flatnonzero((step > height) & (step > 10 * drift) & ~np.isin(inner, kinks)):
+                place, rise = jump(self._quiet, float(inner[i]), float(reach[i]))
+                if abs(rise) > 0.5 * step[i]:
+                    at = float(self._slope_at(np.array([place]))[0])
+                    out.append((place, at, at))
+                    self._edges[i + 1] = place
+        return out
 
     def _check(self, kinks: FloatArray) -> None:
-        t = _PROBE[np.min(np.abs(_PROBE[:, None] - kinks), axis=1) > 1e-9] if kinks.size else _PROBE
+        t = PROBE[np.min(np.abs(PROBE[:, None] - kinks), axis=1) > 1e-9] if kinks.size else PROBE
         value, slope, curvature = self._at(t), self._slope_at(t), self._curvature_at(t)
         for what, found in (("value", value), ("slope", slope), ("curvature", curvature)):
             if not np.all(np.isfinite(found)):
@@ -120,14 +196,13 @@ class CustomLoss(Loss):
                 raise ArgumentError(
                     f"Argument `function` must be finite, but the {what} of loss {self.name!r} is {found[i]} at {t[i]:.6g}."
                 )
-        scale = 1e-9 * (1e-300 + np.abs(slope[1:]) + np.abs(slope[:-1]) + np.max(np.abs(slope)) * 1e-3)
-        falls = np.flatnonzero((np.diff(slope) < -scale) | (curvature[:-1] < -1e-9 * (1 + np.max(np.abs(curvature)))))
-        if falls.size:
-            i = int(falls[0])
-            raise ArgumentError(
-                f"Argument `function` must be convex, but the slope of loss {self.name!r} falls from {slope[i]:.6g} to {slope[i + 1]:.6g} "
-                f"between {t[i]:.6g} and {t[i + 1]:.6g}."
-            )
+        check_rising(self.name, t, slope, curvature)
+        with np.errstate(all="ignore"):
+            for far in FAR:
+                steep = self._slope_at(far)
+                check_rising(self.name, far, steep)
+                finite = np.abs(steep) < 1e150
+                self._check_jumps(far[finite], steep[finite], kinks)
         self._check_values(t, value, slope)
         self._check_jumps(t, slope, kinks)
 

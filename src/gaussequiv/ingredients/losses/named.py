@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
 from gaussequiv.ingredients.losses.base import Loss, clipped
+from gaussequiv.ingredients.losses.convexity import check_convex
 from gaussequiv.ingredients.losses.custom import CustomLoss
 from gaussequiv.ingredients.losses.margin import Exponential, Hinge, Logistic, MaxMargin, SquaredHinge
 
@@ -208,6 +209,8 @@ def get(loss: Any, kind: str | None = None) -> Loss:
     Huber(threshold=1.35)
     """
     if isinstance(loss, Loss):
+        if type(loss) not in (*_BUILDERS.values(), CustomLoss):  # the user's own class; the others are convex, or checked when built
+            check_convex(loss)
         return loss
     if isinstance(loss, type) and issubclass(loss, Loss):
         raise fail("loss", "a loss, not its class", loss, f"Write {loss.__name__}().")
