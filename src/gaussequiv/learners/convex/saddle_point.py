@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.averages import FIELD, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
@@ -44,6 +45,13 @@ class Solution:
     residual: FloatArray
 
 
+class Form(NamedTuple):
+    """Where the first equation is replaced by its difference to the third, and the scale of that."""
+
+    difference: NDArray[np.bool_]
+    size: FloatArray
+
+
 class SaddlePoint:
     """F(unknowns) = 0 at fixed alpha (samples per student dimension), lam and b0, one entry for each point."""
 
@@ -55,6 +63,7 @@ class SaddlePoint:
         self.intercept, self.signal = intercept, signal
         self.sign = np.ones_like(alpha)
         self.constant = np.zeros_like(alpha)  # a known part of the student's constant
+        self.form: Form | None = None  # of the first equation, where it is given: derivatives need the same form on either side
 
     def fields(self, x: FloatArray, i: Any) -> tuple[Fields, Orders, FloatArray]:
         """Order parameters at unknowns x of the points i."""
@@ -62,6 +71,14 @@ class SaddlePoint:
         hats[:, 2] *= self.sign[i] if self.signal else 0.0
         o = self.student.orders(hats[:, 0], hats[:, 1], hats[:, 2], self.lam[i])
         return Fields(o.V, o.q, o.m, x[:, 3] * np.sqrt(1 + o.q) + self.constant[i], self.b0[i], o.rest, o.misfit), o, hats
+
+    def form_at(self, x: FloatArray) -> Form | None:
+        """The form of the first equation that `evaluate` takes at unknowns x of all points; assigned to `form`, it is kept."""
+        everything = np.arange(x.shape[0])
+        fields, orders, hats = self.fields(x, everything)
+        averages = self.average(fields, everything)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _form(averages, fields, orders, hats) if self.signal and averages.terms is not None else None
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial step may go far; what is not finite is refused
     def evaluate(self, x: FloatArray, i: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -91,7 +108,8 @@ class SaddlePoint:
             jacobian[:, row, row] += 1.0
         residual = x - image
         if self.signal and averages.terms is not None:
-            _radial_row(residual, jacobian, averages, fields, orders, hats, inner)
+            form = _form(averages, fields, orders, hats) if self.form is None else Form(*(part[i] for part in self.form))
+            _radial_row(residual, jacobian, averages, fields, orders, hats, inner, form)
         response = value[:, RESPONSE, None]
         if self.intercept:
             response = np.maximum(response, np.abs(value[:, SCORE] / unit)[:, None] / LARGEST_STEP)
@@ -164,24 +182,41 @@ class SaddlePoint:
         return Solution(x, self.sign, fields, hats, status, steps, best)
 
 
+def _form(averages: Averages, fields: Fields, orders: Orders, hats: FloatArray) -> Form:
+    """The difference to the third equation where the two nearly coincide, at small noise and many samples.
+
+    It is taken relative to the size of its terms, or to what rounding leaves of them.
+    """
+    weight = fields.m * averages.value[:, FIELD]
+    x, y = orders.radial, averages.value[:, RADIAL] / weight
+    assert averages.terms is not None
+    rounding = ROUNDING * np.abs(averages.terms / weight)
+    size = np.maximum(np.abs(x) + 2 * np.abs(orders.dradial[:, 1] * hats[:, 1]), rounding)
+    return Form((np.abs(x) < NEAR) & (np.abs(y) < NEAR), size)
+
+
 def _radial_row(
-    residual: FloatArray, jacobian: FloatArray, averages: Averages, fields: Fields, orders: Orders, hats: FloatArray, inner: FloatArray
+    residual: FloatArray,
+    jacobian: FloatArray,
+    averages: Averages,
+    fields: Fields,
+    orders: Orders,
+    hats: FloatArray,
+    inner: FloatArray,
+    form: Form,
 ) -> None:
-    """Replace the first equation by its difference to the third where the two nearly coincide, at small noise and many samples.
+    """Replace the first equation by its difference to the third, in the form given.
 
     log(Vhat/mhat) = log(response/field) reads 1 - x = 1 - y with x = 1 - q Vhat/(m mhat) and y = radial/(m field), both known without
-    cancellation; it is taken relative to the size of their terms, or to what rounding leaves of them.
+    cancellation.
     """
-    value, d, terms = averages
-    weight = fields.m * value[:, FIELD]
-    x, y = orders.radial, value[:, RADIAL] / weight
-    use = (np.abs(x) < NEAR) & (np.abs(y) < NEAR)
-    if not use.any() or terms is None:
+    use = form.difference
+    if not use.any():
         return
-    rounding = ROUNDING * np.abs(terms[use] / weight[use])
-    x, y, weight, chain, hats = x[use], y[use], weight[use], inner[use], hats[use]
-    dx = orders.dradial[use] * hats
-    size = np.maximum(np.abs(x) + 2 * np.abs(dx[:, 1]), rounding)
+    value, d, _ = averages
+    weight, size = (fields.m * value[:, FIELD])[use], form.size[use]
+    x, y, chain = orders.radial[use], value[use, RADIAL] / weight, inner[use]
+    dx = orders.dradial[use] * hats[use]
     field, radial = d[use, FIELD] / value[use, FIELD, None], d[use, RADIAL] / weight[:, None]
     along = radial - y[:, None] * field
     dy = np.einsum("pk,pkj->pj", along[:, :4], chain) - (y / fields.m[use])[:, None] * chain[:, 2]

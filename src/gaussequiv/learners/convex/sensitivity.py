@@ -117,6 +117,7 @@ def tangents(
     everything = np.arange(x.shape[0])
     saddle = model.saddle(at)
     saddle.sign = solution.sign
+    saddle.form = saddle.form_at(x)  # the equations may change their form within a stencil
     jacobian = saddle.evaluate(x, everything)[1]
     out: dict[str, Observables] = {}
     for name in names:
@@ -132,7 +133,7 @@ def tangents(
         def residual(k: int, variant: Callable[[int], tuple[Model, Points]] = variant) -> FloatArray:
             other, where = variant(k)
             system = other.saddle(where)
-            system.sign = solution.sign
+            system.sign, system.form = solution.sign, saddle.form
             return system.evaluate(x, everything)[0]
 
         slope = sum(weight * residual(k) for k, weight in stencil) / _column(step)
