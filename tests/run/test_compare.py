@@ -129,3 +129,27 @@ def test_provenance_says_how_it_was_made(both):
 def test_a_negative_allowance_is_refused():
     with pytest.raises(ge.ArgumentError, match="`allowance`"):
         ge.compare(ge.Problem(TARGET), 2.0, d=20, trials=2, allowance=-1.0)
+
+
+def test_a_band_that_would_pass_wrong_theories_is_inconclusive():
+    """4 standard errors of 4% and an allowance of 5%: 18% off, and within."""
+    found = verdict((0.84, 2.0), stderr=(0.04, 0.01), allowed=(0.05, 0.05))
+    assert found.verdict == "inconclusive"
+    assert "21.0% of the value" in found.reason
+    assert verdict((1.0, 2.0), stderr=(0.024, 0.01), allowed=(0.05, 0.05)).verdict == "agree"
+    assert verdict((1.0, 2.0), stderr=(0.026, 0.01), allowed=(0.05, 0.05)).verdict == "inconclusive"
+
+
+def test_a_real_deviation_does_not_hide_behind_error_bars_and_allowance_together():
+    """z = 5.9: 7.7% of the value, which no allowance explains, fitted or not; the same z within allowance + 2 standard errors does not."""
+    for allowed in (np.nan, 0.05, 0.02):
+        found = verdict((1.0767, 2.0), stderr=(0.013, 0.001), allowed=(allowed, 0.0))
+        assert found.verdict == "disagree"
+        assert "|z| 5.9" in found.reason
+    assert verdict((1.0295, 2.0), stderr=(0.005, 0.001), allowed=(0.02, 0.0)).verdict == "agree"
+
+
+def test_committed_allowances_end_below_the_sizes_of_their_fit():
+    problem = ge.Problem(ge.DeepNetwork("tanh", depth=2, weight_variance=4, noise=0.2, task="classification"), learner=ge.Logistic(0.1))
+    run = {d: ge.compare(problem, [1.0], d=d, trials=2, progress=False).allowance.values for d in (10, 49, 50)}
+    assert np.isnan(run[10]) and np.isnan(run[49]) and np.isfinite(run[50])

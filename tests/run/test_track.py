@@ -26,7 +26,7 @@ TANH2 = {"activations": "tanh", "depth": 2, "weight_variance": 4}
         (LinearTarget("sparse-rademacher:0.2", noise=0.05), 0.6, {"allowance": 2.9}),
         (LinearTarget("gauss-bernoulli:0.3", task="classification", noise=0.1), 2.0, {"allowance": 2.9}),
         (LinearTarget(labels=Relu(0.1)), 2.0, {"allowance": 2.9}),
-        (LinearTarget(labels=AbsoluteValue(0.1)), 2.0, {"allowance": 2.9, "start": 0.2}),
+        (LinearTarget(labels=AbsoluteValue(0.1)), 2.0, {"allowance": 2.9, "start": 0.2, "trials": 24}),
     ],
 )
 def test_every_step_agrees_with_state_evolution(target, alpha, options):

@@ -92,6 +92,8 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     ),
     "intercept": _option(bool | None, "--intercept/--no-intercept", help="Fit a constant. [when the target has one]", panel=PROBLEM),
 }
+LEARNER_OPTIONS = ("learner", "lam", "penalty", "class_weight", "minimise", "intercept")
+STUDENT_OPTIONS = (*LEARNER_OPTIONS, *(name for name in PROBLEM_OPTIONS if name.startswith("feature")))
 Alpha = Annotated[
     str | None,
     typer.Option("--alpha", help="Samples per input dimension n/d: start:stop:count[:log] or a comma list.", rich_help_panel=CALL),
@@ -132,15 +134,18 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def command(name: str, panel: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command; a parameter named `options` is replaced by the problem options; named errors become exit codes."""
+def command(name: str, panel: str | None = None, unused: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command; a parameter named `options` is replaced by the problem options; named errors become exit codes.
+
+    Problem options that the command has no use for, `unused`, are refused, so that nothing given is ignored; --learner bayes may be said.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def wrapped(**arguments: Any) -> None:
             if takes_problem:
                 arguments["options"] = {key: arguments.pop(key) for key in PROBLEM_OPTIONS}
-            _guarded(function, arguments)
+            _guarded(function, arguments, name, unused)
 
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())
         takes_problem = any(parameter.name == "options" for parameter in parameters)
@@ -159,7 +164,16 @@ def command(name: str, panel: str | None = None) -> Callable[[Callable[..., None
     return register
 
 
-def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
+def _refuse_unused(name: str, options: dict[str, Any], unused: tuple[str, ...]) -> None:
+    from gaussequiv.errors import fail
+
+    for option in unused:
+        value = options[option]
+        if value is not None and not (option == "learner" and value.strip().lower() == "bayes"):
+            raise fail(option, f"left out of `gaussequiv {name}`, which makes no use of it", value)
+
+
+def _guarded(function: Callable[..., None], arguments: dict[str, Any], name: str, unused: tuple[str, ...]) -> None:
     from gaussequiv.errors import ArgumentError, GaussequivError
 
     with warnings.catch_warnings(record=True) as caught:
@@ -167,6 +181,7 @@ def _guarded(function: Callable[..., None], arguments: dict[str, Any]) -> None:
         try:
             if arguments.get("output"):
                 _check_output(arguments["output"])
+            _refuse_unused(name, arguments.get("options", {}), unused)
             function(**arguments)
         except ArgumentError as error:
             _say(f"error: {error}")
@@ -242,7 +257,7 @@ def _unused(path: Path) -> Path:
     return next(one for one in names if not one.exists())
 
 
-@command("equivalent")
+@command("equivalent", unused=LEARNER_OPTIONS[1:])
 def equivalent(options: Any, d: Dimension = None, keep: Keep = None, as_json: Json = False, output: Output = None) -> None:
     """The Gaussian equivalent of a deep network: signal, noise, offset, lambda*, validity."""
     from gaussequiv.cli.outputs import equivalent_to_dict, write_layers

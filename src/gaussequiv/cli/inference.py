@@ -10,6 +10,7 @@ import typer
 from gaussequiv.cli import (
     CALL,
     INFERENCE,
+    STUDENT_OPTIONS,
     UNCONVERGED,
     Allowance,
     Alpha,
@@ -43,7 +44,7 @@ Few = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_
 Budget = Annotated[float | None, typer.Option("--seconds", help="Stop adding networks after this time.", rich_help_panel=CALL)]
 
 
-@command("track", INFERENCE)
+@command("track", INFERENCE, unused=STUDENT_OPTIONS)
 def track(
     options: Any,
     alpha: One,
@@ -85,7 +86,7 @@ def track(
     _finish(result, output, strict, plot.steps)
 
 
-@command("sample-posterior", INFERENCE)
+@command("sample-posterior", INFERENCE, unused=STUDENT_OPTIONS)
 def sample_posterior(
     options: Any,
     alpha: Alpha = None,
@@ -134,7 +135,7 @@ def sample_posterior(
     _finish(result, output, strict, None)
 
 
-@command("network-information", INFERENCE)
+@command("network-information", INFERENCE, unused=STUDENT_OPTIONS)
 def network_information(
     options: Any,
     d: Dimension = None,

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gaussequiv.cli import CALL, INFERENCE, UNCONVERGED, Alpha, Count, Dimension, Json, Output, Strict, _build, _say, command
+from gaussequiv.cli import (
+    CALL,
+    INFERENCE,
+    STUDENT_OPTIONS,
+    UNCONVERGED,
+    Alpha,
+    Count,
+    Dimension,
+    Json,
+    Output,
+    Strict,
+    _build,
+    _say,
+    command,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +40,7 @@ Kept = Annotated[
 ]
 
 
-@command("information", INFERENCE)
+@command("information", INFERENCE, unused=STUDENT_OPTIONS)
 def information(
     options: Any,
     alpha: Alpha = None,
@@ -98,7 +112,7 @@ def _write(result: xr.Dataset, output: str) -> None:
 Samples = Annotated[int | None, typer.Option("--n", help="Training samples.", rich_help_panel=CALL)]
 
 
-@command("validity", INFERENCE)
+@command("validity", INFERENCE, unused=STUDENT_OPTIONS)
 def validity(options: Any, n: Samples = None, d: Dimension = None, as_json: Json = False) -> None:
     """Which hypotheses of the theorem hold, and what it promises at n samples, d inputs and --widths."""
     promise = _build(options).validity(n=n, d=d)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gaussequiv.cli import CALL, INFERENCE, UNCONVERGED, Alpha, Json, Output, Strict, _build, _say, command
+from gaussequiv.cli import CALL, INFERENCE, STUDENT_OPTIONS, UNCONVERGED, Alpha, Json, Output, Strict, _build, _say, command
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,7 +19,7 @@ Varied = Annotated[
 ]
 
 
-@command("thresholds", INFERENCE)
+@command("thresholds", INFERENCE, unused=STUDENT_OPTIONS)
 def thresholds(options: Any, as_json: Json = False) -> None:
     """Information-theoretic and algorithmic thresholds in alpha, and spinodals, of Bayes-optimal inference."""
     from gaussequiv.run.fixed_points import thresholds as verb
@@ -43,7 +43,7 @@ def thresholds(options: Any, as_json: Json = False) -> None:
     print(f"perfect recovery       {found.perfect:.6g}")
 
 
-@command("fixed-points", INFERENCE)
+@command("fixed-points", INFERENCE, unused=STUDENT_OPTIONS)
 def fixed_points(options: Any, alpha: Alpha = None, as_json: Json = False, output: Output = None, strict: Strict = False) -> None:
     """Every fixed point of Bayes-optimal state evolution: uninformed, unstable, informed, and which is the equilibrium."""
     from rich.console import Console
@@ -73,7 +73,7 @@ def fixed_points(options: Any, alpha: Alpha = None, as_json: Json = False, outpu
     _finish(result, output, strict, plot.branches)
 
 
-@command("phase-diagram", INFERENCE)
+@command("phase-diagram", INFERENCE, unused=STUDENT_OPTIONS)
 def phase_diagram(
     options: Any, over: Varied, alpha: Alpha = None, as_json: Json = False, output: Output = None, strict: Strict = False
 ) -> None:

@@ -52,8 +52,8 @@ def compare(
     named in the attributes theory_only and simulation_only; attributes `verdict` and `reason`.
 
     The verdict is `agree` if every |mean - theory| is within allowance + 4 standard errors, `disagree` if one is not,
-    `inconclusive` with fewer than 16 trials, unconverged points, no allowance, or error bars above 5%. Where no allowance is
-    known, a deviation beyond 4 standard errors plus the largest possible allowance is still `disagree`. After an interruption,
+    `inconclusive` with fewer than 16 trials, unconverged points, no allowance, error bars above 5%, or a band above 15% of the value
+    (`judge`). Where no allowance is known, a deviation beyond 4 standard errors plus the largest possible allowance is still `disagree`. After an interruption,
     `Interrupted.partial` compares the finished trials.
 
     Examples

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 import gaussequiv as ge
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.optimal_lam import error_and_slope, optimal_lam, stationary_lam
+from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 
 TARGETS = {
     "regression": ge.DeepNetwork("tanh", noise=0.2),
@@ -105,3 +106,44 @@ def test_each_alpha_has_its_own_optimum_with_offsets():
     for a, best in zip((0.3, 1.0, 4.0), lam, strict=True):
         errors = [ge.Ridge(x * best).solve(e, np.array([a]))["test_error"][0] for x in (0.8, 1.0, 1.25)]
         assert errors[1] <= min(errors[0], errors[2])
+
+
+UNEVEN = [((0.02, 0.0), "two-level:10:0.1:0.1"), ((0.1, 0.0), "power-law:0.5"), ((0.0, 0.1), "two-level:4:0.2:0.2")]
+
+
+@pytest.mark.parametrize(("flips", "spectrum"), UNEVEN)
+def test_kernels_reach_their_optimum_at_negative_penalties_for_any_labels(flips, spectrum):
+    """Only lam + nugget counts: a kernel of large nugget has the error of one with a small one, whose optimum is positive."""
+    alpha = np.array([0.5, 2.0, 10.0])
+    found = {}
+    for depth in (1, 3):
+        problem = ge.Problem(
+            target=ge.DeepNetwork((), task="classification", flips=flips),
+            inputs=ge.GaussianInputs(spectrum),
+            features=ge.NNGP("relu", depth=depth),
+            learner=ge.Ridge("optimal"),
+        )
+        best = found[depth] = ge.solve(problem, alpha)
+        e = problem.equivalent()
+        labels = linearise(e, e.has_offset or e.input_mean_square > 0)
+        for a, lam, error in zip(alpha, best["lam"].values, best["test_error"].values, strict=True):
+            nearby = lam + np.linspace(-0.9, 1.5, 97) * (lam + e.nugget)
+            kappa = solve_effective_ridge(np.full(97, a), nearby + e.nugget, e.eigenvalues, e.weights).kappa
+            assert np.all(error_and_slope(e, labels, a, kappa)[0] >= error - 1e-12)
+        constrained = ge.solve(replace(problem, learner=ge.Ridge("optimal", constrain=True)), alpha)
+        assert np.all(constrained["lam"] >= 0) and np.all(constrained["test_error"] >= best["test_error"] - 1e-12)
+    assert np.all(found[1]["lam"] > 0) and np.all(found[3]["lam"] < 0)
+    np.testing.assert_allclose(found[1]["test_error"], found[3]["test_error"], rtol=1e-9)
+
+
+def test_a_negative_optimum_in_a_simulation_of_the_kernel():
+    problem = ge.Problem(
+        target=ge.DeepNetwork((), task="classification", flips=(0.1, 0.0)),
+        features=ge.NNGP("relu", depth=3),
+        learner=ge.Ridge("optimal"),
+    )
+    theory = ge.solve(problem, alpha=[2.0], d=150)
+    run = ge.simulate(problem, alpha=[2.0], d=150, trials=16, seed=3, progress=False)
+    assert float(theory["lam"][0]) < 0
+    deviation = np.abs(run["test_error_mean"] - theory["test_error"]).values
+    assert np.all(deviation < 4 * run["test_error_stderr"].values + 3 / 150 * theory["test_error"].values)

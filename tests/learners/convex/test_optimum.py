@@ -1,13 +1,17 @@
 """Optimal hyperparameters against closed forms and brute force."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from scipy import optimize
 
 import gaussequiv as ge
+from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.numerics.status import Status
+from gaussequiv.ingredients.losses.named import Square
 
 
 def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):
@@ -115,3 +119,12 @@ def test_a_search_that_is_cut_short_says_so(monkeypatch):
     assert learner.solve(e, np.array([3.0]))["status"].tolist() == [Status.converged]
     monkeypatch.setattr(optimize, "minimize", short)
     assert learner.solve(e, np.array([3.0]))["status"].tolist() == [Status.max_steps]
+
+
+def test_only_hyperparameters_of_known_range_are_tuned():
+    @dataclass(frozen=True)
+    class Wide(Square):
+        width: float = 1.0
+
+    with pytest.raises(ArgumentError, match=r"`tune` must be hyperparameters with a known range .* 'width'"):
+        ge.ERM(Wide(), "optimal", tune=("width",))

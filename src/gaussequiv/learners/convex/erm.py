@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gaussequiv.samples.training_sample import LinearPredictor
 
 Observables = dict[str, FloatArray]
+TUNABLE = ("threshold", "level", "l1_ratio")
 HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
 
@@ -103,6 +104,9 @@ class ERM:
         for name in self.tune:
             if name not in known:
                 raise fail("tune", f"hyperparameters of the loss or penalty ({', '.join(known) or 'none here'})", name)
+            if name not in TUNABLE:
+                meaning = "Its range is not known: give it a number, and compare curves at several."
+                raise fail("tune", f"hyperparameters with a known range ({', '.join(TUNABLE)})", name, meaning)
             if name in self.loss.parameters and self.minimise in ("test_loss", "train_loss"):
                 raise fail("minimise", f"another observable than the loss itself when its {name} is tuned", self.minimise)
 

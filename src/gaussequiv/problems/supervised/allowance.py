@@ -85,7 +85,12 @@ def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learne
 
 
 def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, alpha: float, lam: float) -> float:
-    """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, and lam over tau/s)."""
+    """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, lam over tau/s) and at smaller d.
+
+    A bias c/d was fitted from the smallest of the table's sizes on; below, higher powers of 1/d count.
+    """
+    if d < min(committed()["about"]["sizes"]):
+        return float("nan")
     entry = committed()["families"].get(family(problem, learner) or "")
     if entry is None:
         return float("nan")
