@@ -53,8 +53,8 @@ def compare(
 
     The verdict is `agree` if every |mean - theory| is within allowance + 4 standard errors, `disagree` if one is not,
     `inconclusive` with fewer than 16 trials, unconverged points, no allowance, error bars above 5%, or a band above 15% of the value
-    (`judge`). Where no allowance is known, a deviation beyond 4 standard errors plus the largest possible allowance is still `disagree`. After an interruption,
-    `Interrupted.partial` compares the finished trials.
+    (`gaussequiv.run.verdict.judge`). Where no allowance is known, a deviation beyond 4 standard errors plus the largest possible
+    allowance is still `disagree`. After an interruption, `Interrupted.partial` compares the finished trials.
 
     Examples
     --------

@@ -32,8 +32,8 @@ def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: Floa
     explain that much. (Without the second rule a difference of 5.9 standard errors could hide behind error bars and allowance together.)
     Where A is unknown, the largest possible one, 5% of the value, stands for it.
 
-    disagree: a point deviates. inconclusive: unconverged points, fewer than 16 trials, no allowance, standard errors above 5% of the value, or
-    a band A + 4 s above 15% of it, within which a wrong theory could lie as well. agree: otherwise.
+    disagree: a point deviates. inconclusive: unconverged points, fewer than 16 trials, no allowance, standard errors above 5% of the
+    value, or a band A + 4 s above 15% of it, within which a wrong theory could lie as well. agree: otherwise.
     """
     if not np.all(converged):
         return Verdict("inconclusive", f"{int(np.sum(~np.asarray(converged)))} points did not converge")
@@ -50,10 +50,9 @@ def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: Floa
     worst = float(np.max(np.divide(deviation, stderr, out=np.zeros_like(deviation), where=stderr > rounding)))
     if outside.any():
         share = float(np.max(deviation[outside] / np.maximum(size[outside], rounding)))
+        errors = "4 standard errors" if np.any(~(deviation <= band)) else f"{LEFT:.0f} standard errors (largest |z| {worst:.1f})"
         return Verdict(
-            "disagree",
-            f"{int(outside.sum())} of {outside.size} points deviate beyond their standard errors and the allowance, by up to {share:.1%} "
-            f"(largest |z| {worst:.1f})",
+            "disagree", f"{int(outside.sum())} of {outside.size} points deviate beyond {errors} and the allowance, by up to {share:.1%}"
         )
     if not known.all():
         return Verdict(
@@ -67,7 +66,7 @@ def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: Floa
         share = float(np.max(band / np.maximum(size, rounding)))
         return Verdict(
             "inconclusive",
-            f"4 standard errors and the finite-size allowance come to {share:.1%} of the value: a wrong theory could lie within; more trials "
-            "or a larger d would tell",
+            f"4 standard errors and the finite-size allowance come to {share:.1%} of the value: a wrong theory could lie within; "
+            "more trials or a larger d would tell",
         )
     return Verdict("agree", f"all {known.size} points within 4 standard errors and the finite-size allowance (largest |z| {worst:.1f})")

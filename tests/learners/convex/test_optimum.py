@@ -126,5 +126,5 @@ def test_only_hyperparameters_of_known_range_are_tuned():
     class Wide(Square):
         width: float = 1.0
 
-    with pytest.raises(ArgumentError, match=r"`tune` must be hyperparameters with a known range .* 'width'"):
+    with pytest.raises(ArgumentError, match=r"`tune` must be hyperparameters with a known range .*tune='width'"):
         ge.ERM(Wide(), "optimal", tune=("width",))
