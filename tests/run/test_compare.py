@@ -142,7 +142,7 @@ def test_a_band_that_would_pass_wrong_theories_is_inconclusive():
 
 def test_a_real_deviation_does_not_hide_behind_error_bars_and_allowance_together():
     """z = 5.9: 7.7% of the value, which no allowance explains, fitted or not; the same z within allowance + 2 standard errors does not."""
-    for allowed in (np.nan, 0.05, 0.02):
+    for allowed in (np.nan, 0.05, 0.04):
         found = verdict((1.0767, 2.0), stderr=(0.013, 0.001), allowed=(allowed, 0.0))
         assert found.verdict == "disagree"
         assert "|z| 5.9" in found.reason
