@@ -12,6 +12,7 @@ from gaussequiv._memory import FLOAT, require
 from gaussequiv.curve import Curve, as_curve, stack
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.learners.bayes.observables import BAYES
+from gaussequiv.learners.convex.mean_intercept import warn_mean_intercept
 from gaussequiv.learners.convex.observables import CONVEX, DISTRIBUTIONS
 from gaussequiv.problems.supervised.allowance import allowances
 from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
@@ -84,6 +85,8 @@ def _one(
     """The curve of one learner, with sensitivities, scores and distributions where they were asked for."""
     equivalent = problem.equivalent_of(learner, d)
     curve = as_curve(learner.solve(equivalent, alpha)).finished(alpha.size)
+    if (size := d if d is not None else problem.inputs.dimension) is not None:
+        warn_mean_intercept(learner, equivalent, dict(curve), size)
     if names:
         from gaussequiv.learners.convex.sensitivity import curve_sensitivity
 
