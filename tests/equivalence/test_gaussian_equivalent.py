@@ -115,3 +115,19 @@ def test_the_card_of_a_classifier_with_given_offset_says_so():
     assert "given offset 0.25" in card
     assert "misclassification" in card
     assert "no linear part" in from_network(ge.GaussianInputs(), ge.DeepNetwork("abs")).card()
+
+
+def test_the_card_says_what_real_labels_of_another_law_add():
+    counts = ge.Problem(ge.DeepNetwork("relu", labels="poisson")).equivalent()
+    assert np.isnan(counts.lam_optimal)
+    assert "variance given the field 1.284" in counts.card()  # E exp(field) = exp(1/4), half the mean square of relu
+    assert "depends on n/d" in counts.card()
+    assert not counts.even
+    assert counts.offset_nodes()[0].min() < 0
+    assert counts.floor > 1.2
+
+
+def test_bins_of_a_linear_target_have_their_own_best_penalty():
+    """Sign labels as bins: slope^2 = 2/pi, noise 1 - 2/pi."""
+    e = ge.Problem(ge.LinearTarget(labels=ge.Quantised((0.0,), values=(-1.0, 1.0)))).equivalent()
+    assert e.lam_optimal == pytest.approx(np.pi / 2 - 1, rel=1e-12)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gaussequiv.equivalence.validity import spectrum_summary
+from gaussequiv.ingredients.channels.base import GaussianNoise
 
 if TYPE_CHECKING:
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
@@ -29,7 +32,7 @@ def render(equivalent: GaussianEquivalent) -> str:
         lines.append(f"  noise of the layers, in all    {total:.10g}")
     lines += [
         f"  signal variance   {e.signal_variance:.10g}",
-        f"  label noise       {e.channel.noise:.10g}",
+        f"  label noise       {e.channel.noise:.10g}" + _noise_note(e),
         f"  offset variance   {e.offset_variance:.10g}" + (f"  (given offset {e.offset:g})" if e.offset is not None else ""),
         _lam_line(e),
         f"  irreducible error {e.floor:.10g}  ({_floor_words(e)})",
@@ -44,6 +47,15 @@ def _zero(value: float) -> float:
     return 0.0 if abs(value) < 1e-13 else value
 
 
+def _noise_note(e: GaussianEquivalent) -> str:
+    """What labels of another law than Gaussian noise leave open, given the field."""
+    if e.channel.task != "regression" or isinstance(e.channel, GaussianNoise):
+        return ""
+    b0, mass = e.offset_nodes()
+    left = e.channel.label_moments(b0, float(e.weights @ e.signal_modes) + e.model_noise).noise @ mass
+    return f"  (labels {e.channel}: variance given the field {float(left):.10g})"
+
+
 def _lam_line(e: GaussianEquivalent) -> str:
     if not e.matched:
         return f"  unreachable       {e.unexplained:.10g}  (signal that these features cannot express; the best lambda depends on n/d)"
@@ -54,9 +66,13 @@ def _lam_line(e: GaussianEquivalent) -> str:
 def _lam_note(e: GaussianEquivalent) -> str:
     if e.slope2 == 0:
         return "  (no linear part: the best predictor is the constant)"
+    if np.isnan(e.lam_optimal):
+        return "  (over the offset's law the best lambda of these labels depends on n/d)"
     if e.lam_optimal < 0:
         return "  (negative: Ridge('optimal', constrain=True) gives the best lambda >= 0)"
-    return "" if e.channel.task == "regression" else "  (square loss on the field; labels have their own optimum)"
+    if e.channel.task == "regression":
+        return "" if isinstance(e.channel, GaussianNoise) else "  (noise and slope of the labels, not of the field)"
+    return "  (square loss on the field; labels have their own optimum)"
 
 
 def _floor_words(e: GaussianEquivalent) -> str:

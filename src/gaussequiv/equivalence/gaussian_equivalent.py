@@ -12,6 +12,7 @@ from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction
 from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.inputs.base import Inputs
 from gaussequiv.ingredients.priors.base import Gaussian
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
@@ -125,11 +126,23 @@ class GaussianEquivalent:
     def lam_optimal(self) -> float:
         """tau/s - nugget, the ridge penalty of the posterior mean in regression; infinite when there is no signal.
 
-        Negative for a kernel whose nugget exceeds tau/s. nan for features, whose best penalty depends on alpha.
+        Other real labels: the penalty that is best for the square loss with an intercept, with their noise Var y - c1^2 mean(v) for tau and
+        c1^2 s for s, c1 the slope of their mean.
+        Negative for a kernel whose nugget exceeds tau/s. nan where the best penalty depends on alpha: features, and such labels averaged
+        over an offset.
         """
         if not self.matched:
             return float("nan")
-        return self.noise / self.slope2 - self.nugget if self.slope2 > 0 else np.inf
+        noise, slope = self.noise, 1.0
+        if self.channel.task == "regression" and not isinstance(self.channel, GaussianNoise):
+            if self.offset is None and self.offset_variance > 0:
+                return float("nan")
+            linear = float(self.weights @ self.signal_modes)
+            labels = self.channel.label_moments(np.array([self.offset or 0.0]), linear + self.model_noise)
+            slope = float(labels.slope[0])
+            noise = max(float(labels.scatter[0]) - slope**2 * linear, 0.0) + float(labels.noise[0])
+        strength = slope**2 * self.slope2
+        return noise / strength - self.nugget if strength > 0 else np.inf
 
     @property
     def has_offset(self) -> bool:
@@ -139,11 +152,11 @@ class GaussianEquivalent:
     @property
     def even(self) -> bool:
         """Whether the label law is the same for -field and -y, so that errors of symmetric learners are even in b0."""
-        return bool(getattr(self.channel, "symmetric", not hasattr(self.channel, "nodes")))
+        return isinstance(self.channel, GaussianNoise) or bool(getattr(self.channel, "symmetric", False))
 
-    def offset_nodes(self, *, even: bool = True, smooth: int | None = None) -> tuple[FloatArray, FloatArray]:
+    def offset_nodes(self, *, even: bool = True, smooth: int | None = None, far: bool = False) -> tuple[FloatArray, FloatArray]:
         """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 if label law and learner (`even`) allow it."""
-        return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth)
+        return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth, far=far)
 
     @cached_property
     def floor(self) -> float:

@@ -11,18 +11,21 @@ _EDGES = np.array([0.0, 1e-4, 1e-3, 1e-2, 0.04, 0.12, 0.35, 1.0, 2.0, 3.5, 5.5, 
 _SMOOTH_EDGES = np.array([0.0, 0.35, 1.0, 2.0, 3.5, 5.5])
 
 
-def offset_nodes(variance: float, given: float | None, *, even: bool = True, smooth: int | None = None) -> tuple[FloatArray, FloatArray]:
+def offset_nodes(
+    variance: float, given: float | None, *, even: bool = True, smooth: int | None = None, far: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """Values of b0 and weights summing to 1: one value where it is given or zero, else Gauss-Legendre panels.
 
     `even`: what is averaged is even in b0, so that b0 >= 0 is enough.
 
-    `smooth` nodes on each of a few panels are enough for functions that do not bend near 0 (regularised students, alpha not small).
+    `smooth` nodes on each of a few panels are enough for functions that do not bend near 0 (regularised students, alpha not small); `far`:
+    with one more panel for functions that grow fast.
     """
     if given is not None:
         return np.array([float(given)]), np.ones(1)
     if variance <= 0:
         return np.zeros(1), np.ones(1)
-    edges = _EDGES if smooth is None else _SMOOTH_EDGES
+    edges = _EDGES if smooth is None else np.append(_SMOOTH_EDGES, _EDGES[-1]) if far else _SMOOTH_EDGES
     x, w = np.polynomial.legendre.leggauss(9 if smooth is None else smooth)
     half = 0.5 * np.diff(edges)[:, None]
     nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * x).ravel()

@@ -10,6 +10,7 @@ from scipy import special
 
 from gaussequiv.errors import FloatArray, number
 from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.numerics.orthant import aligned_disagreement, standardise
 from gaussequiv.numerics.tails import bend, inverse_mills
 
@@ -83,6 +84,15 @@ class GaussianNoise:
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         return np.full(np.shape(b0), rest + self.noise)
 
+    def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
+        """Mean b0, slope 1 and variance of a label whose field is N(b0, variance)."""
+        one = np.ones(np.shape(b0))
+        return LabelMoments(np.asarray(b0, float), one, variance * one, self.noise * one)
+
+    def with_noise(self, noise: float) -> GaussianNoise:
+        """Another label noise."""
+        return GaussianNoise(noise)
+
 
 # Trapezoidal nodes for `Sign.fisher` and `Sign.psi`: after the rescaling below the integrand is analytic in a strip of half-width above 2.8
 # (the complex zeros of erfc) and decays like a standard normal, so step 0.4 up to 8.4 leaves an error below 1e-15.
@@ -117,6 +127,10 @@ class Sign(Binary):
 
     def __init__(self, noise: float = 0.0) -> None:
         super().__init__("sign", noise)
+
+    def with_noise(self, noise: float) -> Sign:
+        """Another noise inside the sign."""
+        return Sign(noise)
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
         return np.where(field + np.sqrt(self.noise) * rng.standard_normal(field.shape) >= 0, 1.0, -1.0)

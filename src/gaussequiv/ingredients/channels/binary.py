@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,10 @@ class Binary:
         object.__setattr__(self, "direction", links.direction(self.link))
         if not isinstance(self.link, (links.SignLink, links.LogitLink, links.ConstantLink)):
             self._check_resolution()
+
+    def with_noise(self, noise: float) -> Binary:
+        """The same law with another noise inside."""
+        return replace(self, noise=noise)
 
     def _check_resolution(self) -> None:
         """The Fisher information of a user's link by two orders of quadrature."""

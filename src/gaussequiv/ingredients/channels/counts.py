@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from scipy import special
 from gaussequiv._jax import elementwise
 from gaussequiv._text import exact
 from gaussequiv.errors import FloatArray, fail, number
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
+from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel
 from gaussequiv.numerics.panels import legendre_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
@@ -115,6 +117,28 @@ class Quantised(QuadratureChannel):
         omega, V = np.broadcast_arrays(np.asarray(omega, float), np.asarray(V, float))
         k = np.arange(len(self.values))
         return np.exp(self._terms(k, omega[..., None], V[..., None])[0]) @ np.array(self.values)
+
+    def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
+        """Closed form, but for E Var[y | field] under noise."""
+        if variance + self.noise == 0:
+            return quadrature_moments(self, b0, variance)
+        values, b0 = np.array(self.values), np.asarray(b0, float)
+        log_Z, g, _ = self._terms(np.arange(values.size), b0[..., None], variance)
+        p = np.exp(log_Z)
+        mean = p @ values
+        slope = np.sum(np.where(p > 0, p * np.nan_to_num(g), 0.0) * (values - mean[..., None]), axis=-1)
+        total = np.sum(p * (values - mean[..., None]) ** 2, axis=-1)
+        noise = quadrature_moments(self, b0, variance, float(np.sqrt(self.noise))).noise if self.noise else np.zeros_like(total)
+        return LabelMoments(mean, slope if variance > 0 else np.zeros_like(slope), total - noise, noise)
+
+    def atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """Pairs of the field with its noise and the bin's value."""
+        cuts, values = np.array(self.thresholds), np.array(self.values)
+        return function_atoms(lambda z: values[np.searchsorted(cuts, z)], self.kinks, b0, variance + self.noise, 0.0)
+
+    def with_noise(self, noise: float) -> Quantised:
+        """The same quantiser with another noise before it."""
+        return replace(self, noise=noise)
 
     def __str__(self) -> str:
         plain = self.values == tuple(float(k) for k in range(len(self.values)))

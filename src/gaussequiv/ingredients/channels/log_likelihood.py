@@ -12,8 +12,10 @@ from scipy.interpolate import CubicSpline
 
 from gaussequiv._jax import float64_scope
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, field_nodes
 from gaussequiv.ingredients.channels.label_kinks import crossings, curves
 from gaussequiv.ingredients.channels.label_law import LabelLaw
+from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.ingredients.channels.label_scan import TEST_FIELDS, field_resolution, is_additive, resolved_law
 from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel, noisy_labels
 from gaussequiv.ingredients.channels.smoothed_labels import smoothed_outcomes
@@ -24,6 +26,7 @@ _TABLE = 4001
 _ROWS = 256  # fields that share a search for their labels
 _ORDER = 8
 MASS = 1e-6  # that a density may lack or have too much
+HEAVY = 1e-3  # part of the second moment that may lie beyond the labels of the quadrature
 
 
 class LogLikelihood(QuadratureChannel):
@@ -232,6 +235,22 @@ class LogLikelihood(QuadratureChannel):
             return super().outcomes(omega, V, order)
         return smoothed_outcomes(self.law, self.kinks, self.resolution, omega, V, order)
 
+    def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
+        """As for every law, where the label has a variance."""
+        found = super().label_moments(b0, variance)
+        if self.labels is None:
+            self._check_tails(float(np.ravel(b0)[0]), float(np.min(found.scatter + found.noise)))
+        return found
+
+    def _check_tails(self, field: float, variance: float) -> None:
+        """y^3 P(y | field) at the last labels that quadrature sees: what a power law has beyond, for the second moment."""
+        y = self.label_nodes(field, field)[0][[0, -1]]
+        beyond = np.abs(y - field) ** 3 * np.exp(self.log_likelihood(y, np.full(2, field)))
+        if np.any((beyond > HEAVY * variance) & np.isinf(self.support)):
+            raise fail(
+                "labels", "a law of finite variance for ridge and losses of the residual (its tails fall like |y|^-3 or slower)", self.name
+            )
+
     def __str__(self) -> str:
         return self.name
 
@@ -310,6 +329,17 @@ class RandomOutput(QuadratureChannel):
         values = self._all(z)
         mean = values @ self.probabilities
         return ((values - mean[..., None]) ** 2) @ self.probabilities + self.noise
+
+    def atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """Pairs of the field and f for every value of A; the label noise stays Gaussian."""
+        z, weights = field_nodes(self.mean_label, self.kinks, b0, variance)
+        mass = weights[:, None] * self.probabilities
+        centred = np.broadcast_to((z - b0)[:, None], mass.shape)
+        return LabelAtoms(centred.ravel(), self._all(z).ravel(), mass.ravel(), variance, self.noise)
+
+    def with_noise(self, noise: float) -> RandomOutput:
+        """The same law with another label noise."""
+        return RandomOutput(self.function, self.values.tolist(), self.probabilities.tolist(), noise, self.kinks, self.name)
 
     def __str__(self) -> str:
         return self.name

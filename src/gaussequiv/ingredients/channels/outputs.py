@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from scipy import special
 from gaussequiv._jax import elementwise
 from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, number
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
+from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel, noisy_labels
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
@@ -93,6 +95,18 @@ class Output(QuadratureChannel):
         slope = (weights * values * centred).sum(axis=1) / (variance + self.inner_noise)
         return (weights * values).sum(axis=1), slope, (weights * values**2).sum(axis=1)
 
+    def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
+        """Mean, slope in b0 and variance of a label whose field is N(b0, variance), the inner noise part of Var[y | field]."""
+        return quadrature_moments(self, b0, variance, float(np.sqrt(self.inner_noise)))
+
+    def atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """Pairs of the value inside f and f; the label noise stays Gaussian."""
+        return function_atoms(self, self.kinks, b0, variance + self.inner_noise, self.noise)
+
+    def with_noise(self, noise: float) -> Output:
+        """The same function with another label noise."""
+        return replace(self, noise=noise)
+
     # --- the quadrature channel -----------------------------------------------------------------------------------------------------
 
     def _needs_noise(self) -> None:
@@ -172,6 +186,11 @@ class HalfLines(Output):
 
     def _needs_noise(self) -> None:
         """Noiseless labels are allowed."""
+
+    def with_noise(self, noise: float) -> HalfLines:
+        """The same half-lines with another label noise."""
+        (_, left), (_, right) = self.slopes  # type: ignore[attr-defined]
+        return HalfLines(left, right, noise, self.inner_noise, self.name)
 
     def _parts(self, y: FloatArray, omega: FloatArray, V: FloatArray) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
         """log of each half-line's part of Z and its first two derivatives in omega."""

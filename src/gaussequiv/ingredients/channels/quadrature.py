@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, likelihood_atoms
+from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tilted import tilted_moments
 
@@ -162,6 +164,18 @@ class QuadratureChannel:
         """E Var[y | field] for a field ~ N(b0, variance): what no learner that knows the field can predict."""
         z, weights = self._fields(np.asarray(b0, float).ravel(), np.full(np.size(b0), variance))
         return (weights * self.label_variance(z)).sum(axis=1).reshape(np.shape(b0))
+
+    def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
+        """Mean, slope in b0 and variance of a label whose field is N(b0, variance): what the square loss sees."""
+        return quadrature_moments(self, b0, variance)
+
+    def atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """Weighted pairs of a field ~ N(b0, variance) and its label: what other losses see."""
+        return likelihood_atoms(self, b0, variance)
+
+    def with_noise(self, noise: float) -> Any:
+        """The same law with another variance of its label noise."""
+        raise fail("noise", "left as it is: these labels have no noise variance", str(self))
 
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         """Least mean squared error given omega of variance `linear`, the field's other part having variance `rest`."""

@@ -9,10 +9,11 @@ import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray
-from gaussequiv.ingredients.losses.named import MaxMargin, SquaredHinge
+from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.losses.named import MaxMargin, Square, SquaredHinge
 from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages, residual_averages
 from gaussequiv.learners.convex.modes import QuadraticStudent, SeparableStudent, Student
-from gaussequiv.learners.convex.output_averages import output_averages, output_scores
+from gaussequiv.learners.convex.real_labels import RealLabels
 from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.convex.separability import separability_threshold
@@ -26,6 +27,7 @@ CHUNK = 512  # points solved together: memory stays near 100 MB
 EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are reached by continuation
 RATIO = 10.0
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
+FINE = 7  # offset nodes for each panel where every offset costs two-dimensional averages
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
@@ -55,7 +57,7 @@ class Model:
         self.loss = erm.loss
         self.channel = e.channel
         self.regression = e.channel.task == "regression"
-        self.nonlinear = self.regression and hasattr(e.channel, "nodes")  # y = f(field) + noise
+        self.general = self.regression and not isinstance(e.channel, GaussianNoise)  # real labels of another law
         if self.regression and self.loss.kind == "margin":
             raise ArgumentError(
                 f"Argument `loss` must be a loss of the residual for a regression target, but {self.loss.name} is one of the margin y z; "
@@ -72,10 +74,12 @@ class Model:
         weights = erm.class_weights
         alike = weights[0] == weights[1] and _odd(self.loss)  # the learner treats both signs of (label, field) alike
         self.folded = False  # whether b0 >= 0 stands for both signs
-        if self.regression and self.intercept and not self.nonlinear:  # a shift of y moves the intercept and nothing else
+        if self.regression and self.intercept and not self.general:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            b0, mass = e.offset_nodes(even=alike, smooth=smooth)
+            costly = self.general and not isinstance(self.loss, Square)
+            nodes = FINE if costly and smooth is None else smooth
+            b0, mass = e.offset_nodes(even=alike, smooth=nodes, far=costly)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
             self.folded = alike and e.even and self.b0.size > 1
@@ -88,8 +92,7 @@ class Model:
             labels = ((1.0, weights[1]), (-1.0, weights[0]))
             self.classes = tuple((label, weight * s, part) for label, weight in labels for s, part in own)
             self.free_constant = self.intercept
-        if self.nonlinear and own != ((1.0, 1.0),):
-            raise ArgumentError("Argument `sample_weight` must be None for labels y = f(field) + noise: it is not implemented there.")
+        self.real = RealLabels(e.channel, self.rho, self.b0) if self.general else None
         self.signal = self.linear > 0 and self._informative()
         self.student: Student = _student(e, erm.penalty)
 
@@ -106,8 +109,8 @@ class Model:
         return np.where(slope < 0, -1.0, 1.0)
 
     def _informative(self) -> bool:
-        if self.nonlinear:
-            return bool(np.any(np.abs(self.channel.moments(self.b0, self.rho)[1]) > 1e-14))
+        if self.real is not None:
+            return self.real.informative(self.loss)
         if self.regression:
             return True
         slope = self.channel.probability(1.0, self.b0, np.full_like(self.b0, self.rho)).first
@@ -141,14 +144,17 @@ class Model:
     def _slopes(self, b0: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2, E Z0' g and E dl/dz at z = c."""
         square, field, mean = np.zeros_like(b0), np.zeros_like(b0), np.zeros_like(b0)
+        if self.real is not None:
+            return self.real.untrained(self.loss, b0, self.erm.sample_weights, c)
         if self.regression:
             variance = self.rho + self.channel.noise
             nodes = normal_panels(np.zeros((1, 0)))
-            z = b0[:, None] + np.sqrt(variance) * nodes.xi
-            y = self.channel(z) if self.nonlinear else z
+            y = b0[:, None] + np.sqrt(variance) * nodes.xi
             slope = self.loss.slope(y, np.broadcast_to(c[:, None], y.shape))
+            once, twice = (sum(part * s**k for s, part in self.erm.sample_weights) for k in (1, 2))
             mass = nodes.weights * slope
-            return (mass * slope).sum(axis=1), -(mass * nodes.xi).sum(axis=1) / np.sqrt(variance), mass.sum(axis=1)
+            field = -once * (mass * nodes.xi).sum(axis=1) / np.sqrt(variance)
+            return twice * (mass * slope).sum(axis=1), field, once * mass.sum(axis=1)
         for label, weight, factor in self.classes:
             p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
             slope = weight * self.loss.slope(label, c)
@@ -161,8 +167,8 @@ class Model:
         """The averages of `SaddlePoint` for a loss."""
 
         def evaluate(fields: Fields, index: Any) -> Averages:
-            if self.nonlinear:
-                return output_averages(loss, self.channel, fields, self.rho)
+            if self.real is not None:
+                return self.real.averages(loss, fields, self.erm.sample_weights)
             if self.regression:
                 return residual_averages(loss, self.channel.noise, fields, self.erm.sample_weights)
             return binary_averages(loss, self.channel, self.classes, fields)
@@ -191,8 +197,7 @@ class Model:
             return self._descend(at, loss)
         lowest = EASY * self.scale
         easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
-        saddle = self.saddle(easy, loss)
-        solution = saddle.solve(self.start(easy), sign=self._sign(easy))
+        solution = self._settled(easy, loss, self.start(easy), self._sign(easy))
         steps = solution.steps.copy()
         previous: FloatArray | None = None
         lam = easy.lam
@@ -201,7 +206,7 @@ class Model:
             target = np.maximum(lam[todo] / RATIO, at.lam[todo])
             x = solution.unknowns[todo]
             guess = x if previous is None else x + (x - previous[todo]) * (np.log(lam[todo] / target) / np.log(RATIO))[:, None]
-            part = self.saddle(Points(at.alpha[todo], target, at.b0[todo]), loss).solve(guess, picard=0, sign=solution.sign[todo])
+            part = self._settled(Points(at.alpha[todo], target, at.b0[todo]), loss, guess, solution.sign[todo], picard=0)
             previous = solution.unknowns.copy()
             lam = lam.copy()
             lam[todo] = target
@@ -209,7 +214,7 @@ class Model:
             _place(solution, todo, part)
         zero = np.flatnonzero(at.lam == 0)
         if zero.size:
-            part = self.saddle(at.take(zero), loss).solve(solution.unknowns[zero], picard=0, sign=solution.sign[zero])
+            part = self._settled(at.take(zero), loss, solution.unknowns[zero], solution.sign[zero], picard=0)
             steps[zero] += part.steps
             _place(solution, zero, part)
         solution.steps = steps
@@ -258,6 +263,17 @@ class Model:
         solution.status[lam > at.lam] = Status.max_steps
         return solution
 
+    def _settled(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray | None, picard: int = 4) -> Solution:
+        """One call of the solver; labels that do not rise with the field may be learned with either sign, so the other one is tried too."""
+        solution = self.saddle(at, loss).solve(start, picard, sign)
+        lost = np.flatnonzero(solution.status != Status.converged)
+        if self.real is None or not self.signal or lost.size == 0:
+            return solution
+        part = self.saddle(at.take(lost), loss).solve(self.start(at.take(lost)), sign=-solution.sign[lost])
+        good = np.flatnonzero(part.status == Status.converged)
+        _place(solution, lost[good], part.take(good))
+        return solution
+
     def limit_threshold(self, b0: FloatArray) -> FloatArray:
         """alpha (over the aspect) below which lam -> 0+ is the maximum-margin limit, for every b0."""
         values = {b: separability_threshold(self.e, intercept=self.intercept, b0=b) / self.e.aspect for b in np.unique(b0).tolist()}
@@ -268,8 +284,8 @@ class Model:
         loss = loss or self.loss
         f = solution.fields
         orders = {"m": f.m, "q": f.q, "V": f.V, "intercept": f.c}
-        if self.nonlinear:
-            return output_scores(loss, self.channel, f, self.rho) | orders
+        if self.real is not None:
+            return self.real.scores(loss, f, self.erm.sample_weights) | orders
         if self.regression:
             return regression_scores(loss, self.channel.noise, f, self.erm.sample_weights) | orders
         if keys == ("test_error",):
@@ -324,7 +340,7 @@ _ARRAYS = ("unknowns", "sign", "conjugates", "status", "steps", "residual")
 
 
 def _place(whole: Solution, index: Any, part: Solution, chosen: Any = slice(None)) -> None:
-    for name in ("unknowns", "conjugates", "status", "residual"):
+    for name in ("unknowns", "sign", "conjugates", "status", "residual"):
         getattr(whole, name)[index] = getattr(part, name)[chosen]
     for mine, theirs in zip(whole.fields, part.fields, strict=True):
         mine[index] = theirs[chosen]

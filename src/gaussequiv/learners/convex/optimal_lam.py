@@ -31,8 +31,12 @@ def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
     if slope2 == 0 or not np.any(labels.slope):
         return np.full_like(alpha, np.inf)
     matched = np.allclose(v, slope2 * w, rtol=1e-12, atol=0)
-    constant_noise = isinstance(e.channel, GaussianNoise)
-    if matched and (constant_noise or (labels.offset.size == 1 and labels.offset[0] == 0 and labels.intercept[0] == 0)):
+    single = labels.offset.size == 1
+    if e.channel.task == "regression":  # squared error: a constant of its own changes nothing
+        one_level = single or isinstance(e.channel, GaussianNoise)
+    else:
+        one_level = single and labels.offset[0] == 0 and labels.intercept[0] == 0
+    if matched and one_level:
         noise = float(labels.mass @ labels.noise)
         best = noise / (float(labels.slope[0]) ** 2 * slope2) - e.nugget
         return np.full_like(alpha, max(best, 0.0) if constrain else best)

@@ -1,8 +1,14 @@
-r"""Averages of the saddle point for real labels y = f(field) + sqrt(noise) z, and what is observed there.
+r"""Averages of the saddle point for real labels of any law, and what is observed there.
 
-Given the target field nu ~ N(b0, rho), the residual r = omega - y is Gaussian of mean c + (m/rho)(nu - b0) - f(nu) and variance
-q - m^2/rho + noise: an outer rule over nu, an inner one over r. By Stein, E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho.
-Derivatives: central differences.
+Given the target field nu ~ N(b0, rho) and its label y, the student's field on a fresh row is Gaussian of mean c + (m/rho)(nu - b0) and
+variance q - m^2/rho. So the residual r = omega - y is t + sigma z with one t for every pair of field and label (`label_atoms`; labels y =
+f(nu) + sqrt(noise) z have one pair for every field, and sigma^2 = q - m^2/rho + noise), and g of r is averaged by an outer sum over t and
+an inner rule over z whose panels end at the breaks of the loss. Where pairs are many, E g(t + sigma z), smooth on the scale sigma at the
+breaks, is interpolated between nodes in t: pairs are replaced by weights of those nodes. By Stein,
+E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho, and E dg/domega = E[z g]/sigma, so that no second derivative of the loss is needed.
+
+The square loss needs the label's mean mu, slope c1 and variance alone: with Q = E r^2 and k = 1/(1 + V), the averages are
+k^2 Q, c1 k, k (mu - c) and k.
 """
 
 from __future__ import annotations
@@ -12,76 +18,169 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.convex.averages import FIELD, RESPONSE, SCORE, SQUARE, Averages, Fields
-from gaussequiv.numerics.panels import normal_panels
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
+from gaussequiv.ingredients.channels.label_moments import LabelMoments
+from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RESPONSE, SCORE, SQUARE, V_, Averages, Fields
+from gaussequiv.numerics.panels import legendre_panels, normal_panels
 
-STEP = 1e-5
+LEAST = 1e-12  # standard deviation of r given t that rounding leaves
+INNER, DIRECT = 12, 400  # order of the inner rule; pairs up to which nothing is interpolated
+_NODES = 16
+_LEGENDRE, _ = np.polynomial.legendre.leggauss(_NODES)
+_INTERPOLATE = np.linalg.inv(np.polynomial.legendre.legvander(_LEGENDRE, _NODES - 1))
+_NEAR = np.array([-10.0, -6.0, -4.0, -2.5, -1.2, 0.0, 1.2, 2.5, 4.0, 6.0, 10.0])
+_FAR = np.concatenate([np.arange(0.0, 4.0), 4.0 * 1.4 ** np.arange(0, 40)])
+Weights = tuple[tuple[float, float], ...]
 
 
-def output_averages(loss: Any, channel: Any, at: Fields, rho: float) -> Averages:
-    """Values and derivatives, as in `averages`."""
-    value = _values(loss, channel, at, rho)
-    jacobian = np.zeros((at.V.size, 4, 6))
-    for k, name in enumerate(("V", "q", "m", "c", "rho", "b0")):
-        now = rho * np.ones_like(at.V) if name == "rho" else getattr(at, name)
-        step = STEP * np.where(np.abs(now) > 0, np.abs(now), 1.0) if name in ("V", "q", "rho") else np.full_like(now, STEP * np.sqrt(rho))
-        up, down = (_moved(at, rho, name, sign * step) for sign in (1, -1))
-        jacobian[:, :, k] = (_values(loss, channel, *up) - _values(loss, channel, *down)) / (2 * step[:, None])
+def square_averages(moments: LabelMoments, bent: FloatArray, at: Fields, weights: Weights) -> Averages:
+    """The square loss on labels of any law; `moments` at every point's b0, `bent` = Var E[y | field] - c1^2 rho."""
+    mean, slope = moments.mean, moments.slope
+    rho = at.rest + at.m**2 / at.q
+    gap = at.c - mean
+    Q = at.rest * at.q / rho + (at.m / rho - slope) ** 2 * rho + bent + moments.noise + gap**2
+    value, jacobian = np.zeros((at.V.size, 4)), np.zeros((at.V.size, 4, 6))
+    jacobian[:, :, 4:] = np.nan  # by rho and b0: the label law would change too
+    for weight, fraction in weights:
+        k = weight / (1 + weight * at.V)
+        value[:, SQUARE] += fraction * k**2 * Q
+        value[:, FIELD] += fraction * slope * k
+        value[:, SCORE] -= fraction * k * gap
+        value[:, RESPONSE] += fraction * k
+        jacobian[:, SQUARE, V_] -= 2 * fraction * k**3 * Q
+        jacobian[:, SQUARE, Q_] += fraction * k**2
+        jacobian[:, SQUARE, M_] -= 2 * fraction * k**2 * slope
+        jacobian[:, SQUARE, C_] += 2 * fraction * k**2 * gap
+        jacobian[:, FIELD, V_] -= fraction * slope * k**2
+        jacobian[:, SCORE, V_] += fraction * k**2 * gap
+        jacobian[:, SCORE, C_] -= fraction * k
+        jacobian[:, RESPONSE, V_] -= fraction * k**2
     return Averages(value, jacobian)
 
 
-def _moved(at: Fields, rho: float, name: str, step: FloatArray) -> tuple[Fields, FloatArray]:
-    """The fields with one scalar moved, `rest` and rho following."""
-    full = rho * np.ones_like(at.V)
-    if name == "rho":
-        return at._replace(rest=at.rest + step), full + step
-    moved = at._replace(**{name: getattr(at, name) + step})
-    if name in ("q", "m"):
-        moved = moved._replace(rest=np.maximum(at.rest + at.m**2 / at.q - moved.m**2 / moved.q, 0.0))
-    return moved, full
+def label_averages(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights) -> Averages:
+    """Any loss of the residual; one law for every point. Values and derivatives by V, q, m and c, as in `averages`."""
+    value, jacobian = np.empty((at.V.size, 4)), np.full((at.V.size, 4, 6), np.nan)  # nan by rho and b0: the label law would change too
+    for i, law in enumerate(laws):  # one point at a time: the rule is two-dimensional
+        value[i], jacobian[i, :, :4] = _Point(loss, law, weights, at.take(slice(i, i + 1))).averages()
+    return Averages(value, jacobian)
 
 
-def residuals(loss: Any, channel: Any, at: Fields, rho: FloatArray | float, V: FloatArray) -> tuple[FloatArray, ...]:
-    """nu - b0, f(nu), r and joint weights, all of shape (points, outer, inner), with panels at the breaks of the loss at V."""
-    full = np.broadcast_to(np.asarray(rho, float), at.V.shape)
-    nu, outer = channel.nodes(at.b0, full, 8)
-    f = channel(nu)
-    centred = nu - at.b0[:, None]
-    mean = at.c[:, None] + (at.m / full)[:, None] * centred - f
-    sigma = np.sqrt(at.rest * at.q / full + channel.noise)
+class _Point:
+    """Nodes of t and sigma at one point."""
+
+    def __init__(self, loss: Any, law: LabelAtoms, weights: Weights, at: Fields) -> None:
+        self.loss, self.law, self.weights = loss, law, weights
+        self.V, self.q, self.m, c = (float(part[0]) for part in (at.V, at.q, at.m, at.c))
+        rho = float(at.rest[0]) + self.m**2 / self.q
+        within = float(at.rest[0]) + law.variance - rho  # V* with the noise inside the label's function
+        self.sigma = float(np.sqrt(within * self.q / law.variance + law.noise)) + LEAST
+        t = c + (self.m / law.variance) * law.centred - law.label
+        moments = law.mass * law.centred ** np.arange(3)[:, None]
+        if t.size > DIRECT:
+            t, moments = projected(t, moments, _edges(loss, [w * self.V for w, _ in weights], self.sigma, float(t.min()), float(t.max())))
+        self.t, self.moments = t, moments  # sums of 1, nu - b0 and its square over the pairs behind every t
+
+    def averages(self) -> tuple[FloatArray, FloatArray]:
+        """The four averages (4,) and their derivatives by V, q, m, c (4, 4).
+
+        dg/dV = g dg/domega; sigma^2 moves with q by 1 and with m by -2 m/rho, t with c by 1 and with m by (nu - b0)/rho.
+        """
+        sigma, rho, m = self.sigma, self.law.variance, self.m
+        value, jacobian = np.zeros(4), np.zeros((4, 4))
+        for weight, fraction in self.weights:
+            r, inner, z = residuals(self.loss, self.t, sigma, weight * self.V)
+            g, h = self.loss.proximal(0.0, r, np.full_like(r, weight * self.V))
+            g, h = weight * g, weight * h
+
+            def mean(values: FloatArray, inner: FloatArray = inner) -> FloatArray:
+                """Over z at every t, then the sums of 1, nu - b0 and its square times that."""
+                return self.moments @ (inner * values).sum(axis=1)
+
+            own, slope, tilt = mean(g), mean(h), mean(z * h)  # E g, E h and 2 sigma d E g/d sigma^2
+            first, square, along = mean(z * g), mean(g * g), mean(2 * g * h)
+            in_t = np.zeros((4, 2))  # derivatives by t: sums of 1 and of nu - b0
+            in_variance, in_V = np.zeros(4), np.zeros(4)
+            response = -float(slope[0])
+            in_t[RESPONSE] = -mean(z * h)[:2] / sigma
+            in_variance[RESPONSE] = -float(mean(z * z * h)[0]) / (2 * sigma**2) + float(first[0]) / (2 * sigma**3)
+            in_V[RESPONSE] = -float(mean(z * g * h)[0]) / sigma
+            in_t[SQUARE], in_variance[SQUARE], in_V[SQUARE] = along[:2], mean(z * g * h)[0] / sigma, mean(2 * g * g * h)[0]
+            in_t[SCORE], in_variance[SCORE], in_V[SCORE] = slope[:2], tilt[0] / (2 * sigma), mean(g * h)[0]
+            in_t[FIELD] = (slope[1:] + m * in_t[RESPONSE]) / rho
+            in_variance[FIELD] = (tilt[1] / (2 * sigma) + m * in_variance[RESPONSE]) / rho
+            in_V[FIELD] = (mean(g * h)[1] + m * in_V[RESPONSE]) / rho
+            part = np.stack([in_V, in_variance, in_t[:, 1] / rho - (2 * m / rho) * in_variance, in_t[:, 0]], axis=1)
+            part[FIELD, 2] += response / rho
+            value += fraction * np.array([square[0], (own[1] + m * response) / rho, own[0], response])
+            jacobian += fraction * part
+        return value, jacobian
+
+
+def residuals(loss: Any, t: FloatArray, sigma: float, V: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """r = t + sigma z, weights of z and z, shape (values of t, nodes), with panels that end at the breaks of the loss at V."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        edges = (loss.breaks(V)[:, None, :] - mean[:, :, None]) / sigma[:, None, None]
-    inner = normal_panels(np.nan_to_num(edges.reshape(mean.size, -1), nan=0.0), 12)
-    shape = (*mean.shape, -1)
-    r = mean[:, :, None] + sigma[:, None, None] * inner.xi.reshape(shape)
-    return centred[:, :, None], f[:, :, None], r, outer[:, :, None] * inner.weights.reshape(shape)
+        edges = np.nan_to_num((loss.breaks(np.full(1, V)) - t[:, None]) / sigma, nan=0.0)
+    nodes = normal_panels(edges, INNER)
+    return t[:, None] + sigma * nodes.xi, nodes.weights, nodes.xi
 
 
-def _values(loss: Any, channel: Any, at: Fields, rho: FloatArray | float) -> FloatArray:
-    out = np.empty((at.V.size, 4))
-    for i in range(at.V.size):  # one point at a time: the rule is two-dimensional
-        one = at.take(slice(i, i + 1))
-        own = rho if np.ndim(rho) == 0 else np.asarray(rho)[i : i + 1]
-        centred, _, r, mass = residuals(loss, channel, one, own, one.V)
-        g, h = loss.proximal(0.0, r, one.V[:, None, None])
-        out[i, SQUARE], out[i, SCORE] = np.sum(mass * g * g), np.sum(mass * g)
-        out[i, RESPONSE] = -np.sum(mass * h)
-        out[i, FIELD] = (np.sum(mass * centred * g) + one.m[0] * out[i, RESPONSE]) / float(np.squeeze(own))
-    return out
+def _edges(loss: Any, V: list[float], sigma: float, low: float, high: float) -> FloatArray:
+    """Panels in t: graded on the scale sigma around the breaks of the loss, and growing with the distance from them."""
+    breaks = np.concatenate([[0.0], *(loss.breaks(np.full(1, v))[0] for v in V)])
+    breaks = breaks[np.isfinite(breaks)]
+    pad = 1e-3 * (high - low) + 1e-12 * max(abs(low), abs(high)) + 1e-300
+    ends = np.unique([breaks.min(), 0.0, breaks.max()])[:, None]
+    edges = np.unique(np.concatenate([breaks[:, None] + sigma * _NEAR, ends - _FAR, ends + _FAR], axis=None))
+    edges = edges[(edges > low - pad) & (edges < high + pad)]
+    edges = np.concatenate([[low - pad], edges, [high + pad]])
+    return edges[np.append(True, np.diff(edges) > 1e-9 * sigma)]
 
 
-def output_scores(loss: Any, channel: Any, at: Fields, rho: float) -> dict[str, FloatArray]:
-    """test_error and clean_error (squared), train_error, test_loss, train_loss."""
-    names = ("test_error", "clean_error", "train_error", "test_loss", "train_loss")
-    out = {name: np.empty(at.V.size) for name in names}
-    for i in range(at.V.size):
-        one = at.take(slice(i, i + 1))
-        _, _, r, mass = residuals(loss, channel, one, rho, np.full(1, 1e-9))
-        out["test_error"][i] = np.sum(mass * r * r)
-        out["clean_error"][i] = out["test_error"][i] - channel.noise
-        out["test_loss"][i] = np.sum(mass * loss.value(0.0, r))
-        _, _, r, mass = residuals(loss, channel, one, rho, one.V)
-        fitted = r + one.V[:, None, None] * loss.proximal(0.0, r, one.V[:, None, None])[0]
-        out["train_error"][i] = np.sum(mass * fitted**2)
-        out["train_loss"][i] = np.sum(mass * loss.value(0.0, fitted))
+def projected(t: FloatArray, moments: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Nodes of Gauss-Legendre panels, with the weights that integrate each panel's interpolating polynomial against the pairs."""
+    panel = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, edges.size - 2)
+    half, middle = 0.5 * np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
+    basis = np.polynomial.legendre.legvander((t - middle[panel]) / half[panel], _NODES - 1) @ _INTERPOLATE
+    count = edges.size - 1
+    out = np.zeros((moments.shape[0], count, _NODES))
+    for row, part in enumerate(moments):
+        for k in range(_NODES):
+            out[row, :, k] = np.bincount(panel, basis[:, k] * part, minlength=count)
+    used = np.bincount(panel, minlength=count) > 0
+    nodes = legendre_panels(edges[None, :], _NODES)[0].reshape(count, _NODES)
+    return nodes[used].ravel(), out[:, used].reshape(moments.shape[0], -1)
+
+
+def untrained(loss: Any, law: LabelAtoms, weights: Weights, c: float = 0.0) -> tuple[float, float, float]:
+    """E g^2, E Z0' g and E dl/dz of the student z = c, for which g = -dl/dz."""
+    r, inner, _ = residuals(loss, c - law.label, float(np.sqrt(law.noise)) + LEAST, 1e-9)
+    slope = loss.slope(0.0, r)
+    mean, second = sum(w * f for w, f in weights), sum(w * w * f for w, f in weights)
+    square = float(law.mass @ (inner * slope**2).sum(axis=1))
+    field = -float((law.mass * law.centred) @ (inner * slope).sum(axis=1)) / law.variance
+    return second * square, mean * field, mean * float(law.mass @ (inner * slope).sum(axis=1))
+
+
+def label_errors(moments: LabelMoments, bent: FloatArray, at: Fields) -> dict[str, FloatArray]:
+    """test_error and clean_error (squared), without the difference of nearly equal numbers; arguments as in `square_averages`."""
+    rho = at.rest + at.m**2 / at.q
+    clean = at.rest * at.q / rho + (at.m / rho - moments.slope) ** 2 * rho + bent + (at.c - moments.mean) ** 2
+    return {"test_error": clean + moments.noise, "clean_error": clean}
+
+
+def label_scores(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights) -> dict[str, FloatArray]:
+    """train_error, test_loss and train_loss."""
+    out = {name: np.zeros(at.V.size) for name in ("train_error", "test_loss", "train_loss")}
+    for i, law in enumerate(laws):
+        one = _Point(loss, law, weights, at.take(slice(i, i + 1)))
+        mass = one.moments[0]
+        r, inner, _ = residuals(loss, one.t, one.sigma, 1e-9)
+        out["test_loss"][i] = mass @ (inner * loss.value(0.0, r)).sum(axis=1)
+        for weight, fraction in weights:
+            V = weight * one.V
+            r, inner, _ = residuals(loss, one.t, one.sigma, V)
+            fitted = r + V * loss.proximal(0.0, r, np.full_like(r, V))[0]
+            out["train_error"][i] += fraction * (mass @ (inner * fitted**2).sum(axis=1))
+            out["train_loss"][i] += fraction * weight * (mass @ (inner * loss.value(0.0, fitted)).sum(axis=1))
     return out

@@ -164,7 +164,7 @@ class Ridge:
             train = np.where(response != 0, test * response**2, 0.0)
         return {
             "test_error": test,
-            "clean_error": excess + (noise - e.noise) + e.model_noise,
+            "clean_error": excess + float(labels.mass @ labels.structure),
             "train_error": train,
             "floor": np.full_like(response, noise),
             "excess_over_floor": excess,

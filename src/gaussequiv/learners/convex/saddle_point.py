@@ -44,6 +44,11 @@ class Solution:
     steps: FloatArray
     residual: FloatArray
 
+    def take(self, index: Any) -> Solution:
+        """Some of the points."""
+        rest = (self.conjugates, self.status, self.steps, self.residual)
+        return Solution(self.unknowns[index], self.sign[index], self.fields.take(index), *(part[index] for part in rest))
+
 
 class Form(NamedTuple):
     """Where the first equation is replaced by its difference to the third, and the scale of that."""

@@ -78,10 +78,7 @@ def _closed_form(learner: Any, e: GaussianEquivalent, alpha: FloatArray, name: s
 def moved(e: GaussianEquivalent, name: str, value: float) -> GaussianEquivalent:
     """The equivalent with its label noise, squared slope (relative) or effective noise (in all) replaced."""
     if name == "noise":
-        channel = e.channel
-        return replace(
-            e, channel=type(channel)(value) if type(channel).__name__ in ("Sign", "GaussianNoise") else replace(channel, noise=value)
-        )
+        return replace(e, channel=e.channel.with_noise(value))
     if name == "signal":
         return replace(e, alignment=e.alignment * value, signal_variance=e.signal_variance * value)
     total = float(np.sum(e.effective_noise))

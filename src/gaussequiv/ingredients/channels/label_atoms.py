@@ -1,0 +1,67 @@
+"""The joint law of a Gaussian field and its real label as weighted points, for averages of any function of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.label_moments import FAR, REACHES
+from gaussequiv.numerics.panels import legendre_panels
+
+ORDER = 8
+LEAST = 1e-18  # mass of a point that is left out
+MOST_PANELS = 400
+
+
+class LabelAtoms(NamedTuple):
+    """y = label + sqrt(noise) z at points (field, label) of given mass.
+
+    centred : field - b0; variance : of that field, with the noise inside the label's function. Flat arrays of one length.
+    """
+
+    centred: FloatArray
+    label: FloatArray
+    mass: FloatArray
+    variance: float
+    noise: float
+
+
+def field_nodes(
+    mean_label: Callable[[FloatArray], FloatArray], kinks: tuple[float, ...], b0: float, variance: float, resolution: float = np.inf
+) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of a field ~ N(b0, variance), as far out as the square of the label counts; panels end at the kinks."""
+    root = np.sqrt(variance)
+    own = (np.array(kinks or (b0,)) - b0) / max(root, 1e-300)
+    for reach in REACHES:
+        count = int(np.clip(np.ceil(2 * reach * root / (3 * resolution)), 12 * reach / REACHES[0], MOST_PANELS))
+        edges = np.concatenate([np.linspace(-reach, reach, count + 1), np.clip(own, -reach, reach)])
+        xi, weights = (part[0] for part in legendre_panels(np.sort(edges)[None, :], ORDER))
+        weights = weights * np.exp(-0.5 * xi * xi) / np.sqrt(2 * np.pi)
+        second = weights * mean_label(b0 + root * xi) ** 2
+        if not second[np.abs(xi) > reach - 2].sum() > FAR * second.sum():
+            break
+    return b0 + root * xi, weights
+
+
+def function_atoms(
+    function: Callable[[FloatArray], FloatArray], kinks: tuple[float, ...], b0: float, variance: float, noise: float
+) -> LabelAtoms:
+    """Labels f(field) + sqrt(noise) z."""
+    z, mass = field_nodes(function, kinks, b0, variance)
+    return LabelAtoms(z - b0, function(z), mass, variance, noise)
+
+
+def likelihood_atoms(channel: Any, b0: float, variance: float) -> LabelAtoms:
+    """Labels of any likelihood: those that count at every field."""
+    z, weights = field_nodes(channel.mean_label, channel.kinks, b0, variance, channel.resolution)
+    parts = []
+    for field, weight in zip(z, weights, strict=True):
+        y, dy = channel.label_nodes(float(field), float(field))
+        mass = weight * dy * np.exp(channel.log_likelihood(y, np.full(y.size, field)))
+        kept = mass > LEAST
+        parts.append(np.stack([np.full(kept.sum(), field - b0), y[kept], mass[kept]]))
+    centred, label, mass = np.concatenate(parts, axis=1)
+    return LabelAtoms(centred, label, mass, variance, 0.0)
