@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussequiv.errors import fail, integer
+from gaussequiv.ingredients.activations.layers import dual_of
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 NO_SIGNAL = 1e-12  # a linear part below this fraction of the spread is a zero found by quadrature
@@ -70,10 +71,11 @@ def reduce_depth(network: DeepNetwork, variance: float, mean_square: float = 0.0
     spread, shared, slope2 = variance, mean_square, 1.0  # spread = C - C0, carried apart: it may be a tiny part of C
     second = variance + mean_square
     layers: list[Layer] = []
-    for phi, w, beta in zip(network.layers, network.weight_variance, network.bias_variance, strict=True):
+    variances = zip(network.layers, network.weight_variance, network.bias_variance, strict=True)
+    for number, (phi, w, beta) in enumerate(variances):
         gap, covariance = w * spread, w * shared + beta
         sigma = covariance + gap
-        dual = phi.dual(sigma, covariance, gap)
+        dual = dual_of(phi, number, covariance, gap)
         chi = dual.slope if dual.slope * gap > NO_SIGNAL * dual.spread else 0.0
         created = dual.residue if chi > 0 else dual.spread
         created = created if created > ROUNDING * dual.spread else 0.0

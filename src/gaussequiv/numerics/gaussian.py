@@ -16,6 +16,7 @@ from gaussequiv.errors import FloatArray
 
 RANGE = 13.0  # exp(-RANGE**2 / 2) = 2e-37: room for polynomial growth of degree 10 and beyond
 STEEP = 8.0  # standard deviations over the function's scale beyond which panels around its centre are used
+MAX_PANEL = 64  # nodes in a geometric panel: on one the function is smooth, so that what 64 do not resolve more do not either
 MAX_INNER = 8193
 MAX_OUTER = 2049
 
@@ -100,7 +101,7 @@ def conditional_moments(
 
 def _order(breaks: tuple[float, ...], points: int) -> int:
     """Nodes in each panel: long panels between a few kinks need more than geometric ones."""
-    return (points - 1) // (2 if len(breaks) <= 3 else 8)
+    return (points - 1) // 2 if len(breaks) <= 3 else min((points - 1) // 8, MAX_PANEL)
 
 
 def pair_moments(
@@ -123,7 +124,7 @@ def pair_moments(
     smoothed = inside if kinks else max(inside, 1.0)  # the scale of h
     outer_breaks = _breaks(kinks, outside, smoothed) if outside > STEEP * smoothed else ()
     previous: FloatArray | None = None
-    error = np.inf
+    error, stalls = np.inf, 0
     inner, outer = 129, 129
     current = np.zeros(7)
     while True:
@@ -139,8 +140,9 @@ def pair_moments(
         firsts = [product + inner_spread, product, weights @ slope**2, weights @ value, weights @ slope]
         current = np.array([*firsts, inner_spread, weights @ residue])
         if previous is not None:
-            error = float(np.max(np.abs(current[:3] - previous[:3])))
-            if error <= tolerance * max(1.0, float(np.max(np.abs(current[:3])))):
+            last, error = error, float(np.max(np.abs(current[:3] - previous[:3])))
+            stalls = stalls + 1 if error > 0.9 * last else 0  # rounding, where u and v are almost equal, or no convergence at all
+            if error <= tolerance * max(1.0, float(np.max(np.abs(current[:3])))) or stalls == 2 or not np.isfinite(error):
                 break
         if inner >= MAX_INNER or (covariance > 0 and outer >= MAX_OUTER):
             break

@@ -124,13 +124,12 @@ class Activation:
     def coefficients(self, variance: float) -> Coefficients:
         r"""kappa0 = E phi(u), kappa1 = E phi'(u) = E[u phi(u)]/sigma, kappa_star, for u ~ N(0, sigma = `variance`)."""
         found = self.moments(float(variance), 0.0)
-        rest = found.second - found.mean**2 - variance * found.mean_slope**2
-        return Coefficients(found.mean, found.mean_slope, float(np.sqrt(max(rest, 0.0))))
+        return Coefficients(found.mean, found.mean_slope, float(np.sqrt(max(found.residue, 0.0))))
 
 
 def _angle(variance: float, covariance: float, gap: float) -> float:
     """arccos(covariance/variance), exact for a small gap."""
-    return float(np.arctan2(np.sqrt(gap * (variance + covariance)), covariance))
+    return float(np.arctan2(np.sqrt(gap) * np.sqrt(variance + covariance), covariance))
 
 
 class PiecewiseLinear(Activation):
@@ -160,6 +159,11 @@ class PiecewiseLinear(Activation):
             float(product), float(p2 + q2 * (1 - 2 * angle / np.pi)), float((p2 + q2) * variance), float(spread), float(q2 * scale * bent)
         )
 
+    def coefficients(self, variance: float) -> Coefficients:
+        root = float(np.sqrt(variance))
+        mean, rest = self.q * np.sqrt(2 / np.pi), abs(self.q) * np.sqrt(1 - 2 / np.pi)  # type: ignore[attr-defined]
+        return Coefficients(float(mean * root), float(self.p), float(rest * root))  # type: ignore[attr-defined]
+
 
 class Erf(Activation):
     """erf(x), with the arcsine moments of Williams (1997)."""
@@ -184,6 +188,10 @@ class Erf(Activation):
         second = (2 / np.pi) * np.arcsin(x)
         return Dual(float(product), float(slope), float(second), float(spread), residue)
 
+    def coefficients(self, variance: float) -> Coefficients:
+        rest = self.dual(variance, 0.0, variance).residue
+        return Coefficients(0.0, float(2 / np.sqrt(np.pi * (1 + 2 * variance))), float(np.sqrt(max(rest, 0.0))))
+
 
 class Sign(Activation):
     """sign(x), with the arcsine moments."""
@@ -196,9 +204,14 @@ class Sign(Activation):
         if gap <= 0:
             return Dual(1.0, 0.0, 1.0, 0.0, 0.0)
         angle = _angle(variance, covariance, gap)
-        slope = (2 / np.pi) / np.sqrt(gap * (variance + covariance))
+        slope = (2 / np.pi) / (np.sqrt(gap) * np.sqrt(variance + covariance))  # the product of the two may underflow
         spread = 2 * angle / np.pi
         return Dual(float(1 - spread), float(slope), 1.0, spread, float(2 / np.pi * (angle - np.tan(0.5 * angle))))
+
+    def coefficients(self, variance: float) -> Coefficients:
+        if variance == 0:
+            return super().coefficients(variance)
+        return Coefficients(0.0, float(np.sqrt(2 / np.pi) / np.sqrt(variance)), float(np.sqrt(1 - 2 / np.pi)))
 
 
 class Sine(Activation):
@@ -224,6 +237,10 @@ class Sine(Activation):
             float(spread),
             float(0.5 * (bent - far * lost)),
         )
+
+    def coefficients(self, variance: float) -> Coefficients:
+        rest = self.dual(variance, 0.0, variance).residue
+        return Coefficients(0.0, float(np.exp(-0.5 * variance)), float(np.sqrt(max(rest, 0.0))))
 
 
 _X, _W = np.polynomial.legendre.leggauss(24)

@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from gaussequiv._memory import require
-from gaussequiv.errors import fail, integer, per_layer
+from gaussequiv.errors import ArgumentError, fail, integer, per_layer
 from gaussequiv.ingredients.activations import base as acts
 
 BYTES_OF_A_LAYER = 1000.0  # of its description, moments and weights' variances
@@ -44,6 +46,19 @@ def set_layers(description: Any, layers: tuple[acts.Activation, ...]) -> Callabl
     put("weight_variance", per_layer("weight_variance", description.weight_variance, len(layers), positive=True))
     put("bias_variance", per_layer("bias_variance", description.bias_variance, len(layers)))
     return put
+
+
+def dual_of(phi: acts.Activation, layer: int, covariance: float, gap: float) -> acts.Dual:
+    """The moments of one layer (0 is the lowest) at a pair of variance covariance + gap; an `ArgumentError` where they overflow."""
+    variance = covariance + gap
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        dual = phi.dual(variance, covariance, gap)
+    if not np.all(np.isfinite(dual)):
+        raise ArgumentError(
+            f"Argument `weight_variance` must keep the network's moments finite, but those of layer {layer + 1}, {phi.name!r}, overflow at "
+            f"pre-activations of variance {variance:.6g}."
+        )
+    return dual
 
 
 def _distinct_names(layers: tuple[acts.Activation, ...]) -> tuple[acts.Activation, ...]:

@@ -92,7 +92,8 @@ class Output(QuadratureChannel):
         z, weights = self.nodes(b0, variance)
         values = self(z)
         centred = z - np.asarray(b0, float).reshape(-1, 1)
-        slope = (weights * values * centred).sum(axis=1) / (variance + self.inner_noise)
+        spread = variance + self.inner_noise
+        slope = (weights * values * centred).sum(axis=1) / spread if spread > 0 else np.zeros(len(z))  # a field that does not vary
         return (weights * values).sum(axis=1), slope, (weights * values**2).sum(axis=1)
 
     def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:

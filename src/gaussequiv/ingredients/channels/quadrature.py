@@ -23,6 +23,7 @@ _EDGES = np.array([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0])
 TINY = 1e-290
 DEPTH = 42.0  # below its maximum by this an exponent does not count
 LARGEST_SCAN = 400_001
+LARGEST_GRID = 1e6  # panels of a grid of fields or labels
 LARGEST_TABLE = 4e8  # fields times labels of one grid
 _OUTSIDE = np.linspace(9.5, 40.0, 62)
 ORDERS = (8, 12)  # of the Gauss-Legendre panels; the first serves iterations, their difference is the error
@@ -48,6 +49,8 @@ def noisy_labels(values: FloatArray, noise: float) -> tuple[FloatArray, FloatArr
     """Nodes and weights of int dy for labels = these values plus Gaussian noise: panels of three standard deviations."""
     root = np.sqrt(noise)
     bottom, top = values.min() - 9 * root, values.max() + 9 * root
+    if not top - bottom < 3 * LARGEST_GRID * root:
+        raise fail("labels", f"within {3 * LARGEST_GRID:g} standard deviations of their noise for fields of this size", float(top - bottom))
     y, weights = legendre_panels(np.linspace(bottom, top, int(np.ceil((top - bottom) / (3 * root))) + 1)[None, :], 10)
     return y[0], weights[0]
 
@@ -205,6 +208,11 @@ class QuadratureChannel:
         root = np.sqrt(V)
         low, high = float(omega.min() - REACH * root), float(omega.max() + REACH * root)
         panel = 2.0 * min(root, 1.5 * self.resolution)
+        if not high - low < LARGEST_GRID * panel:
+            meaning = "Its resolution is the smallest scale on which P(y | field) varies."
+            raise fail(
+                "labels", f"a channel that {LARGEST_GRID:g} panels resolve for fields between {low:g} and {high:g}", str(self), meaning
+            )
         count = max(int(np.ceil((high - low) / panel)), 1)
         inner = [k for k in self.kinks if low < k < high]
         z, dz = legendre_panels(np.sort(np.concatenate([np.linspace(low, high, count + 1), inner]))[None, :], order)

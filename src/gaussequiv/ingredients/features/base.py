@@ -18,7 +18,9 @@ from gaussequiv.ingredients.features.modes import FeatureModes, explicit_modes, 
 from gaussequiv.ingredients.inputs.base import DataInputs, Inputs, Rows
 
 SPECTRA = ("auto", "analytic", "deterministic", "sampled")
-SAMPLED_FEATURES = 1200  # largest width of the draw that stands for the limit where d is not given
+SAMPLED_FEATURES = 1200  # largest width of the draw that stands for the limit where d is not given,
+LEAST_INPUTS = 20  # unless that leaves fewer inputs than these
+LARGEST_RATIO = 100.0  # of that draw
 
 
 class StudentRows(Protocol):
@@ -146,7 +148,12 @@ class RandomFeatures:
         eigenvalues, masses = inputs.modes(d)
         route = self._route(inputs, eigenvalues)
         if route == "sampled":
-            size = d if d is not None else inputs.dimension or max(20, round(SAMPLED_FEATURES / max(1.0, *self.ratio)))
+            size = d if d is not None else inputs.dimension or max(LEAST_INPUTS, round(SAMPLED_FEATURES / max(1.0, *self.ratio)))
+            if d is None and max(self.ratio) > LARGEST_RATIO:
+                meaning = (
+                    "The spectrum of these features is that of one draw of their weights, for which the default size would be too small."
+                )
+                raise fail("ratio", f"at most {LARGEST_RATIO:g} unless d is given", self.ratio, meaning)
             drawn = self.sample(np.random.default_rng((self.seed, size)), size)
             return _realised(drawn, inputs, size)
         size = d if d is not None else inputs.dimension

@@ -129,6 +129,8 @@ def _poles(z: FloatArray, values: FloatArray, b: float) -> FloatArray:
     """Modes: negatives of the real poles of the rational approximant, above the smallest possible eigenvalue."""
     from scipy.interpolate import AAA  # 0.2 s of imports that no other curve needs
 
+    if not np.any(values):  # features of features without a linear part
+        return np.empty(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # not converged to rounding: `_check` judges the modes themselves
         poles = -AAA(z, values / values.max(), rtol=1e-13, max_terms=100).poles()
@@ -149,6 +151,9 @@ def _fitted(z: FloatArray, values: Transforms, poles: FloatArray) -> Modes | Non
     )
     found = []
     for matrix, value in targets:
+        if not np.any(value):
+            found.append(np.zeros(poles.size))
+            continue
         relative = matrix / value[:, None]
         norm = np.linalg.norm(relative, axis=0)
         convex = np.vstack([relative / norm, 1e-13 * np.eye(norm.size)])  # strictly: nearly equal modes would let the active set cycle
@@ -168,4 +173,5 @@ def _error(z: FloatArray, modes: Modes, below: Modes, a: float, b: float, psi: f
     exact = transforms(z, below, a, b, psi)
     inverse = 1 / (z[:, None] + modes.w)
     fitted = (inverse @ modes.mass, inverse @ (modes.w * modes.mass), inverse @ (modes.overlap * modes.mass))
-    return max(float(np.max(np.abs(f - e) / np.maximum(e, NEGLIGIBLE * e.max()))) for f, e in zip(fitted, exact, strict=True))
+    pairs = zip(fitted, exact, strict=True)
+    return max(float(np.max(np.abs(f - e) / np.maximum(e, NEGLIGIBLE * e.max()))) if np.any(e) else float(np.any(f)) for f, e in pairs)

@@ -45,8 +45,8 @@ class DualKernel(Protocol):
         """E phi'^2 at every variance."""
         ...
 
-    def bend(self, covariance: float, variance: float) -> float:
-        """E phi'' phi'', the derivative of `slope` in the covariance, at covariance < variance."""
+    def bend(self, covariance: float, gap: float) -> float:
+        """E phi'' phi'', the derivative of `slope` in the covariance, at variance = covariance + gap; infinite at a kink without gap."""
         ...
 
 
@@ -104,8 +104,11 @@ class _PiecewiseLinearDual:
     def slope_second(self, s: FloatArray) -> FloatArray:
         return np.full_like(s, self.p2 + self.q2)
 
-    def bend(self, covariance: float, variance: float) -> float:
-        return self.q2 * 2 / np.pi / float(np.sqrt((variance - covariance) * (variance + covariance)))
+    def bend(self, covariance: float, gap: float) -> float:
+        if self.q2 == 0:
+            return 0.0
+        width = float(np.sqrt(gap) * np.sqrt(2 * covariance + gap))
+        return self.q2 * 2 / np.pi / width if width > 0 else np.inf
 
 
 class _ErfDual:
@@ -131,8 +134,9 @@ class _ErfDual:
     def slope_second(self, s: FloatArray) -> FloatArray:
         return 4 / np.pi / np.sqrt(1 + 4 * s)
 
-    def bend(self, covariance: float, variance: float) -> float:
-        return float(16 / np.pi * covariance / ((1 + 2 * variance) ** 2 - 4 * covariance**2) ** 1.5)
+    def bend(self, covariance: float, gap: float) -> float:
+        one = 1 + 2 * gap
+        return float(16 / np.pi * covariance / (one * (one + 4 * covariance)) ** 1.5)
 
 
 class _SignDual:
@@ -153,7 +157,7 @@ class _SignDual:
     def slope_second(self, s: FloatArray) -> FloatArray:
         raise _no_tangent("sign")
 
-    def bend(self, covariance: float, variance: float) -> float:
+    def bend(self, covariance: float, gap: float) -> float:
         raise _no_tangent("sign")
 
 
@@ -178,8 +182,8 @@ class _SineDual:
     def slope_second(self, s: FloatArray) -> FloatArray:
         return 0.5 * (1 + np.exp(-2 * s))
 
-    def bend(self, covariance: float, variance: float) -> float:
-        return float(np.exp(-variance) * np.sinh(covariance))
+    def bend(self, covariance: float, gap: float) -> float:
+        return float(-0.5 * np.exp(-gap) * np.expm1(-2 * covariance))
 
 
 class _SeriesDual:
@@ -320,7 +324,10 @@ class _SeriesDual:
             raise _no_tangent(self.phi.name)
         return total / np.maximum(s, TINY)
 
-    def bend(self, covariance: float, variance: float) -> float:
+    def bend(self, covariance: float, gap: float) -> float:
+        variance = covariance + gap
+        if variance == 0:
+            return 0.0  # nothing varies
         a = self._complete(np.array([variance]))[0][0]
         k = np.arange(a.size)
         rho = covariance / variance

@@ -16,7 +16,7 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray, array, fail, number
 from gaussequiv.ingredients.activations import base as acts
-from gaussequiv.ingredients.activations.layers import layers_of, set_layers
+from gaussequiv.ingredients.activations.layers import dual_of, layers_of, set_layers
 from gaussequiv.ingredients.features import dual_kernels
 from gaussequiv.ingredients.features.modes import NO_MEAN, FeatureModes
 from gaussequiv.ingredients.inputs.base import Inputs
@@ -148,9 +148,10 @@ class NNGP(_KernelBase):
 
     def linearise(self, variance: float, mean_square: float = 0.0) -> LinearKernel:
         gap, shared, slope, nugget = variance, mean_square, 1.0, 0.0
-        for phi, w, beta in zip(self.layers, self.weight_variance, self.bias_variance, strict=True):
+        variances = zip(self.layers, self.weight_variance, self.bias_variance, strict=True)
+        for layer, (phi, w, beta) in enumerate(variances):
             gap, shared = w * gap, w * shared + beta
-            dual = phi.dual(shared + gap, shared, gap)
+            dual = dual_of(phi, layer, shared, gap)
             chi = dual.slope if dual.slope * gap > NO_SIGNAL * dual.spread else 0.0
             slope *= w * chi
             nugget = w * chi * nugget + (dual.residue if chi > 0 else dual.spread)
@@ -219,9 +220,12 @@ class NTK(NNGP):
             if layer == len(self.layers):
                 break
             phi = self.layers[layer]
-            dual, kernel = phi.dual(shared + gap, shared, gap), dual_kernels.get(phi)
+            dual, kernel = dual_of(phi, layer, shared, gap), dual_kernels.get(phi)
             chi = dual.slope if dual.slope * gap > NO_SIGNAL * dual.spread else 0.0
-            bend = kernel.bend(shared, shared + gap)
+            bend = kernel.bend(shared, gap)
+            if not np.isfinite(bend):
+                meaning = "A tangent kernel's slope at a kink grows without bound as that share vanishes."
+                raise fail("weight_variance", f"large enough for layer {layer + 1} to tell inputs apart", self.weight_variance, meaning)
             steepness = float(kernel.slope_second(np.array([shared + gap]))[0])
             slope = kept * chi
             gap, shared = dual.spread, dual.product
@@ -289,7 +293,8 @@ class DotProductKernel(_KernelBase):
         return f"dot-product kernel, {self.label}"
 
     def _at(self, x: float) -> float:
-        return float(np.asarray(self.function(np.array([x])), dtype=np.float64)[0])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            return float(np.asarray(self.function(np.array([x])), dtype=np.float64)[0])
 
     def linearise(self, variance: float, mean_square: float = 0.0) -> LinearKernel:
         constant = self._at(mean_square)

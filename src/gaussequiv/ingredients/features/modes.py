@@ -14,6 +14,7 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.activations.base import Activation
+from gaussequiv.ingredients.activations.layers import dual_of
 from gaussequiv.ingredients.features.neurons import neuron_moments
 
 NO_MEAN = 1e-20  # a squared mean below this fraction of the second moment is rounding of a centred feature
@@ -60,9 +61,9 @@ class LayerMoments:
 def layer_moments(layers: Sequence[Activation], weight_variance: Sequence[float], variance: float) -> list[LayerMoments]:
     """Coefficients of every layer without biases, from inputs of variance tr(Sigma)/d."""
     out = []
-    for phi, w in zip(layers, weight_variance, strict=True):
+    for layer, (phi, w) in enumerate(zip(layers, weight_variance, strict=True)):
         sigma = w * variance
-        dual = phi.dual(sigma, 0.0)
+        dual = dual_of(phi, layer, 0.0, sigma)
         coefficients = phi.coefficients(sigma)
         second = dual.second
         slope2 = coefficients.kappa1**2

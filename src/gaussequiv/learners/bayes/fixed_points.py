@@ -86,6 +86,8 @@ class Potential:
         self.side, self.channel, self.noise = prior_side(e), e.channel, e.model_noise
         self.total = self.side.total
         self.start = self.side.at(0.0)
+        # a field that does not vary has no scale of its own: that of the labels
+        self.least = 1e-15 * self.total or 1e-12 * (self.b0**2 + e.noise) or 1e-12
         if self.total <= 0:  # a target without a linear part: labels say nothing of weights that do not enter
             self.blind = self.silent = True
             self.grid, self.alphas, self.onset = [1.0], np.array([np.inf]), np.inf
@@ -132,7 +134,7 @@ class Potential:
     def output(self, known: Known) -> float:
         """Psi at an overlap."""
         V = max(known.left, 0.0) + self.noise
-        return float(self.channel.psi(np.array(known.q), np.array(max(V, 1e-15 * self.total)), np.array(self.b0)))
+        return float(self.channel.psi(np.array(known.q), np.array(max(V, self.least)), np.array(self.b0)))
 
     @cached_property
     def ceiling(self) -> float:

@@ -21,7 +21,7 @@ def known_psi(channel: Any, q: FloatArray | float, V: FloatArray | float, b0: Fl
         with np.errstate(divide="ignore"):
             return np.asarray(channel.psi(np.asarray(q, float), np.asarray(V, float), np.asarray(b0, float)))
     q, V, b0 = np.broadcast_arrays(*(np.asarray(a, float) for a in (q, V, b0)))
-    total = np.maximum(q + V, 1e-300)
+    total = np.where(q + V > 0, q + V, np.maximum(b0**2, 1e-12))  # a field that does not vary: its own size
     if channel.noise > 0:
         return channel.psi(q, np.maximum(V, np.minimum(1e-8 * channel.noise, 1e-12 * total)), b0)
     near, nearer = (channel.psi(q, np.maximum(V, tiny * total), b0) for tiny in (1e-12, 1e-15))

@@ -69,7 +69,9 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
     test, clean, gibbs, excess = errors(e, point.q, left, potential.b0)
     second = 1.0 if e.prior is None else float(e.prior.second_moment)
     ceiling = potential.ceiling
-    if np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
+    if total == 0:  # nothing to learn
+        information = 0.0
+    elif np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
         information = potential.prior_entropy if point.perfect else np.inf
     else:
         information = alpha * ceiling - point.free_entropy
@@ -78,7 +80,7 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
         residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
     error = 0.0
     if hasattr(e.channel, "information"):
-        found = e.channel.information(point.q, max(left + potential.noise, 1e-15 * total), potential.b0)
+        found = e.channel.information(point.q, max(left + potential.noise, potential.least), potential.b0)
         error = float(found.error) * _amplification(potential, point)
     return {
         "test_error": test,

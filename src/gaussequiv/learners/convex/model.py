@@ -13,6 +13,7 @@ from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.losses.named import MaxMargin, Square, SquaredHinge
 from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages, residual_averages
 from gaussequiv.learners.convex.modes import QuadraticStudent, SeparableStudent, Student
+from gaussequiv.learners.convex.offsets import IntArray, between, pioneers
 from gaussequiv.learners.convex.real_labels import RealLabels
 from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CHUNK = 512  # points solved together: memory stays near 100 MB
 EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are reached by continuation
 RATIO = 10.0
+DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long way is taken
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 FINE = 7  # offset nodes for each panel where every offset costs two-dimensional averages
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
@@ -195,6 +197,28 @@ class Model:
         at = self.capped(at)
         if isinstance(self.student, SeparableStudent) and self.erm.penalty.l1 > 0:
             return self._descend(at, loss)
+        if (few := pioneers(at.alpha, at.lam, at.b0)) is not None:
+            return self._between(at, few, loss)
+        return self._from_afar(at, loss)
+
+    def _between(self, at: Points, few: IntArray, loss: Any) -> Solution:
+        """A few offsets of every curve from afar; the others start between them, and from afar if that fails."""
+        known = self._from_afar(at.take(few), loss)
+        start = between(few, known.unknowns, at.alpha, at.lam, at.b0)
+        solution = self.saddle(at, loss).solve(start, picard=0, sign=self._sign(at), longest=DIRECT_STEPS)
+        _place(solution, few, known)
+        solution.steps[few], solution.sign[few] = known.steps, known.sign
+        failed = np.flatnonzero(solution.status != Status.converged)
+        failed = failed[~np.isin(failed, few)]
+        if failed.size:
+            again = self._from_afar(at.take(failed), loss)
+            _place(solution, failed, again)
+            solution.sign[failed] = again.sign
+            solution.steps[failed] += again.steps
+        return solution
+
+    def _from_afar(self, at: Points, loss: Any) -> Solution:
+        """Small penalties by continuation from larger ones."""
         lowest = EASY * self.scale
         easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
         solution = self._settled(easy, loss, self.start(easy), self._sign(easy))
@@ -299,6 +323,11 @@ class Model:
 
 
 def _student(e: GaussianEquivalent, penalty: Any) -> Student:
+    if not np.any(e.eigenvalues > 0):
+        raise ArgumentError(
+            f"Argument `features` must have a linear part that varies with the inputs for a convex learner, but {e.student or e.inputs} "
+            "have none at n ~ d: such a student learns a constant at most (Ridge gives its curve)."
+        )
     if penalty.name == "l2" or (penalty.name == "quadratic" and e.form == penalty.to_dict()["digest"]):
         return QuadraticStudent(e)
     if penalty.name == "quadratic":

@@ -54,8 +54,9 @@ class QuadraticStudent:
         self.linear = float(self.mass @ self.v)
         self.noise = e.model_noise
         self.nugget = e.nugget
-        self.largest = float(self.w.max())
+        self.largest = float(self.w.max(initial=0.0))
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # far from the solution squares overflow or vanish
     def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
         """Evaluate at every point."""
         v, mass = self.v, self.mass
