@@ -10,8 +10,8 @@ import gaussequiv as ge
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
-from gaussequiv.numerics.status import Status
 from gaussequiv.ingredients.losses.named import Square
+from gaussequiv.numerics.status import Status
 
 
 def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):

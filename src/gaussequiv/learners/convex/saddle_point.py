@@ -131,7 +131,7 @@ class SaddlePoint:
         return residual, jacobian, image
 
     def solve(self, start: FloatArray, picard: int = 4, sign: FloatArray | None = None, longest: int = MAX_STEPS) -> Solution:
-        """From starting unknowns (points, 4): `picard` damped iterations, then Newton, `longest` steps in all; `sign`: of mhat, if known."""
+        """From starting unknowns (points, 4): `picard` damped iterations, then Newton, `longest` steps in all; `sign` of mhat."""
         x = start.copy()
         points = x.shape[0]
         everything = np.arange(points)
