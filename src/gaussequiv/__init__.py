@@ -44,8 +44,8 @@ _NAMES = {
     "LogLikelihood": "ingredients.channels.log_likelihood",
     "RandomOutput": "ingredients.channels.log_likelihood",
     "LinearTarget": "ingredients.targets.linear_target",
-    "LogDensity": "ingredients.priors.base",
-    "Discrete": "ingredients.priors.base",
+    "LogDensity": "ingredients.priors.log_density",
+    "Discrete": "ingredients.priors.named",
     "Quadratic": "ingredients.penalties.base",
     "separability_threshold": "learners.convex.separability",
     "theory_curve": "estimators.curves",
@@ -126,8 +126,8 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.inputs.spectra import TwoLevel as TwoLevel
     from gaussequiv.ingredients.losses.custom import CustomLoss as CustomLoss
     from gaussequiv.ingredients.penalties.base import Quadratic as Quadratic
-    from gaussequiv.ingredients.priors.base import Discrete as Discrete
-    from gaussequiv.ingredients.priors.base import LogDensity as LogDensity
+    from gaussequiv.ingredients.priors.log_density import LogDensity as LogDensity
+    from gaussequiv.ingredients.priors.named import Discrete as Discrete
     from gaussequiv.ingredients.targets.deep_network import DeepNetwork as DeepNetwork
     from gaussequiv.ingredients.targets.linear_target import LinearTarget as LinearTarget
     from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal as BayesOptimal

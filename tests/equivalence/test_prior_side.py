@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaussequiv.equivalence.prior_side import Coordinates, Independent, Modes
-from gaussequiv.ingredients.priors.base import Discrete, GaussBernoulli, Gaussian, Rademacher
+from gaussequiv.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher
 
 R = [0.0, 1e-6, 0.3, 5.0, 200.0]
 MEAN = Discrete((1.0, -0.5), (0.4, 0.6))  # of mean 0.1

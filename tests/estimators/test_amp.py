@@ -21,7 +21,7 @@ from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.counts import Poisson
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue, Relu
-from gaussequiv.ingredients.priors.base import GaussBernoulli
+from gaussequiv.ingredients.priors.named import GaussBernoulli
 
 
 @pytest.mark.parametrize(

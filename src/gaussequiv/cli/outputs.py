@@ -146,7 +146,7 @@ def known_names() -> dict[str, list[str]]:
     from gaussequiv.ingredients.channels import named as named_channels
     from gaussequiv.ingredients.inputs import spectra
     from gaussequiv.ingredients.losses import named as losses
-    from gaussequiv.ingredients.priors import base as priors
+    from gaussequiv.ingredients.priors import named as priors
 
     return {
         "activations": list(activations.names()),

@@ -14,7 +14,7 @@ from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.inputs.base import Inputs
-from gaussequiv.ingredients.priors.base import Gaussian
+from gaussequiv.ingredients.priors.named import Gaussian
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 

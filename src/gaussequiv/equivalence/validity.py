@@ -12,7 +12,7 @@ from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.channels.counts import Poisson, Quantised
 from gaussequiv.ingredients.channels.log_likelihood import LogLikelihood, RandomOutput
 from gaussequiv.ingredients.inputs.base import Inputs
-from gaussequiv.ingredients.priors.base import Gaussian
+from gaussequiv.ingredients.priors.named import Gaussian
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 ROWS_PER_COLUMN = 20  # a sample spectrum is wider than the population's: errors come out about 10% low at 2 rows per column

@@ -20,7 +20,7 @@ from gaussequiv.algorithms.message_passing.vamp import Spectrum
 from gaussequiv.errors import ConvergenceWarning, FloatArray, choice, fail, integer, number
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
-from gaussequiv.ingredients.priors import base as priors
+from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.numerics.panels import normal_panels
 from gaussequiv.numerics.status import Status
 

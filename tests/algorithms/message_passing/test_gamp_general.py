@@ -12,7 +12,8 @@ from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.counts import Poisson
 from gaussequiv.ingredients.channels.log_likelihood import LogLikelihood
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue, Relu
-from gaussequiv.ingredients.priors.base import GaussBernoulli, Gaussian, LogDensity, Rademacher, SparseRademacher
+from gaussequiv.ingredients.priors.log_density import LogDensity
+from gaussequiv.ingredients.priors.named import GaussBernoulli, Gaussian, Rademacher, SparseRademacher
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.numerics.status import Status
 

@@ -7,7 +7,7 @@ import gaussequiv as ge
 from gaussequiv.algorithms.message_passing.scaled_prior import scalar_overlap
 from gaussequiv.algorithms.message_passing.state_evolution import INFORMED, StateEvolution, fixed_point
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue, Output, Relu
-from gaussequiv.ingredients.priors.base import GaussBernoulli, Gaussian, Rademacher
+from gaussequiv.ingredients.priors.named import GaussBernoulli, Gaussian, Rademacher
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.numerics.status import Status
 

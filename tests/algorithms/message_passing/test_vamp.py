@@ -13,7 +13,7 @@ from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.counts import Poisson
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue
-from gaussequiv.ingredients.priors.base import GaussBernoulli, Rademacher
+from gaussequiv.ingredients.priors.named import GaussBernoulli, Rademacher
 from gaussequiv.numerics.status import Status
 
 RNG = np.random.default_rng(0)

@@ -79,7 +79,7 @@ def scalar_overlap(prior: Any, r: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     Examples
     --------
-    >>> from gaussequiv.ingredients.priors.base import Rademacher
+    >>> from gaussequiv.ingredients.priors.named import Rademacher
     >>> known, left = scalar_overlap(Rademacher(), np.array([0.0, 1.0]))
     >>> known.round(8).tolist(), (known + left).round(12).tolist()
     ([0.0, 0.55040049], [1.0, 1.0])

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gaussequiv._jax import elementwise, on_arrays
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
+from gaussequiv.ingredients.priors.base import Posterior
 from gaussequiv.numerics.panels import legendre_panels
 from gaussequiv.numerics.soft_threshold import Mixture
 from gaussequiv.numerics.tilted import Tilted, tilted_moments
-
-if TYPE_CHECKING:
-    from gaussequiv.ingredients.priors.base import Posterior
 
 _QUANTILES = np.array([1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.35])
 _PANELS = 24  # of equal length, beside those of given mass
@@ -110,8 +108,6 @@ class LogDensity:
 
     def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
         """log Z, mean and variance."""
-        from gaussequiv.ingredients.priors.base import Posterior  # which itself imports this module
-
         A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
         flat_A, flat_b = A.ravel(), b.ravel()
         found, peak = self._about(flat_A, flat_b)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.priors import base as priors
+from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork, SampledNetwork
 
 

@@ -18,7 +18,7 @@ from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
-from gaussequiv.ingredients.priors.base import Gaussian
+from gaussequiv.ingredients.priors.named import Gaussian
 
 if TYPE_CHECKING:
     from gaussequiv.problems.supervised.description import Problem

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaussequiv import ArgumentError
-from gaussequiv.ingredients.priors import base as priors
-from gaussequiv.ingredients.priors.base import Discrete, GaussBernoulli, Gaussian, LogDensity, Rademacher, SparseRademacher
+from gaussequiv.ingredients.priors import named as priors
+from gaussequiv.ingredients.priors.log_density import LogDensity
+from gaussequiv.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher, SparseRademacher
 
 ALL = (
     Gaussian(),
