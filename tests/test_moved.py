@@ -27,6 +27,15 @@ def test_from_imports_of_classes_and_modules_work():
     assert hmc.__doc__
 
 
+def test_names_of_a_module_that_was_split_are_found_under_its_old_path():
+    from gaussequiv.algorithms.amp import GAMP, first_constant, fit_amp, side_information
+
+    from gaussequiv.algorithms.message_passing import gamp, sample_fit, start
+
+    assert (GAMP, fit_amp) == (gamp.GAMP, sample_fit.fit_amp)
+    assert (first_constant, side_information) == (start.first_constant, start.side_information)
+
+
 def test_a_path_that_never_was_is_still_an_error():
     with pytest.raises(ModuleNotFoundError, match="nothing"):
         import_module("gaussequiv.ingredients.nothing")

@@ -88,6 +88,14 @@ MOVED = {
     "run.students": "problems.supervised.students",
     "run.teachers": "problems.supervised.teacher",
 }
+# Modules that were split: where the names of the old one are that the first new one lacks.
+SPLIT = {
+    "algorithms.amp": (
+        "algorithms.message_passing.start",
+        "algorithms.message_passing.scaled_prior",
+        "algorithms.message_passing.sample_fit",
+    ),
+}
 
 
 class _Forward(Loader):
@@ -95,10 +103,15 @@ class _Forward(Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = ModuleType(spec.name)
-        target = import_module(f"{PACKAGE}.{MOVED[spec.name.removeprefix(PACKAGE + '.')]}")
+        old = spec.name.removeprefix(f"{PACKAGE}.")
+        target = import_module(f"{PACKAGE}.{MOVED[old]}")
         module.__doc__ = target.__doc__
 
         def read(name: str) -> Any:
+            for path in () if hasattr(target, name) else SPLIT.get(old, ()):
+                part = import_module(f"{PACKAGE}.{path}")
+                if hasattr(part, name):
+                    return getattr(part, name)
             return getattr(target, name)
 
         module.__getattr__ = read  # type: ignore[method-assign]

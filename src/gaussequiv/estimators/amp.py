@@ -13,8 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussequiv.algorithms.message_passing.design import Design
-from gaussequiv.algorithms.message_passing.gamp import first_signal
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
+from gaussequiv.algorithms.message_passing.start import first_signal
 from gaussequiv.algorithms.message_passing.tuned import Fitted, fit_glm
 from gaussequiv.algorithms.message_passing.vamp import Spectrum
 from gaussequiv.errors import ConvergenceWarning, FloatArray, choice, fail, integer, number

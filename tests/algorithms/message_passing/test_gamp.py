@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.algorithms.message_passing.gamp import GAMP, fit_amp
+from gaussequiv.algorithms.message_passing.gamp import GAMP
+from gaussequiv.algorithms.message_passing.sample_fit import fit_amp
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.numerics.orthant import sign_disagreement
 from gaussequiv.numerics.status import Status

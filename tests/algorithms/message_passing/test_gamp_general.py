@@ -5,8 +5,9 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.algorithms.message_passing.design import Design
-from gaussequiv.algorithms.message_passing.gamp import GAMP, first_constant, first_signal, side_information
+from gaussequiv.algorithms.message_passing.gamp import GAMP
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior, scalar_overlap
+from gaussequiv.algorithms.message_passing.start import first_constant, first_signal, side_information
 from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.counts import Poisson

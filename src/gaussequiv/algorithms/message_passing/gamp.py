@@ -10,20 +10,15 @@ from scipy import special
 
 from gaussequiv.algorithms.message_passing.design import Design
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
-from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
+from gaussequiv.algorithms.message_passing.start import ESCAPE, SHAKE, blind, first_constant
+from gaussequiv.errors import FloatArray, choice, fail
 from gaussequiv.ingredients.channels.base import Channel
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
-from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
 LEAST_DAMPING = 0.02
 CHECK = 25  # steps after which the change should have halved
 NEAR = 10  # expected fields within sqrt(V) of a noiseless boundary, at least
-ESCAPE = 60  # steps, at most, away from a fixed point that tells nothing
-SHAKE = 1e-2  # of the prior's standard deviation
-BLIND = 1e-8  # of a field's inverse standard deviation: a response below is rounding
-CONSTANTS = np.linspace(-10, 10, 2001)  # where the constant is sought first
 LEAST_VARIANCE = 1e-12  # of the prior's: what is left unknown never vanishes, so that noiseless channels stay finite
 
 
@@ -214,133 +209,3 @@ class GAMP:
             if state.change < tolerance * (state.damping if state.damping > LEAST_DAMPING else 1.0):
                 return state, Status.converged
         return state, Status.max_steps
-
-
-def blind(channel: Channel, y: FloatArray, constant: float, V: float) -> bool:
-    """Whether labels tell nothing of fields N(constant, V), by symmetry: a zero response there is no maximum of the posterior for sure."""
-    g, dg = channel.g_out(y, np.full(y.size, constant), V)
-    return bool(np.max(np.abs(g), initial=0.0) * np.sqrt(V) < BLIND and np.any(dg > 0))
-
-
-def likelihood(channel: Channel, y: FloatArray, constant: float, V: float) -> float:
-    """sum_mu log Z(y_mu; constant, V), as if nothing joined the rows; -inf where it is not a number or beyond the quadrature."""
-    try:
-        with np.errstate(all="ignore"):
-            value = float(np.sum(channel.log_partition(y, np.full(y.size, constant), V)))
-    except ArgumentError:
-        return -np.inf
-    return value if value < np.inf else -np.inf
-
-
-def first_constant(channel: Channel, y: FloatArray, V: float) -> float:
-    """A constant field that gives real labels nearly their mean, the smallest of the nearest; 0 if likelier, for fields of variance V."""
-    mean = float(y.mean())
-    if not hasattr(channel, "mean_label"):
-        return mean
-    fields = np.append(CONSTANTS, mean)
-    with np.errstate(all="ignore"):  # the mean may lie far outside the label function's domain
-        labels = np.concatenate([channel.mean_label(CONSTANTS), channel.mean_label(np.array([mean]))])
-        gap = np.nan_to_num(np.abs(labels - mean), nan=np.inf)
-    found = float(fields[np.lexsort((np.abs(fields), gap))[0]])
-    return 0.0 if likelihood(channel, y, 0.0, V) > likelihood(channel, y, found, V) else found
-
-
-def first_signal(channel: Channel, y: FloatArray, intercept: bool) -> float:
-    """The likeliest variance of the rows' fields, up to a factor of 2, climbing from 1."""
-    some = y[:: max(1, y.size // 1000)]
-
-    def score(V: float) -> float:
-        return likelihood(channel, some, first_constant(channel, some, V) if intercept else 0.0, V)
-
-    best, reached = 1.0, score(1.0)
-    for factor in (2.0, 0.5):
-        while 2.0**-60 < best < 2.0**60 and (next_one := score(factor * best)) > reached:
-            best, reached = factor * best, next_one
-    return best
-
-
-def side_information(law: ScaledPrior, target: FloatArray, precision: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Means and variances given b = A theta + sqrt(A) z at A = precision/E theta^2: a start of known overlap with the true theta."""
-    moment = np.broadcast_to(law.second_moment, target.shape)
-    A = np.divide(precision, moment, out=np.zeros(target.shape), where=moment > 0)
-    found = law.posterior(A, A * target + np.sqrt(A) * rng.standard_normal(target.shape))
-    return found.mean, np.asarray(found.variance)
-
-
-def machine_for(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, **options: Any) -> tuple[GAMP, FloatArray | None]:
-    """GAMP tuned to the equivalent on a sample, inputs centred and whitened; and the map from z- to x-coefficients (None: the scale's).
-
-    Raises ArgumentError for a prior that is not Gaussian on correlated coordinates: whitening would rotate it.
-    """
-    d = sample.x.shape[1]
-    w = np.ones(d) if sample.variances is None else sample.variances
-    prior = getattr(equivalent, "prior", None)
-    spread = max(equivalent.offset_variance, (equivalent.offset or 0.0) ** 2) if intercept else 0.0
-    law = equivalent_prior(equivalent, w)
-    centre = sample.centre if sample.centre is not None and np.any(sample.centre) else None
-    back: FloatArray | None = None
-    if sample.rotation is None:
-        design = Design(sample.x, centre, None if np.all(w == 1) else np.sqrt(np.where(w > 0, w, 1.0)))
-    else:
-        if law.prior is not None:
-            raise fail("prior", "Gaussian where the inputs' coordinates are correlated (whitening rotates any other)", prior)
-        z, kept, back = sample.whitened()
-        design, law = Design(z), equivalent_prior(equivalent, kept)
-    return GAMP(design, sample.y, law, equivalent.channel, equivalent.model_noise, d, spread, **options), back
-
-
-def equivalent_prior(equivalent: GaussianEquivalent, w: FloatArray) -> ScaledPrior:
-    """Prior of the equivalent's theta in whitened coordinates of variances w: E theta_i^2 = s w_i."""
-    prior = getattr(equivalent, "prior", None)
-    moment = 1.0 if prior is None else prior.second_moment
-    return ScaledPrior(np.sqrt(equivalent.slope2 * w / moment), prior)
-
-
-def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, key: Key = None) -> LinearPredictor:
-    """GAMP tuned to the equivalent, run on the sample: the simulated Bayes-optimal learner of a deep target.
-
-    Inputs are centred and whitened first. Independent weights that are not Gaussian, where the inputs' coordinates are correlated, are
-    learned by `VAMP` on the inputs as they are. `key` draws what leaves a blind start.
-    """
-    d = sample.x.shape[1]
-    if sample.rotation is not None and getattr(equivalent, "prior", None) is not None:
-        return _fit_vamp(sample, equivalent, intercept, key)
-    machine, back = machine_for(sample, equivalent, intercept)
-    if equivalent.slope2 == 0:
-        state, status = machine.init(), Status.converged
-    else:
-        state, status = machine.run(key=key)
-    return as_predictor(machine, state, status, back, sample, d)
-
-
-def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, key: Key) -> LinearPredictor:
-    from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum
-
-    d = sample.x.shape[1]
-    centre = np.zeros(d) if sample.centre is None else sample.centre
-    law = equivalent_prior(equivalent, np.ones(1))
-    law = ScaledPrior(float(law.scale[0]), law.prior)
-    spectrum = Spectrum(Design(sample.x, centre, np.full(d, np.sqrt(d))))
-    machine = VAMP(spectrum, sample.y, law, equivalent.channel, equivalent.model_noise, intercept)
-    state, status = machine.run(key=key)
-    # a fresh row has not seen its label; the data tell of it at least what the prior does
-    coefficients, variance = state.mean / np.sqrt(d), min(1 / state.tau, machine.width**2) + equivalent.model_noise
-    threshold = _threshold(equivalent.channel, variance)
-    constant = state.intercept - threshold - float(centre @ coefficients)
-    return LinearPredictor(coefficients, constant, np.nan, status, state.steps, state.change, variance, threshold)
-
-
-def _threshold(channel: Any, variance: float) -> float:
-    return float(channel.threshold(np.array(variance))) if hasattr(channel, "threshold") else 0.0
-
-
-def as_predictor(
-    machine: GAMP, state: State, status: Status, back: FloatArray | None, sample: TrainingSample, dimension: int
-) -> LinearPredictor:
-    """The predictor of a state, on rows of x."""
-    scale = machine.design.scale
-    coefficients = (back @ state.a if back is not None else state.a if scale is None else state.a / scale) / np.sqrt(dimension)
-    variance = state.V + machine.extra
-    threshold = _threshold(machine.channel, variance)
-    intercept_x = state.intercept - threshold - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
-    return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change, variance, threshold)

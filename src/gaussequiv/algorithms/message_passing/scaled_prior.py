@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.prior_side import Independent
 from gaussequiv.errors import FloatArray
 
@@ -89,3 +90,10 @@ def scalar_overlap(prior: Any, r: FloatArray) -> tuple[FloatArray, FloatArray]:
     found = [side.at(float(value)) for value in values]
     known, left = np.array([one.q for one in found])[back], np.array([one.left for one in found])[back]
     return known.reshape(np.shape(r)), left.reshape(np.shape(r))
+
+
+def equivalent_prior(equivalent: GaussianEquivalent, w: FloatArray) -> ScaledPrior:
+    """Prior of the equivalent's theta in whitened coordinates of variances w: E theta_i^2 = s w_i."""
+    prior = getattr(equivalent, "prior", None)
+    moment = 1.0 if prior is None else prior.second_moment
+    return ScaledPrior(np.sqrt(equivalent.slope2 * w / moment), prior)

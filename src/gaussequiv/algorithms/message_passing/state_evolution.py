@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaussequiv.algorithms.message_passing.gamp import equivalent_prior
-from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
+from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior, equivalent_prior
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.numerics.status import Status

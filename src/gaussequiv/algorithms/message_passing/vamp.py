@@ -9,8 +9,8 @@ import numpy as np
 from scipy import linalg
 
 from gaussequiv.algorithms.message_passing.design import Design
-from gaussequiv.algorithms.message_passing.gamp import ESCAPE, SHAKE, blind, first_constant
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
+from gaussequiv.algorithms.message_passing.start import ESCAPE, SHAKE, blind, first_constant
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.numerics.anderson import Memory
 from gaussequiv.numerics.keys import Key

@@ -238,7 +238,7 @@ class BayesOptimal:
             equivalent = assumed_equivalent(equivalent, self.assumes)
         if equivalent.channel.task == "regression" and is_plain(equivalent):
             return sample.ridge(equivalent.lam_optimal, intercept)
-        from gaussequiv.algorithms.message_passing.gamp import fit_amp
+        from gaussequiv.algorithms.message_passing.sample_fit import fit_amp
 
         fit = fit_amp(sample, equivalent, intercept, key)
         channel, spread = equivalent.channel, fit.variance

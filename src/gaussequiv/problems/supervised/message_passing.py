@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.algorithms.message_passing.gamp import GAMP, State, as_predictor, equivalent_prior, machine_for, side_information
+from gaussequiv.algorithms.message_passing.gamp import GAMP, State
+from gaussequiv.algorithms.message_passing.sample_fit import as_predictor, machine_for
+from gaussequiv.algorithms.message_passing.scaled_prior import equivalent_prior
+from gaussequiv.algorithms.message_passing.start import side_information
 from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution, start_precision
 from gaussequiv.curve import Curve, Observable
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
