@@ -14,8 +14,9 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.penalties import base as penalties
+from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.model import CHUNK, Model, Points, hard_margin
-from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.learners.convex.ridge_curve import ridge_curve
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
 
@@ -364,7 +365,8 @@ def _interpolator(model: Model, at: Points) -> Observables:
     out: Observables = {}
     for b0 in np.unique(at.b0):
         mask = at.b0 == b0
-        found = Ridge(0.0, intercept=model.intercept).solve(e.with_offset(float(b0)), at.alpha[mask] * e.aspect)
+        alpha, known = at.alpha[mask] * e.aspect, e.with_offset(float(b0))
+        found = ridge_curve(known, linearise(known, model.intercept or known.input_mean_square > 0), alpha, np.zeros_like(alpha))
         keep = ("test_error", "clean_error", "train_error", "m", "q", "V", "status", "steps", "residual")
         for key in keep:
             out.setdefault(key, np.full(at.b0.shape, np.nan))[mask] = found[key]
