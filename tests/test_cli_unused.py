@@ -4,7 +4,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from gaussequiv.cli import LEARNER_OPTIONS, STUDENT_OPTIONS, app
+from gaussequiv.cli import app
+from gaussequiv.cli.options import LEARNER_OPTIONS, STUDENT_OPTIONS
 
 COMMANDS = get_command(app).commands
 TRAINING = {"theory", "simulate", "compare", "equivalent"}  # these have students

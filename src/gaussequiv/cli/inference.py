@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gaussequiv.cli import (
+from gaussequiv.cli.base import command
+from gaussequiv.cli.delivery import finish
+from gaussequiv.cli.options import (
     CALL,
     INFERENCE,
     STUDENT_OPTIONS,
-    UNCONVERGED,
     Allowance,
     Alpha,
     Dimension,
@@ -22,9 +23,7 @@ from gaussequiv.cli import (
     Strict,
     TestSamples,
     Trials,
-    _build,
-    _say,
-    command,
+    build,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def track(
     except ValueError:
         begin = start
     given: dict[str, Any] = {"d": d, "trials": trials, "steps": steps, "start": begin, "seed": seed, "test_samples": test_samples}
-    problem = _build(options)
+    problem = build(options)
     result = verb(problem, alpha, **given, normalise_teacher=normalise_teacher, allowance=allowance)
     rows = [
         (
@@ -83,7 +82,7 @@ def track(
     _print(result, as_json, ("step", "theory", "simulation", "stderr", "q", "z"), rows)
     if not as_json:
         print(f"verdict: {result.attrs['verdict']} ({result.attrs['reason']})")
-    _finish(result, output, strict, plot.steps)
+    finish(result, output, strict, plot.steps)
 
 
 @command("sample-posterior", INFERENCE, unused=STUDENT_OPTIONS)
@@ -108,7 +107,7 @@ def sample_posterior(
     from gaussequiv.run.posterior import sample_posterior as verb
     from gaussequiv.run.solve import solve
 
-    problem = _build(options)
+    problem = build(options)
     grid = parse_grid("alpha", required("alpha", alpha))
     given: dict[str, Any] = {
         "chains": chains,
@@ -132,7 +131,7 @@ def sample_posterior(
     _print(result, as_json, columns, rows)
     if not as_json:
         print(f"starts: {result.attrs['agreement']}; theory is the limit n, d -> infinity of test_error")
-    _finish(result, output, strict, None)
+    finish(result, output, strict, None)
 
 
 @command("network-information", INFERENCE, unused=STUDENT_OPTIONS)
@@ -152,7 +151,7 @@ def network_information(
     from gaussequiv.cli.inputs import parse_grid, required
     from gaussequiv.run.evidence import network_information as verb
 
-    problem = _build(options)
+    problem = build(options)
     grid = parse_grid("alpha", required("alpha", alpha))
     result = verb(problem, grid, d=d, trials=trials, seed=seed, seconds=seconds, checkpoint=checkpoint)
     rows = []
@@ -172,14 +171,14 @@ def network_information(
     _print(result, as_json, columns, rows)
     if not as_json:
         print("information: nats per sample; equivalent: the Gaussian equivalent at the same n and d; limit: n, d -> infinity")
-    _finish(result, output, strict, None)
+    finish(result, output, strict, None)
 
 
 def _print(result: xr.Dataset, as_json: bool, columns: tuple[str, ...], rows: list[Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gaussequiv.cli.outputs import _cell
+    from gaussequiv.cli.outputs import cell
     from gaussequiv.results import to_json
 
     if as_json:
@@ -189,25 +188,5 @@ def _print(result: xr.Dataset, as_json: bool, columns: tuple[str, ...], rows: li
     for column in columns:
         shown.add_column(column, justify="right")
     for row in rows:
-        shown.add_row(*(_cell(value) for value in row))
+        shown.add_row(*(cell(value) for value in row))
     Console(width=None if Console().is_terminal else 200).print(shown)
-
-
-def _finish(result: xr.Dataset, output: str | None, strict: bool, draw: Any) -> None:
-    from pathlib import Path
-
-    from gaussequiv.cli.outputs import FIGURES
-    from gaussequiv.errors import fail
-    from gaussequiv.results import save
-    from gaussequiv.store.files import replace_figure
-
-    if output:
-        if Path(output).suffix.lower() not in FIGURES:
-            save(result, output)
-        elif draw is None:
-            raise fail("output", "a file name ending in .nc, .json or .csv for this command", output)
-        else:
-            replace_figure(output, draw(result).figure, dpi=150, bbox_inches="tight")
-        _say(f"wrote {output}")
-    if strict and not bool(result["converged"].all()):
-        raise typer.Exit(UNCONVERGED)

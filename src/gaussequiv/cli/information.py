@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gaussequiv.cli import (
-    CALL,
-    INFERENCE,
-    STUDENT_OPTIONS,
-    UNCONVERGED,
-    Alpha,
-    Count,
-    Dimension,
-    Json,
-    Output,
-    Strict,
-    _build,
-    _say,
-    command,
-)
+from gaussequiv.cli.base import command
+from gaussequiv.cli.delivery import UNCONVERGED, say
+from gaussequiv.cli.options import CALL, INFERENCE, STUDENT_OPTIONS, Alpha, Count, Dimension, Json, Output, Strict, build
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,7 +45,7 @@ def information(
     from gaussequiv.run.information import information as verb
 
     points = {name: parse_grid(name, text) for name, text in (("alpha", alpha), ("n", n)) if text is not None}
-    result = verb(_build(options), **points, d=d, keep=keep)
+    result = verb(build(options), **points, d=d, keep=keep)
     if as_json:
         print(json.dumps(to_json(result)))
     else:
@@ -73,7 +61,7 @@ def _table(result: xr.Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gaussequiv.cli.outputs import _cell
+    from gaussequiv.cli.outputs import cell
 
     shown = Table(box=None, pad_edge=False)
     keys = ["alpha", *(["n"] if "n" in result.coords else []), *_COLUMNS]
@@ -82,11 +70,11 @@ def _table(result: xr.Dataset) -> None:
     shown.add_column("converged")
     for i in range(result.sizes["alpha"]):
         row = result.isel(alpha=i)
-        shown.add_row(*(_cell(float(row[key])) for key in keys), "yes" if row["converged"] else "NO")
+        shown.add_row(*(cell(float(row[key])) for key in keys), "yes" if row["converged"] else "NO")
     Console(width=None if Console().is_terminal else 200).print(shown)
     print("nats; mutual_information: per input dimension, weights of the equivalent; the others: per sample")
     for layer, share in zip(result["layer"].values, result["layer_information"].values, strict=True):
-        print(f"layer {layer}: its nonlinear part carries {_cell(share)} nats per sample")
+        print(f"layer {layer}: its nonlinear part carries {cell(share)} nats per sample")
     if "reduction_rate" in result:
         for layer in result["layer"].values[::-1]:
             rates = ", ".join(f"{rate:.3g}" for rate in result["reduction_rate"].sel(layer=layer).values)
@@ -106,7 +94,7 @@ def _write(result: xr.Dataset, output: str) -> None:
         replace_figure(output, plot.information(result).figure, dpi=150)
     else:
         save(result, output)
-    _say(f"wrote {output}")
+    say(f"wrote {output}")
 
 
 Samples = Annotated[int | None, typer.Option("--n", help="Training samples.", rich_help_panel=CALL)]
@@ -115,5 +103,5 @@ Samples = Annotated[int | None, typer.Option("--n", help="Training samples.", ri
 @command("validity", INFERENCE, unused=STUDENT_OPTIONS)
 def validity(options: Any, n: Samples = None, d: Dimension = None, as_json: Json = False) -> None:
     """Which hypotheses of the theorem hold, and what it promises at n samples, d inputs and --widths."""
-    promise = _build(options).validity(n=n, d=d)
+    promise = build(options).validity(n=n, d=d)
     print(json.dumps(promise.to_dict()) if as_json else promise)

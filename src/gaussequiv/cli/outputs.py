@@ -58,7 +58,7 @@ def table(result: xr.Dataset) -> None:
         shown.add_column(key, justify="right")
     shown.add_column("converged")
     for _, row in rows.iterrows():
-        shown.add_row(*(_cell(row[key]) for key in keys), "yes" if row["converged"] else "NO")
+        shown.add_row(*(cell(row[key]) for key in keys), "yes" if row["converged"] else "NO")
     width = None if Console().is_terminal else 200
     Console(width=width).print(shown)
     if "verdict" in result.attrs:
@@ -77,7 +77,8 @@ def _minimised(result: xr.Dataset) -> list[str]:
     return [name for name in dict.fromkeys(one.get("minimise", "test_error") for one in learners) if name not in COLUMNS]
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as tables show it."""
     if isinstance(value, (float, np.floating)):
         return "-" if np.isnan(value) else f"{value:.6g}"
     return str(value)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gaussequiv.cli import CALL, INFERENCE, STUDENT_OPTIONS, UNCONVERGED, Alpha, Json, Output, Strict, _build, _say, command
+from gaussequiv.cli.base import command
+from gaussequiv.cli.delivery import finish
+from gaussequiv.cli.options import CALL, INFERENCE, STUDENT_OPTIONS, Alpha, Json, Output, Strict, build
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 _POINT = ("overlap", "test_error", "clean_error", "gibbs_error", "estimation_error", "free_entropy", "mutual_information")
 Varied = Annotated[
@@ -24,7 +26,7 @@ def thresholds(options: Any, as_json: Json = False) -> None:
     """Information-theoretic and algorithmic thresholds in alpha, and spinodals, of Bayes-optimal inference."""
     from gaussequiv.run.fixed_points import thresholds as verb
 
-    found = verb(_build(options))
+    found = verb(build(options))
     if as_json:
         plain = {
             "weak_recovery": found.weak_recovery,
@@ -51,11 +53,11 @@ def fixed_points(options: Any, alpha: Alpha = None, as_json: Json = False, outpu
 
     from gaussequiv import plot
     from gaussequiv.cli.inputs import parse_grid, required
-    from gaussequiv.cli.outputs import _cell
+    from gaussequiv.cli.outputs import cell
     from gaussequiv.results import to_json
     from gaussequiv.run.fixed_points import fixed_points as verb
 
-    result = verb(_build(options), parse_grid("alpha", required("alpha", alpha)))
+    result = verb(build(options), parse_grid("alpha", required("alpha", alpha)))
     if as_json:
         print(json.dumps(to_json(result)))
     else:
@@ -67,10 +69,10 @@ def fixed_points(options: Any, alpha: Alpha = None, as_json: Json = False, outpu
                 row = result.isel(alpha=i).sel(branch=branch)
                 if row["overlap"].notnull():
                     mark = " *" if str(row["equilibrium"].values) == branch else ""
-                    shown.add_row(_cell(float(row["alpha"])), f"{branch}{mark}", *(_cell(float(row[key])) for key in _POINT))
+                    shown.add_row(cell(float(row["alpha"])), f"{branch}{mark}", *(cell(float(row[key])) for key in _POINT))
         Console(width=None if Console().is_terminal else 200).print(shown)
         print("* equilibrium: the largest free entropy; in nats per input dimension; mutual_information is one only on lines with *")
-    _finish(result, output, strict, plot.branches)
+    finish(result, output, strict, plot.branches)
 
 
 @command("phase-diagram", INFERENCE, unused=STUDENT_OPTIONS)
@@ -84,7 +86,7 @@ def phase_diagram(
     from gaussequiv.run.fixed_points import PHASES
     from gaussequiv.run.fixed_points import phase_diagram as verb
 
-    result = verb(_build(options), parse_over([over]), parse_grid("alpha", required("alpha", alpha)))
+    result = verb(build(options), parse_over([over]), parse_grid("alpha", required("alpha", alpha)))
     if as_json:
         print(json.dumps(to_json(result)))
     else:
@@ -99,21 +101,4 @@ def phase_diagram(
             ]
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             print(f"{name}={shown:<12} {row}  {', '.join(found) or 'no transition'}")
-    _finish(result, output, strict, plot.phase_diagram)
-
-
-def _finish(result: xr.Dataset, output: str | None, strict: bool, draw: Any) -> None:
-    from pathlib import Path
-
-    from gaussequiv.cli.outputs import FIGURES
-    from gaussequiv.results import save
-    from gaussequiv.store.files import replace_figure
-
-    if output and Path(output).suffix.lower() in FIGURES:
-        replace_figure(output, draw(result).figure, dpi=150, bbox_inches="tight")
-    elif output:
-        save(result, output)
-    if output:
-        _say(f"wrote {output}")
-    if strict and not bool(result["converged"].all()):
-        raise typer.Exit(UNCONVERGED)
+    finish(result, output, strict, plot.phase_diagram)

@@ -8,11 +8,10 @@ from typing import Any
 
 import typer
 
+from gaussequiv.cli.delivery import FAILURE
 from gaussequiv.errors import choice
 from gaussequiv.reproduce import catalogue
 from gaussequiv.reproduce.reproduce import Reproduction, report_file, reproduce, summary
-
-FAILURE = 1
 
 
 def run(key: str, figure: str | None, fast: bool, folder: str, seed: int, hours: float | None, as_json: bool) -> None:

@@ -1,0 +1,6 @@
+"""``python -m gaussequiv``."""
+
+from gaussequiv.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The options that commands share, and the problem that they describe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.supervised.description import Problem
+
+PROBLEM, CALL, OUT = "Problem", "Points and sizes", "Output"
+INFERENCE = "Optimal inference"
+
+
+def _option(kind: Any, *names: str, help: str, panel: str) -> Any:
+    return Annotated[kind, typer.Option(*names, help=help.replace("[", "\\["), rich_help_panel=panel, show_default=False)]
+
+
+def _text(name: str, help: str, panel: str = PROBLEM) -> Any:
+    return _option(str | None, name, help=help, panel=panel)
+
+
+# The options that describe a problem: they mirror the fields of DeepNetwork, GaussianInputs, DataInputs and the learners.
+PROBLEM_OPTIONS: dict[str, Any] = {
+    "problem": _text("--problem", "TOML or JSON file with sections target, inputs, learner ('-' reads stdin); options override it."),
+    "activation": _text("--activation", "Activation, or a comma list with one for each hidden layer, lowest first. [tanh]"),
+    "depth": _option(int | None, "--depth", help="Hidden layers, when one activation is given; 0 is a linear target. [1]", panel=PROBLEM),
+    "weight_variance": _text("--weight-variance", "Weight variance of the hidden layers, one or a comma list. [1]"),
+    "bias_variance": _text("--bias-variance", "Bias variance of the hidden layers, one or a comma list. [0]"),
+    "readout_variance": _text("--readout-variance", "Variance of the readout weights. [1]"),
+    "readout_bias_variance": _text("--readout-bias-variance", "Variance of the readout bias. [0]"),
+    "task": _text("--task", "regression or classification (labels are the sign). [regression]"),
+    "noise": _text("--noise", "Variance of the label noise. [0]"),
+    "labels": _text(
+        "--labels", "Labels: sign, logit[:SCALE], random[:PROBABILITY] (binary); abs, relu, quantised:T1/T2/.., poisson[:SCALE] (real)."
+    ),
+    "prior": _text(
+        "--prior", "Law of a linear target's weights: rademacher, gauss-bernoulli:DENSITY, sparse-rademacher:DENSITY, gaussian."
+    ),
+    "flips": _text("--flips", "Probability that a binary label is flipped; two for +1 and -1 labels. [0]"),
+    "offset": _text("--offset", "Given constant part of the target; by default curves average over its law."),
+    "widths": _text("--widths", "Widths of the hidden layers in simulations, one or a comma list."),
+    "width_ratios": _text("--width-ratios", "Widths over d where --widths is not given. [1.4]"),
+    "spectrum": _text(
+        "--spectrum", "identity, power-law:EXPONENT, two-level:HIGH:LOW:FRACTION, marchenko-pastur:RATIO, or eigenvalues V1,V2,..."
+    ),
+    "mean": _text("--mean", "Mean of every input coordinate. [0]"),
+    "covariance": _text("--covariance", "File with the input covariance matrix (.npy, .csv)."),
+    "data": _text("--data", "File with a data matrix, one sample in each row (.npy, .csv), or 'digits': inputs are its rows."),
+    "normalise": _option(bool | None, "--normalise/--no-normalise", help="Scale the data to mean variance 1.", panel=PROBLEM),
+    "features": _text("--features", "What the students see: random (features), nngp or ntk (kernels). [the inputs]"),
+    "feature_activation": _text("--feature-activation", "Activation of the features, or a comma list. [erf]"),
+    "feature_depth": _option(int | None, "--feature-depth", help="Hidden layers of the features. [1]", panel=PROBLEM),
+    "feature_ratio": _text("--feature-ratio", "Widths over d of random features, one or a comma list. [1]"),
+    "feature_weight_variance": _text("--feature-weight-variance", "Weight variance of the features' layers. [1]"),
+    "feature_bias_variance": _text("--feature-bias-variance", "Bias variance of the features' layers. [0]"),
+    "learner": _text(
+        "--learner",
+        "bayes, ridge, logistic, svm, lasso, elastic_net[:RATIO], or a loss (square, hinge, squared_hinge, huber[:THRESHOLD], absolute, "
+        "quantile[:LEVEL], exponential); a comma list trains all on the same draws. Logistic, svm, hinges and exponential need "
+        "--task classification. [bayes]",
+    ),
+    "lam": _text("--lam", "Penalty: a number, 'optimal', or a comma list of them. [optimal]"),
+    "penalty": _text("--penalty", "l2, l1 or elastic_net:RATIO, for learners other than bayes and ridge. [l2]"),
+    "class_weight": _text("--class-weight", "Weights of the losses of -1 and +1 labels, as A,B."),
+    "minimise": _text(
+        "--minimise",
+        "What lam=optimal minimises (auc: maximises): test_error, test_loss, auc, log_loss, brier, calibration_error. [test_error]",
+    ),
+    "intercept": _option(bool | None, "--intercept/--no-intercept", help="Fit a constant. [when the target has one]", panel=PROBLEM),
+}
+LEARNER_OPTIONS = ("learner", "lam", "penalty", "class_weight", "minimise", "intercept")
+STUDENT_OPTIONS = (*LEARNER_OPTIONS, *(name for name in PROBLEM_OPTIONS if name.startswith("feature")))
+Alpha = Annotated[
+    str | None,
+    typer.Option("--alpha", help="Samples per input dimension n/d: start:stop:count[:log] or a comma list.", rich_help_panel=CALL),
+]
+Count = Annotated[str | None, typer.Option("--n", help="Numbers of samples, with --d, in place of --alpha.", rich_help_panel=CALL)]
+Dimension = Annotated[int | None, typer.Option("--d", help="Input dimension; data and covariance matrices fix it.", rich_help_panel=CALL)]
+Trials = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_help_panel=CALL, show_default=True)]
+Seed = Annotated[int, typer.Option("--seed", help="Integer seed.", rich_help_panel=CALL, show_default=True)]
+TestSamples = Annotated[int | None, typer.Option("--test-samples", help="Test rows of each trial.", rich_help_panel=CALL)]
+Normalise = Annotated[
+    bool, typer.Option("--normalise-teacher", help="Rescale readouts to their expected norm (less variance).", rich_help_panel=CALL)
+]
+Sensitivity = Annotated[
+    str | None,
+    typer.Option(
+        "--sensitivity",
+        help="Also differentiate the curve in: lam, alpha, noise, effective_noise, signal, or a number of the loss (comma list).",
+        rich_help_panel=CALL,
+    ),
+]
+Over = Annotated[
+    list[str] | None,
+    typer.Option("--over", help="Sweep a field: NAME=GRID, e.g. lam=0.01:10:5:log or depth=1,2,3; repeatable.", rich_help_panel=CALL),
+]
+Target = Annotated[
+    float | None, typer.Option("--target-error", help="Ask for the alpha that reaches this test error.", rich_help_panel=CALL)
+]
+Allowance = Annotated[
+    float | None, typer.Option("--allowance", help="Finite-size constant c: c/d of the value is allowed.", rich_help_panel=CALL)
+]
+Keep = Annotated[int | None, typer.Option("--keep", help="Also reduce partially, with this many hidden layers left.", rich_help_panel=CALL)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=OUT)]
+Output = Annotated[str | None, typer.Option("--output", help="Also write FILE: .nc, .json, .csv, .png, .svg or .pdf.", rich_help_panel=OUT)]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if a point did not converge.", rich_help_panel=OUT)]
+
+
+def build(options: dict[str, Any]) -> Problem:
+    """The problem that the options describe."""
+    from gaussequiv.cli.inputs import build_problem
+
+    return build_problem(options)
