@@ -50,7 +50,6 @@ MOVED = {
     "ingredients.outputs": "ingredients.channels.outputs",
     "ingredients.quadrature_channel": "ingredients.channels.quadrature",
     "ingredients.spectra": "ingredients.inputs.spectra",
-    "learners.augmented": "learners.convex.augmented",
     "learners.averages": "learners.convex.averages",
     "learners.bayes_optimal": "learners.bayes.bayes_optimal",
     "learners.distributions": "learners.convex.distributions",
