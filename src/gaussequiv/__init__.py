@@ -54,6 +54,7 @@ _NAMES = {
     "ConvolutionalFeatures": "estimators.curves",
     "KernelFunction": "estimators.curves",
     "Problem": "problems.supervised.description",
+    "SpikedWigner": "problems.spiked_wigner.description",
     "solve": "run.solve",
     "samples_for": "run.solve",
     "information": "run.information",
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.convex.named import Logistic as Logistic
     from gaussequiv.learners.convex.ridge import Ridge as Ridge
     from gaussequiv.learners.convex.separability import separability_threshold as separability_threshold
+    from gaussequiv.problems.spiked_wigner.description import SpikedWigner as SpikedWigner
     from gaussequiv.problems.supervised.description import Problem as Problem
     from gaussequiv.results import load as load
     from gaussequiv.results import save as save

@@ -20,7 +20,7 @@ ROOT = Path(ge.__file__).parent
 
 
 def test_purposes_of_one_kind_of_key_differ():
-    trial = [keys.TEACHER, keys.ROWS, keys.LABELS, keys.CENTRE, keys.FEATURES, keys.WEIGHTS, keys.SIDE_INFORMATION, keys.FIT]
+    trial = [keys.TEACHER, keys.ROWS, keys.LABELS, keys.CENTRE, keys.FEATURES, keys.WEIGHTS, keys.SIDE_INFORMATION, keys.FIT, keys.NOISE]
     posterior = [keys.CHAIN_STARTS, keys.CHAINS, keys.PRIOR_NETWORKS]
     assert len(set(trial + posterior)) == len(trial + posterior)
     evidence = [keys.EVIDENCE_TEACHER, keys.EVIDENCE_ROWS, keys.EVIDENCE_LABELS, keys.UPWARDS, keys.DOWNWARDS]

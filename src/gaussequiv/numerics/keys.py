@@ -24,6 +24,7 @@ FEATURES = 14  # the students' random features
 WEIGHTS = 15  # the samples' weights
 SIDE_INFORMATION = 16  # of an informed start of message passing
 FIT = 17  # what a learner draws while it fits, (..., FIT, n): the same for all learners, whose differences are paired
+NOISE = 18  # of an observed matrix
 
 # posterior sampling, (seed, trial, purpose, ...)
 CHAIN_STARTS = 20  # (..., n)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 
-_OWN_DIMS = ("alpha", "trial", "source")
+_OWN_DIMS = ("trial", "source")
 _MARKERS = "osD^vP"
 _NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")  # penalties in labels carry every digit
 
@@ -29,9 +29,14 @@ def _axes(ax: Axes | None) -> Axes:
     return Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
 
 
+def _axis(result: xr.Dataset) -> str:
+    """What a result's curves run along; files of release 0.1.0 know only alpha."""
+    return str(result.attrs.get("axis", "alpha"))
+
+
 def _lines(result: xr.Dataset, name: str) -> list[tuple[dict[str, Any], str]]:
-    """One curve for every combination of the dimensions other than alpha, trial and source, with its label."""
-    dims = [str(dim) for dim in result[name].dims if dim not in _OWN_DIMS]
+    """One curve for every combination of the dimensions other than the axis, trial and source, with its label."""
+    dims = [str(dim) for dim in result[name].dims if dim not in (*_OWN_DIMS, _axis(result))]
     picks = []
     for values in product(*(result[dim].values for dim in dims)):
         parts = [_value(dim, value) for dim, value in zip(dims, values, strict=True)]
@@ -57,26 +62,26 @@ def curve(
     result: xr.Dataset,
     ax: Axes | None = None,
     *,
-    observable: str = "test_error",
+    observable: str | None = None,
     lines: bool = True,
     labels: bool = True,
     log: bool = False,
 ) -> Axes:
-    """Learning curves of a result of `solve`, `simulate`, `compare` or `sweep`.
+    """Curves of a result of `solve`, `simulate`, `compare`, `track` or `sweep` along the problem's axis.
 
     Parameters
     ----------
     result : Dataset
     ax : Axes, optional
         Where to draw; by default a new figure that belongs to no window (``ax.figure.savefig("curve.png")``).
-    observable : str
-        A variable of the result.
+    observable : str, optional
+        A variable of the result; by default the one that comparisons judge (`test_error`).
     lines : bool
         Draw the theory. With False only the simulation of a comparison is drawn, for instance over a finer `solve` of the same problem.
     labels : bool
         Name the curves in a legend.
     log : bool
-        Logarithmic alpha axis.
+        Logarithmic axis.
 
     Examples
     --------
@@ -85,6 +90,7 @@ def curve(
     >>> axes.get_xlabel()
     'samples per input dimension n/d'
     """
+    observable = observable if observable is not None else str(result.attrs.get("judged", "test_error"))
     if observable not in result:
         raise fail("observable", f"one of {', '.join(sorted(map(str, result.data_vars)))}", observable)
     ax = _axes(ax)
@@ -92,28 +98,29 @@ def curve(
     simulated = both or result.attrs.get("source") == "simulation"
     theory = lines and (both or not simulated)
     picks = _lines(result, observable)
+    axis = _axis(result)
     for i, (pick, label) in enumerate(picks):
         below = len(picks) - 1 - i  # curves that coincide stay visible: the first is the widest and lies lowest
         color = f"C{i % 10}"
         part = result.sel(pick)
-        alpha = part["alpha"].values
+        points = part[axis].values
         ok = np.asarray(part["converged"].values)
         if ok.ndim > 1:
             ok = np.all(ok, axis=-1)
         if theory:
             values = (part.sel(source="theory") if both else part)[observable].values
-            ax.plot(alpha, np.where(ok, values, np.nan), color=color, lw=1.4 + 1.4 * below, label=label or None)
+            ax.plot(points, np.where(ok, values, np.nan), color=color, lw=1.4 + 1.4 * below, label=label or None)
             if not both:
-                ax.plot(alpha[~ok], values[~ok], "o", mfc="none", mec=color)
+                ax.plot(points[~ok], values[~ok], "o", mfc="none", mec=color)
         if simulated:
             mean, stderr = _simulated(part, observable, both)
             text = label or None if lines and not theory else None
             style: dict[str, Any] = {"fmt": _MARKERS[i % len(_MARKERS)], "ms": 4.5 + 2 * below, "capsize": 2, "color": color, "lw": 1}
-            ax.errorbar(alpha[ok], mean[ok], stderr[ok], label=text, **style)
-            ax.plot(alpha[~ok], mean[~ok], _MARKERS[i % len(_MARKERS)], ms=4.5 + 2 * below, mfc="none", mec=color)
+            ax.errorbar(points[ok], mean[ok], stderr[ok], label=text, **style)
+            ax.plot(points[~ok], mean[~ok], _MARKERS[i % len(_MARKERS)], ms=4.5 + 2 * below, mfc="none", mec=color)
     if log:
         _log_axis(ax)
-    ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
+    ax.set_xlabel(str(result[axis].attrs.get("long_name", axis)))
     ax.set_ylabel(_label(result, observable))
     if labels and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
@@ -227,7 +234,7 @@ def information(result: xr.Dataset, ax: Axes | None = None, *, log: bool = False
 
 
 def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """z-scores of a comparison against alpha, with the band of 4 standard errors.
+    """z-scores of a comparison along the problem's axis, with the band of 4 standard errors.
 
     Examples
     --------
@@ -245,9 +252,10 @@ def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
         part = result.sel(pick)
         ok = part["converged"].values
         marker = _MARKERS[i % len(_MARKERS)]
-        ax.plot(part["alpha"].values[ok], part["z"].values[ok], marker, color=f"C{i % 10}", label=label or None)
-        ax.plot(part["alpha"].values[~ok], part["z"].values[~ok], marker, mfc="none", mec=f"C{i % 10}")
-    ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
+        ax.plot(part[_axis(result)].values[ok], part["z"].values[ok], marker, color=f"C{i % 10}", label=label or None)
+        ax.plot(part[_axis(result)].values[~ok], part["z"].values[~ok], marker, mfc="none", mec=f"C{i % 10}")
+    axis = _axis(result)
+    ax.set_xlabel(str(result[axis].attrs.get("long_name", axis)))
     ax.set_ylabel(str(result["z"].attrs.get("long_name", "z")))
     verdict = result.attrs.get("verdict")
     if verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,27 @@ from gaussequiv.errors import ArgumentError, did_you_mean
 from gaussequiv.problems.base import Solvable, check_solvable
 
 
+@cache
+def _modules() -> dict[str, str]:
+    """The files of this room that can build a problem again, by the kind that a description names."""
+    room = Path(__file__).parent
+    found = {}
+    for path in room.rglob("*.py"):
+        if path != Path(__file__) and "\ndef from_dict(" in path.read_text():
+            name = ".".join(path.relative_to(room).with_suffix("").parts)
+            found[name.removesuffix(".dictionary").removesuffix(".description")] = f"gaussequiv.problems.{name}"
+    return found
+
+
 def kinds() -> tuple[str, ...]:
-    """The kinds of problems that a description can name: the files of this room.
+    """The kinds of problems that a description can name.
 
     Examples
     --------
-    >>> "supervised" in kinds()
-    True
+    >>> kinds()
+    ('spiked_wigner', 'spiked_wigner.steps', 'supervised', 'supervised.message_passing')
     """
-    room = Path(__file__).parent
-    plain = {path.stem for path in room.glob("*.py")} - {"__init__", "base", "dictionary"}
-    return tuple(sorted({"supervised", "supervised.message_passing"} | plain))
+    return tuple(sorted(_modules()))
 
 
 def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = None, **given: Any) -> Solvable:
@@ -56,17 +67,12 @@ def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = 
         raise ArgumentError(
             f"Argument `kind` must be one of {', '.join(kinds())}, or a name in parts, but kind={kind!r}.{did_you_mean(kind, kinds())}"
         )
-    if kind == "supervised":
-        from gaussequiv.problems.supervised.dictionary import from_dict as supervised
-
-        return supervised({key: value for key, value in description.items() if key != "kind"}, parts=parts, **given)
-    if kind == "supervised.message_passing":
-        from gaussequiv.problems.supervised.dictionary import from_dict as supervised
-        from gaussequiv.problems.supervised.message_passing import from_dict as steps
-
-        return steps(description, supervised(description.get("problem", {}), parts=parts, **given))
-    module = import_module(f"gaussequiv.problems.{kind}")
-    built: Solvable = module.from_dict(description, parts)
+    module = import_module(_modules()[kind])
+    if "problem" in description:  # the steps of an algorithm on a problem
+        inner = from_dict(description["problem"], parts, **given)
+        built: Solvable = module.from_dict(description, inner)
+    else:
+        built = module.from_dict({key: value for key, value in description.items() if key != "kind"}, parts=parts, **given)
     return built
 
 

@@ -92,7 +92,8 @@ def result_of(problem: Solvable, curve: Curve, verb: str, arguments: Mapping[str
     variables: dict[str, tuple[tuple[str, ...], Any]] = {name: (curve.dims(name, axis), values) for name, values in curve.items()}
     variables |= curve.beside
     record = provenance(problem, verb, {**arguments, **curve.resolved}, curve.citations)
-    return dataset(variables, curve.coordinates, record | dict(curve.attributes) | dict(attributes), axis_words(problem) | curve.labels)
+    facts = {"judged": curve.judged} | dict(curve.attributes)
+    return dataset(variables, curve.coordinates, record | facts | dict(attributes), axis_words(problem) | curve.labels)
 
 
 def warn_unconverged(result: xr.Dataset) -> None:

@@ -99,7 +99,9 @@ def collect(problem: Solvable, done: list[Curve], size: int | None, seed: int, a
         variables[name] = ((*dims, "trial"), np.stack([np.asarray(curve.beside[name][1]) for curve in done], axis=-1))
     facts = dict(first.attributes)
     call = {axis.size: facts.get(axis.size, size), "trials": len(done), "seed": seed} | dict(asked) | first.resolved
-    attributes = provenance(problem, "simulate", call, first.citations) | facts | {"source": "simulation", "seed": seed}
+    attributes = (
+        provenance(problem, "simulate", call, first.citations) | facts | {"source": "simulation", "seed": seed, "judged": first.judged}
+    )
     if size is not None:
         attributes.setdefault(axis.size, size)
     return dataset(variables, first.coordinates | {"trial": np.arange(len(done))}, attributes, words)

@@ -17,9 +17,10 @@ from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.learners.convex.ridge import Ridge
+from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble
 from gaussequiv.problems.supervised.description import Problem
 
-LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM}
+LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM, "ridge_ensemble": RidgeEnsemble}
 TARGETS: dict[str, type] = {"deep": DeepNetwork, "linear": LinearTarget}
 FEATURES: dict[str, type] = {"random": RandomFeatures, "nngp": NNGP, "ntk": NTK}
 
