@@ -114,7 +114,7 @@ def test_an_interruption_keeps_the_finished_trials(small, monkeypatch):
                 raise KeyboardInterrupt
             yield item
 
-    monkeypatch.setattr(posterior, "track", stopped)
+    monkeypatch.setattr(posterior, "progress_bar", stopped)
     with pytest.raises(ge.Interrupted) as caught:
         sample_posterior(ge.Problem(TARGET), 2.0, trials=2, **SMALL)
     assert caught.value.partial.sizes["trial"] == 1

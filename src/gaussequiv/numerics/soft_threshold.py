@@ -52,7 +52,8 @@ def tail(u: FloatArray) -> Tail:
 
     Examples
     --------
-    >>> [round(float(x), 6) for x in tail(np.zeros(1))[1:]]
+    >>> import numpy as np
+    >>> [round(float(x[0]), 6) for x in tail(np.zeros(1))[1:]]
     [0.5, 0.398942, 0.5]
     """
     density, above = np.exp(-0.5 * u * u) / _ROOT, 0.5 * special.erfc(u / np.sqrt(2))

@@ -22,7 +22,6 @@ from gaussequiv.numerics.status import Status
 TOLERANCE = 1e-10
 POLISHED = 1e-14
 MAX_STEPS = 400
-STALLED = 60  # steps in which the least residual so far has not fallen by a tenth: a point that goes nowhere
 LARGEST_STEP = 3.0  # of the logarithms, in one Newton step
 HALVINGS = 5
 LARGEST = 300.0  # of the logarithms: beyond, squares overflow and the point has diverged
@@ -146,15 +145,12 @@ class SaddlePoint:
         status = np.full(points, float(Status.max_steps))
         F, J, image = self.evaluate(x, everything)
         best = _norm(F)
-        least, idle = best.copy(), np.zeros(points)
         for step in range(longest):
             done = (best < TOLERANCE) & (np.max(x[:, :3], axis=1) < LARGEST)
             lost = np.where(np.isfinite(best), 0, lost + 1)
             broken = (lost > PATIENCE) | (np.max(x[:, :3], axis=1) >= LARGEST)
             status[active & done], status[active & broken] = Status.converged, Status.nonfinite
-            falls = best < 0.9 * least
-            least, idle = np.where(falls, best, least), np.where(falls | ~np.isfinite(least), 0, idle + 1)
-            active &= ~(done | broken | (idle > STALLED))
+            active &= ~(done | broken)
             i = np.flatnonzero(active)
             if i.size == 0:
                 break
