@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.ingredients.priors.base import Discrete
+from gaussequiv.ingredients.priors.named import Discrete
 from gaussequiv.problems.spiked_wigner import SpikedWigner
 
 

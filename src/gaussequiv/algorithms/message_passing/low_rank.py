@@ -38,7 +38,7 @@ class LowRankAMP:
 
     Examples
     --------
-    >>> from gaussequiv.ingredients.priors.base import Rademacher
+    >>> from gaussequiv.ingredients.priors.named import Rademacher
     >>> x = np.random.default_rng(0).choice([-1.0, 1.0], 200)
     >>> machine = LowRankAMP(np.outer(x, x) / np.sqrt(200) / 0.1, 0.1, Rademacher())
     >>> state, status = machine.run(machine.init(0.1 * x))

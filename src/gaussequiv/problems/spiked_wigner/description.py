@@ -19,7 +19,7 @@ from gaussequiv.algorithms.message_passing.low_rank import LowRankAMP
 from gaussequiv.curve import Curve
 from gaussequiv.equivalence.prior_side import Independent
 from gaussequiv.errors import ArgumentError, FloatArray, choice, fail, grid, integer
-from gaussequiv.ingredients.priors import base as priors
+from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.spiked_wigner.matrix import AXIS, SNR_MEANING, WORDS, draw, machine_at, measured_on
 
