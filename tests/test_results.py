@@ -63,8 +63,8 @@ def test_everything_has_a_label_and_the_status_its_meanings(tables):
                 assert table[key].attrs["long_name"], key
                 assert table[key].attrs["units"], key
     status = tables["solve"]["status"]
-    assert status.attrs["flag_meanings"].split() == ["converged", "max_steps", "diverged", "nonfinite", "interrupted"]
-    assert status.attrs["flag_values"] == [0, 1, 2, 3, 4]
+    assert status.attrs["flag_meanings"].split() == ["converged", "max_steps", "diverged", "nonfinite", "interrupted", "single_class"]
+    assert status.attrs["flag_values"] == [0, 1, 2, 3, 4, 5]
 
 
 def test_results_are_float64(tables):

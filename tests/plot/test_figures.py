@@ -92,3 +92,12 @@ def test_wrong_requests_are_named(both):
         ge.plot.residuals(ge.solve(PROBLEM, 1.0))
     with pytest.raises(ge.ArgumentError, match="hidden layers"):
         ge.plot.layers(ge.Problem(target=ge.DeepNetwork(())).equivalent())
+
+
+def test_a_trial_of_a_single_class_does_not_hide_the_mean_of_the_others():
+    problem = ge.Problem(ge.DeepNetwork("tanh", task="classification", offset=1.0), learner=ge.Logistic(0.1))
+    with pytest.warns(ge.ConvergenceWarning, match="single_class"):
+        run = ge.simulate(problem, alpha=[0.8, 1.5], d=40, trials=24, test_samples=100, seed=1)
+    axes = ge.plot.curve(run)
+    assert not run.converged.all()
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), run.test_error_mean)

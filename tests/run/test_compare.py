@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.numerics.status import Status
 from gaussequiv.run.compare import align
 from gaussequiv.run.verdict import judge
 
@@ -44,6 +45,41 @@ def test_few_trials_are_inconclusive_however_close():
 def test_unconverged_points_are_inconclusive():
     found = verdict((1.0, 2.0), converged=np.array([True, False]))
     assert (found.verdict, found.reason) == ("inconclusive", "1 points did not converge")
+
+
+def test_training_sets_of_one_class_are_left_out_and_counted():
+    found = judge(*(np.array(x, float) for x in ((1.0, 2.0), (1.0, 2.0), (0.001, 0.001), (0.0, 0.0))), np.array([16, 40]), OK, 24)
+    assert found.verdict == "agree"
+    assert "24 training sets had a single class" in found.reason
+    found = judge(*(np.array(x, float) for x in ((1.0, 2.0), (1.0, 2.0), (0.001, 0.001), (0.0, 0.0))), np.array([15, 40]), OK, 25)
+    assert found.verdict == "inconclusive"
+    assert "15 trials are fewer" in found.reason
+
+
+def test_a_simulation_with_training_sets_of_one_class_keeps_its_points():
+    problem = ge.Problem(ge.DeepNetwork("tanh", task="classification", offset=1.0), learner=ge.Logistic(0.1))
+    with pytest.warns(ge.ConvergenceWarning, match="single_class"):
+        run = ge.simulate(problem, alpha=[0.05, 0.8], d=40, trials=24, test_samples=300, seed=1)
+    single = run.status.values == Status.single_class
+    assert 0 < single[1].sum() < 8 < single[0].sum() < 24
+    for point in range(2):
+        kept = run.test_error.values[point][~single[point]]
+        assert run.test_error_mean.values[point] == pytest.approx(kept.mean(), rel=1e-12)
+        assert run.test_error_stderr.values[point] == pytest.approx(kept.std(ddof=1) / np.sqrt(kept.size), rel=1e-12)
+    both = align(problem, run.isel(alpha=[1]), allowance=1.0)
+    assert both.converged.all()
+    assert "did not converge" not in both.reason
+    assert f"{single[1].sum()} training sets had a single class" in both.reason
+
+
+def test_a_point_whose_training_sets_all_have_one_class_has_no_mean():
+    problem = ge.Problem(ge.DeepNetwork("tanh", task="classification", offset=5.0), learner=ge.Logistic(0.1))
+    with pytest.warns(ge.ConvergenceWarning, match="single_class"):
+        run = ge.simulate(problem, alpha=[0.1], d=40, trials=16, test_samples=50)
+    assert np.isnan(run.test_error_mean[0]) and np.isnan(run.test_error_stderr[0])
+    both = align(problem, run, allowance=1.0)
+    assert both.verdict == "inconclusive" and "0 trials" in both.reason
+    assert both.status[0] == Status.single_class
 
 
 def test_without_an_allowance_closeness_proves_nothing():

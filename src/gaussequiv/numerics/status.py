@@ -10,6 +10,7 @@ STATUS_MESSAGES = {
     "diverged": "the value is infinite (interpolation threshold without regularisation) or the iteration diverged",
     "nonfinite": "a non-finite number appeared",
     "interrupted": "the run was interrupted before this point",
+    "single_class": "all labels of the training set are of one class: no classifier is fitted",
 }
 
 
@@ -21,6 +22,7 @@ class Status(IntEnum):
     diverged = 2
     nonfinite = 3
     interrupted = 4
+    single_class = 5
 
     @property
     def message(self) -> str:

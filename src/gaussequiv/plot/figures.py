@@ -106,7 +106,7 @@ def curve(
         points = part[axis].values
         ok = np.asarray(part["converged"].values)
         if ok.ndim > 1:
-            ok = np.all(ok, axis=-1)
+            ok = np.all(ok | _left_out(part), axis=-1)
         if theory:
             values = (part.sel(source="theory") if both else part)[observable].values
             ax.plot(points, np.where(ok, values, np.nan), color=color, lw=1.4 + 1.4 * below, label=label or None)
@@ -134,6 +134,13 @@ def _log_axis(ax: Axes) -> None:
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _left_out(part: xr.Dataset) -> Any:
+    """Trials that are not in the mean, because their training set has a single class."""
+    status = part["status"]
+    meanings = str(status.attrs.get("flag_meanings", "")).split()
+    return status.values == meanings.index("single_class") if "single_class" in meanings else np.zeros(status.shape, dtype=bool)
 
 
 def _simulated(part: xr.Dataset, observable: str, both: bool) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ WORDS = {
     Status.diverged: "infinite, or the iteration diverged",
     Status.nonfinite: "not identified by these rows",
     Status.interrupted: "interrupted",
+    Status.single_class: "without a second class in the training set",
 }
 
 

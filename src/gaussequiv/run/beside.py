@@ -14,6 +14,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable
 from gaussequiv.results import dataset
 from gaussequiv.run.provenance import along, axis_words, provenance
+from gaussequiv.run.simulate import has_fit
 from gaussequiv.run.verdict import LARGEST_ALLOWANCE, judge
 
 if TYPE_CHECKING:
@@ -55,8 +56,12 @@ def beside(
     allowed = np.minimum(_relative(theory, allowance, size), LARGEST_ALLOWANCE) * np.abs(value)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (mean - value) / stderr
-    status = np.maximum(theory["status"], simulation["status"].max("trial").values)
-    verdict = judge(value, mean, stderr, allowed, simulation.sizes["trial"], status == int(Status.converged))
+    ended = simulation["status"].transpose(..., "trial").values
+    fitted = has_fit(ended)
+    trials = fitted.sum(axis=-1)
+    solved = np.maximum(theory["status"], np.where(fitted, ended, int(Status.converged)).max(axis=-1))
+    verdict = judge(value, mean, stderr, allowed, trials, solved == int(Status.converged), int(np.sum(~fitted)))
+    status = np.where(trials > 0, solved, np.maximum(solved, int(Status.single_class)))
     dims = theory.dims(judged, axis.name)
     variables, theory_only = _pairs(theory, simulation, axis.name)
     variables |= {"z": (dims, z), "allowance": (dims, allowed), "status": (dims, status)}

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv._memory import require
 from gaussequiv.curve import BOOKKEEPING, Curve
 from gaussequiv.errors import FloatArray, integer
+from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable
 from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import Interrupted as Interrupted
@@ -57,7 +59,8 @@ def simulate(
     Returns
     -------
     Dataset with dims ([learner,] axis, trial): the observables of every trial, status, steps and residual; <name>_mean and <name>_stderr
-    over trials. Supervised: test_error, clean_error, train_error, m, q, lam; for learners with a loss also test_loss, train_loss,
+    over trials, without those whose training set has a single class (status single_class).
+    Supervised: test_error, clean_error, train_error, m, q, lam; for learners with a loss also test_loss, train_loss,
     intercept, V (at most 1500 student dimensions), and on labels auc, log_loss, brier, calibration_error where they apply;
     offset(trial), the mean of the field on the test rows. If the user interrupts, `Interrupted.partial` keeps the finished trials.
 
@@ -84,17 +87,20 @@ def simulate(
 
 
 def collect(problem: Solvable, done: list[Curve], size: int | None, seed: int, asked: Mapping[str, Any]) -> xr.Dataset:
-    """The trials as one Dataset, with means and standard errors."""
+    """The trials as one Dataset, with means and standard errors over those that have a fit."""
     axis, first = problem.axis, done[0]
     words = BOOKKEEPING | axis_words(problem) | first.labels
     variables: dict[str, tuple[tuple[str, ...], Any]] = {}
+    fitted = has_fit(np.stack([curve["status"] for curve in done], axis=-1))
     for name in first:
         values = np.stack([curve[name] for curve in done], axis=-1)
         dims = first.dims(name, axis.name)
         variables[name] = ((*dims, "trial"), values)
         if name not in words or words[name].averaged:
-            variables[f"{name}_mean"] = (dims, values.mean(axis=-1))
-            variables[f"{name}_stderr"] = (dims, standard_error(values))
+            inner = tuple(range(fitted.ndim - 1, values.ndim - 1))  # the dims of this observable alone
+            kept = np.broadcast_to(np.expand_dims(fitted, inner), values.shape)
+            variables[f"{name}_mean"] = (dims, mean(values, kept))
+            variables[f"{name}_stderr"] = (dims, standard_error(values, kept))
     for name, (dims, _) in first.beside.items():
         variables[name] = ((*dims, "trial"), np.stack([np.asarray(curve.beside[name][1]) for curve in done], axis=-1))
     facts = dict(first.attributes)
@@ -107,10 +113,24 @@ def collect(problem: Solvable, done: list[Curve], size: int | None, seed: int, a
     return dataset(variables, first.coordinates | {"trial": np.arange(len(done))}, attributes, words)
 
 
-def standard_error(values: FloatArray) -> FloatArray:
-    """Of the mean over the last dimension; nan for one trial."""
-    count = values.shape[-1]
-    if count == 1:
-        return np.full(values.shape[:-1], np.nan)
-    spread: FloatArray = values.std(axis=-1, ddof=1) / np.sqrt(count)
-    return spread
+def has_fit(status: FloatArray) -> NDArray[np.bool_]:
+    """Whether a trial measures a fit: not where its training set has a single class, a matter of the draw and of a finite size."""
+    found: NDArray[np.bool_] = status != float(Status.single_class)
+    return found
+
+
+def mean(values: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
+    """Over the kept trials of the last dimension; nan where there is none."""
+    some = np.any(kept, axis=-1, keepdims=True)
+    found: FloatArray = values.mean(axis=-1, where=kept | ~some)
+    return np.where(some[..., 0], found, np.nan)
+
+
+def standard_error(values: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
+    """Of the mean over the kept trials of the last dimension; nan for one trial or none."""
+    count = kept.sum(axis=-1)
+    out = np.full(count.shape, np.nan)
+    several = count > 1
+    if several.any():
+        out[several] = values[several].std(axis=-1, ddof=1, where=kept[several]) / np.sqrt(count[several])
+    return out

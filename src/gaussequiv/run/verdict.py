@@ -24,8 +24,10 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: FloatArray, trials: int, converged: Any) -> Verdict:
-    """One verdict for all points.
+def judge(
+    value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: FloatArray, trials: Any, converged: Any, left_out: int = 0
+) -> Verdict:
+    """One verdict for all points, from the trials of each that have a fit; `left_out` training sets had a single class.
 
     A correct theory differs from the mean by a bias of finite size, at most the allowance A, and by the simulation's standard error s. A
     point deviates if |mean - theory| > A + 4 s, or, where |z| > 5.5 says that a difference is real, if it is more than A + 2 s: a bias may
@@ -35,6 +37,13 @@ def judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: Floa
     disagree: a point deviates. inconclusive: unconverged points, fewer than 16 trials, no allowance, standard errors above 5% of the
     value, or a band A + 4 s above 15% of it, within which a wrong theory could lie as well. agree: otherwise.
     """
+    found = _judge(value, mean, stderr, allowed, int(np.min(trials)), converged)
+    if not left_out:
+        return found
+    return found._replace(reason=f"{found.reason}; {left_out} training sets had a single class of labels and were left out")
+
+
+def _judge(value: FloatArray, mean: FloatArray, stderr: FloatArray, allowed: FloatArray, trials: int, converged: Any) -> Verdict:
     if not np.all(converged):
         return Verdict("inconclusive", f"{int(np.sum(~np.asarray(converged)))} points did not converge")
     if trials < MINIMUM_TRIALS:

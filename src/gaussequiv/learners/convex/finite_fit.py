@@ -65,7 +65,7 @@ def fit_erm(
     LinearPredictor
         coefficients = w/sqrt(p), which act on the raw x. `residual` is the largest relative violation of the optimality conditions
         (`Objective.violation`); above 1e-6 the status is not converged. If all labels are equal and an intercept is fitted, w = 0 and c is
-        the label, or infinite with status diverged for a loss without minimum.
+        the label, or infinite with status single_class for a loss without minimum.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def _single_class(unit: Objective) -> _Fit:
     label = float(unit.y[0])
     attained = unit.loss.slope_at(np.array([1.0]))[0] == 0
     zero = np.zeros(unit.a.shape[1])
-    return _Fit(zero, label if attained else label * np.inf, Status.converged if attained else Status.diverged, 0, 0.0)
+    return _Fit(zero, label if attained else label * np.inf, Status.converged if attained else Status.single_class, 0, 0.0)
 
 
 def _constant(unit: Objective) -> _Fit:
