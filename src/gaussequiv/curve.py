@@ -12,19 +12,21 @@ from gaussequiv.numerics.status import Status
 
 
 class Observable(NamedTuple):
-    """The words and the unit of a number; whether its mean over trials is of interest (False: it says how a trial went)."""
+    """The words and the unit of a number; whether its mean over trials is of interest (False: it says how a trial went); whether it comes
+    from solving the point (False: it is known without, and stays where the point does not converge)."""
 
     label: str
     unit: str = "1"
     averaged: bool = True
+    solved: bool = True
 
 
 # what the library itself says of every point, whoever solved it
 BOOKKEEPING = {
-    "status": Observable("outcome of the point", averaged=False),
-    "converged": Observable("whether the point converged", averaged=False),
-    "steps": Observable("steps or function evaluations of the solver", averaged=False),
-    "residual": Observable("relative residual of the solved equation", averaged=False),
+    "status": Observable("outcome of the point", averaged=False, solved=False),
+    "converged": Observable("whether the point converged", averaged=False, solved=False),
+    "steps": Observable("steps or function evaluations of the solver", averaged=False, solved=False),
+    "residual": Observable("relative residual of the solved equation", averaged=False, solved=False),
 }
 
 
@@ -161,6 +163,22 @@ class Curve(MutableMapping[str, FloatArray]):
         status = self._values["status"]
         bad = ~np.isfinite(judged) & (status == Status.converged)
         self["status"] = np.where(bad, float(Status.nonfinite), status)
+        return self
+
+    def only_solved(self) -> Curve:
+        """The curve with nan for the numbers that a theory did not solve: the last step of an iteration that did not converge is no answer.
+
+        Infinities of points whose status is `diverged` are answers and stay, and so does what `Observable.solved` says is known without
+        solving the point. (Not for trials: a fit that was stopped early is a real fit, and what is measured on it is true of it.)
+        """
+        status = self._values["status"]
+        unsolved, infinite = status != Status.converged, status == Status.diverged
+        words = BOOKKEEPING | self.labels
+        for name, array in self._values.items():
+            if name not in words or words[name].solved:
+                inner = tuple(range(status.ndim, array.ndim))
+                answer = np.expand_dims(infinite, inner) & np.isinf(array)
+                self._values[name] = np.where(np.expand_dims(unsolved, inner) & ~answer, np.nan, array)
         return self
 
 

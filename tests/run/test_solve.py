@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 import gaussequiv as ge
+from gaussequiv.curve import Curve
+from gaussequiv.numerics.status import Status
 
 PROBLEM = ge.Problem(ge.DeepNetwork("tanh", depth=2, weight_variance=4, noise=0.1))
 SIGNS = ge.Problem(ge.DeepNetwork("tanh", noise=0.1, task="classification"))
@@ -121,3 +124,58 @@ def test_unreachable_errors_name_the_floor():
         ge.samples_for(ge.Problem(learner=[ge.BayesOptimal(), ge.Ridge(1.0)]), 0.5)
     with pytest.raises(ge.ArgumentError, match="`target_error`"):
         ge.samples_for(PROBLEM, 0.0)
+
+
+@pytest.fixture
+def cut_short(monkeypatch):
+    """Searches for the best penalty and threshold that end after one step."""
+    full = optimize.minimize
+
+    def short(*arguments, options, **rest):
+        return full(*arguments, options=options | {"maxiter": 1}, **rest)
+
+    monkeypatch.setattr(optimize, "minimize", short)
+
+
+def test_a_point_that_does_not_converge_holds_nan(cut_short):
+    learner = ge.ERM("huber:1", "optimal", tune="threshold")
+    problem = ge.Problem(ge.DeepNetwork("tanh", noise=0.5), learner=[learner, ge.Ridge(1.0)])
+    with pytest.warns(ge.ConvergenceWarning, match="max_steps"):
+        result = ge.solve(problem, alpha=[3.0])
+    assert result.status.values.ravel().tolist() == [Status.max_steps, Status.converged]
+    for name in ("test_error", "train_error", "m", "q", "excess_over_floor"):
+        assert np.isnan(result[name].values[0]).all(), name
+        assert np.isfinite(result[name].values[1]).all(), name
+    for name in ("floor", "lam", "steps"):
+        assert np.isfinite(result[name].values).all(), name
+    axes = ge.plot.curve(result)
+    assert np.isnan(axes.lines[0].get_ydata()).all()
+    with pytest.raises(ge.UnreachableError, match="could not be solved"):
+        ge.samples_for(ge.Problem(problem.target, learner=Unsolved()), 0.6)
+
+
+class Unsolved(ge.Ridge):
+    """Ridge whose iteration ends too early everywhere."""
+
+    def __init__(self):
+        super().__init__(1.0)
+
+    def solve(self, equivalent, alpha):
+        return super().solve(equivalent, alpha) | {"status": np.full(alpha.size, float(Status.max_steps))}
+
+
+def test_an_infinite_error_is_an_answer_and_stays():
+    problem = ge.Problem(ge.DeepNetwork((), noise=0.1), learner=ge.Ridge(0.0))
+    with pytest.warns(ge.ConvergenceWarning, match="diverged"):
+        result = ge.solve(problem, alpha=[0.5, 1.0])
+    assert np.isinf(result.test_error[1]) and np.isfinite(result.floor[1]) and result.lam[1] == 0
+    assert np.isnan(result.m[1]) and np.isfinite(result.m[0])
+
+
+def test_observables_with_further_dims_are_cleared_point_by_point():
+    grid = np.ones((2, 3))
+    curve = Curve({"a": np.array([1.0, 2.0]), "b": (("bin",), grid), "status": np.array([0.0, 1.0])}).finished(2).only_solved()
+    assert np.isnan(curve["b"]).tolist() == [[False] * 3, [True] * 3]
+    assert np.isnan(curve["a"]).tolist() == [False, True] and curve.dims("b", "x") == ("x", "bin")
+    trial = Curve({"a": np.array([1.0]), "status": np.array([1.0])}).finished(1)
+    assert trial["a"][0] == 1.0  # measured on a fit that was stopped early

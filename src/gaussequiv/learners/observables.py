@@ -8,7 +8,7 @@ ERRORS = {
     "test_error": Observable("test error", "output units"),
     "clean_error": Observable("error against the noiseless label", "output units"),
     "train_error": Observable("training error", "output units"),
-    "floor": Observable("test error for alpha to infinity", "output units"),
+    "floor": Observable("test error for alpha to infinity", "output units", solved=False),
     "excess_over_floor": Observable("test error above the floor", "output units"),
 }
 ORDER_PARAMETERS = {

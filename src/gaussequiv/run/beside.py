@@ -50,7 +50,7 @@ def beside(
     """
     axis = problem.axis
     points = simulation[axis.name].values
-    theory = along(problem, problem.theory(points, size, **(options or {})), points)
+    theory = along(problem, problem.theory(points, size, **(options or {})), points).only_solved()
     judged = theory.judged
     value, mean, stderr = theory[judged], simulation[f"{judged}_mean"].values, simulation[f"{judged}_stderr"].values
     allowed = np.minimum(_relative(theory, allowance, size), LARGEST_ALLOWANCE) * np.abs(value)

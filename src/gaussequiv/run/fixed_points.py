@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv.curve import Curve
 from gaussequiv.errors import ConvergenceWarning, FloatArray, fail, grid
 from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, Thresholds
 from gaussequiv.learners.bayes.general_bayes import observe
@@ -84,7 +85,8 @@ def fixed_points(problem: Problem, alpha: ArrayLike) -> xr.Dataset:
         best.append(max(stable, key=lambda kind: (found[kind].free_entropy, -KINDS.index(kind))))
     dims = ("branch", "alpha")
     status[np.nan_to_num(values["residual"]) > 1e-6] = float(Status.max_steps)
-    variables: dict[str, tuple[tuple[str, ...], Any]] = {key: (dims, value) for key, value in values.items()}
+    solved = Curve(values | {"status": status}, labels=BAYES, leading=("branch",)).only_solved()
+    variables: dict[str, tuple[tuple[str, ...], Any]] = {key: (dims, value) for key, value in solved.items()}
     variables |= {"equilibrium": (("alpha",), np.array(best)), "status": (dims, status)}
     attributes = provenance(problem, "fixed_points", {}, ("barbier2019",)) | {"task": problem.task, "source": "theory"}
     return dataset(variables, {"branch": kinds, "alpha": alphas}, attributes, BAYES | WORDS)

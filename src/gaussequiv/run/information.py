@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv.curve import Curve
 from gaussequiv.equivalence.depth import PartialReduction
 from gaussequiv.equivalence.validity import assess, reduction_rate
 from gaussequiv.errors import integer
@@ -83,7 +84,7 @@ def information(
     points, samples, d = alpha_points(problem, alpha, n, d)
     keep = integer("keep", keep, minimum=0, meaning="It is the number of hidden layers left.")
     equivalent = problem.equivalent_of(BayesOptimal(), d)
-    found = formulas.information(equivalent, points, keep)
+    found = Curve(formulas.information(equivalent, points, keep), labels=INFORMATION).only_solved()
     variables: dict[str, tuple[tuple[str, ...], Any]] = {name: (("alpha",), values) for name, values in found.items()}
     variables["layer_information"] = (("layer",), formulas.layer_information(equivalent))
     size = d if d is not None else problem.inputs.dimension

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from gaussequiv.curve import Curve, as_curve
 from gaussequiv.errors import FloatArray, UnreachableError, fail, number
 from gaussequiv.problems.base import Solvable
 from gaussequiv.problems.supervised.description import Problem
@@ -35,7 +36,7 @@ def solve(problem: Solvable, points: Any = None, *, size: int | None = None, **o
     -------
     Dataset with dims (axis,), or (learner, axis) for several learners; whoever computed an observable documents it: a learner's or the
     problem's docstring. `status`, `steps` and `residual` stand beside them; one `ConvergenceWarning` counts the points that did not
-    converge.
+    converge, whose numbers are nan (or infinite, where that is the answer).
 
     Raises
     ------
@@ -49,7 +50,7 @@ def solve(problem: Solvable, points: Any = None, *, size: int | None = None, **o
     2
     """
     points, size, (asked,) = read_call(problem, points, size, options, "theory")
-    curve = along(problem, problem.theory(points, size, **asked), points)
+    curve = along(problem, problem.theory(points, size, **asked), points).only_solved()
     arguments = {problem.axis.size: size} | {name: value for name, value in asked.items() if name not in curve.resolved and name != "n"}
     result = result_of(problem, curve, "solve", arguments, {"source": "theory"})
     warn_unconverged(result)
@@ -81,7 +82,7 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
 
     Raises
     ------
-    UnreachableError : the curve stays above `target_error` up to `largest_alpha`.
+    UnreachableError : the curve stays above `target_error` up to `largest_alpha`, or cannot be solved where the search needs it.
 
     Examples
     --------
@@ -100,18 +101,29 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
     equivalent = problem.equivalent_of(learner, d)
 
     def excess(log_alpha: float) -> float:
-        return float(learner.solve(equivalent, np.array([np.exp(log_alpha)]))["test_error"][0]) - goal
+        error = float(solved(np.array([log_alpha]))["test_error"][0])
+        if np.isnan(error):
+            raise UnreachableError(
+                f"{learner.label} could not be solved at alpha={np.exp(log_alpha):g}, on the way to `target_error`={goal:g}."
+            )
+        return error - goal
+
+    def solved(log_alphas: FloatArray) -> Curve:
+        return as_curve(learner.solve(equivalent, np.exp(log_alphas))).finished(log_alphas.size).only_solved()
 
     points = np.linspace(np.log(1e-6), np.log(last), 241)
-    curve = learner.solve(equivalent, np.exp(points))
-    values = curve["test_error"] - goal
-    if values[0] <= 0:
+    curve = solved(points)
+    known = ~np.isnan(curve["test_error"])
+    if not known[0]:
+        raise UnreachableError(f"{learner.label} could not be solved at alpha={np.exp(points[0]):g}, where the search begins.")
+    points, errors = points[known], curve["test_error"][known]
+    if errors[0] <= goal:
         return SampleSize(0.0, None if d is None else 0)
-    first = _first_below(points, values, excess)
+    first = _first_below(points, errors - goal, excess)
     if first is None:
         raise UnreachableError(
             f"Argument `target_error` must be above what {learner.label} reaches, but target_error={goal:g}: its test error at "
-            f"alpha={last:g} is {float(curve['test_error'][-1]):.6g}, its floor for alpha -> infinity {float(curve['floor'][-1]):.6g}."
+            f"alpha={np.exp(points[-1]):g} is {errors[-1]:.6g}, its floor for alpha -> infinity {curve['floor'][known][-1]:.6g}."
         )
     found = brentq(excess, *first, xtol=1e-14)
     alpha = float(np.exp(found))

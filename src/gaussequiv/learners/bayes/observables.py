@@ -17,10 +17,10 @@ BAYES = COMMON | {
 INFORMATION = BAYES | {
     "layer": Observable("hidden layer"),
     "mutual_information_per_sample": Observable("mutual information of labels and all parameters, per sample", "nats"),
-    "conditional_information": Observable("information on the nonlinear parts given the weights, per sample", "nats"),
+    "conditional_information": Observable("information on the nonlinear parts given the weights, per sample", "nats", solved=False),
     "layer_information": Observable("information on a layer's nonlinear part, per sample", "nats"),
     "label_entropy": Observable("entropy of the labels, per sample", "nats"),
-    "label_noise_entropy": Observable("entropy of the label noise, per sample", "nats"),
+    "label_noise_entropy": Observable("entropy of the label noise, per sample", "nats", solved=False),
     "predictive_entropy": Observable("entropy of one more label", "nats"),
     "free_entropy_per_sample": Observable("mean log-evidence per sample", "nats"),
     "reduction_rate": Observable("rate of the bound on replacing a layer, without its constant"),
