@@ -148,7 +148,7 @@ def test_ridge_over_the_whole_range(task, intercept):
             excess = curves.bias + curves.variance
             np.testing.assert_allclose(excess.where(ok), curves.excess_over_floor.where(ok), rtol=1e-12)
             np.testing.assert_allclose((curves.floor + excess).where(ok), curves.test_error.where(ok), rtol=1e-12)
-            assert bool((curves.bias >= 0).all()) and bool((curves.variance.where(ok, 0.0) >= 0).all())
+            assert bool((curves.bias.where(ok, 0.0) >= 0).all()) and bool((curves.variance.where(ok, 0.0) >= 0).all())
 
 
 def test_alpha_one_without_penalty_has_a_status():
