@@ -29,6 +29,7 @@ _NAMES = {
     "BayesOptimal": "learners.bayes.bayes_optimal",
     "Ridge": "learners.convex.ridge",
     "ERM": "learners.convex.erm",
+    "RidgeEnsemble": "learners.convex.ridge_ensemble",
     "Logistic": "learners.convex.named",
     "SVM": "learners.convex.named",
     "Huber": "learners.convex.named",
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.convex.named import Lasso as Lasso
     from gaussequiv.learners.convex.named import Logistic as Logistic
     from gaussequiv.learners.convex.ridge import Ridge as Ridge
+    from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble as RidgeEnsemble
     from gaussequiv.learners.convex.separability import separability_threshold as separability_threshold
     from gaussequiv.problems.spiked_wigner.description import SpikedWigner as SpikedWigner
     from gaussequiv.problems.supervised.description import Problem as Problem

@@ -70,7 +70,6 @@ def test_spiked_matrices_keep_the_contract():
     check_problem(ge.SpikedWigner(), [0.5, 2.0], 50)
 
 
-@pytest.mark.xfail(strict=True, raises=ContractError, reason="simulate records the problem's own start and variances, which rerun refuses")
 def test_message_passing_keeps_the_contract():
     target = ge.DeepNetwork("tanh", task="classification")
     check_problem(ge.Problem(target).algorithm(2.0, 40), [0, 1, 2], 40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,20 @@ def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = 
         raise ArgumentError(f"Argument `problem` must be a table of fields, but is {type(description).__name__}.")
     parts = dict(parts or {})
     kind = description.get("kind", "supervised")
-    if kind in parts:
+    if isinstance(kind, str) and kind in parts:
         return _own(kind, parts[kind], description)
     if not isinstance(kind, str) or kind not in kinds():
         raise ArgumentError(
             f"Argument `kind` must be one of {', '.join(kinds())}, or a name in parts, but kind={kind!r}.{did_you_mean(kind, kinds())}"
         )
     module = import_module(_modules()[kind])
-    if "problem" in description:  # the steps of an algorithm on a problem
-        inner = from_dict(description["problem"], parts, **given)
+    if "problem" in signature(module.from_dict).parameters:  # the steps of an algorithm on a problem
+        inner = from_dict(description.get("problem", {}), parts, **given)
         built: Solvable = module.from_dict(description, inner)
     else:
+        foreign = sorted(set(given) - set(signature(module.from_dict).parameters))
+        if foreign:
+            raise ArgumentError(f"Argument `{foreign[0]}` must be left out for a problem of kind {kind!r}, which has none.")
         built = module.from_dict({key: value for key, value in description.items() if key != "kind"}, parts=parts, **given)
     return built
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from gaussequiv.errors import choice, number
@@ -90,5 +91,6 @@ def _against(problem: Solvable, simulation: xr.Dataset, allowance: float | None,
 
 def align(problem: Solvable, simulation: xr.Dataset, allowance: float | None = None) -> xr.Dataset:
     """Compare a finished simulation of `problem` with its theory."""
-    of_theory = {name: value for name, value in simulation.attrs.items() if name in options_of(problem.theory) and name == "scores"}
+    call = json.loads(simulation.attrs["call"])
+    of_theory = {name: call[name] for name in options_of(problem.theory) if name in call}
     return _against(problem, simulation, allowance, of_theory)

@@ -11,7 +11,7 @@ from gaussequiv.errors import integer, number
 from gaussequiv.problems.base import Solvable
 from gaussequiv.run.beside import beside
 from gaussequiv.run.interrupted import Interrupted
-from gaussequiv.run.provenance import provenance, read_call
+from gaussequiv.run.provenance import options_of, provenance, read_call
 from gaussequiv.run.simulate import simulate
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ def _recorded(
     result = beside(algorithm, simulation, size=None if size is None else int(size), allowance=allowance)
     call = json.loads(result.attrs["call"])
     call.pop("verb")
-    call |= asked | {"steps": steps}
+    description = algorithm.to_dict()
+    given = {name: description[name] for name in options_of(problem.algorithm) if name in description}
+    call |= asked | given | {"steps": steps}
     if problem.axis.name not in result.coords:
         result = result.assign_coords({problem.axis.name: float(np.ravel(point)[0])})
     citations = tuple(key for key in result.attrs["citations"].split(", ") if key)

@@ -101,3 +101,17 @@ def test_what_cannot_be_is_refused_by_name():
         ge.solve(SpikedWigner(), snr=[-1.0])
     with pytest.raises(ge.ArgumentError, match="dimension of the matrix"):
         ge.simulate(SpikedWigner(), [2.0])
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "rademacher", "gauss-bernoulli:0.2", Discrete((0.0, 1.0), (0.5, 0.5))])
+def test_every_signal_to_noise_ratio_has_an_answer(prior):
+    """At the threshold, where the branch leaves the grid of precisions, and far beyond it."""
+    curve = ge.solve(SpikedWigner(prior), snr=[1e-9, 1 - 1e-9, 1.0, 1 + 1e-9, 1 + 1e-5, 1e6, 1e9, 1e12])
+    assert bool(curve.converged.all())
+    assert np.all(np.diff(curve.overlap.values) >= -1e-7)
+    assert curve.overlap.values[-1] == pytest.approx(SpikedWigner(prior).rho, rel=1e-6)
+
+
+def test_matrices_that_do_not_fit_are_refused_by_name():
+    with pytest.raises(ge.ArgumentError, match="`d`"):
+        ge.simulate(SpikedWigner(), [2.0], d=10**7, trials=1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WORDS = CONVEX | {
     "Q": Observable("covariance of two members' fields", "output units squared"),
     "member": Observable("member of the ensemble"),
+    "other": Observable("other member"),
 }
 TOLERANCE = 1e-13
 LARGEST_COUNT = 40  # of one row in a bootstrap sample: beyond, its probability is below 1e-48

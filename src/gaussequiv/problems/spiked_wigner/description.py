@@ -105,14 +105,16 @@ class SpikedWigner(Solvable):
         return float(np.log(max(snr * self._side.at(float(np.exp(log_a))).q / self.rho**2, 1e-300)) - log_a)
 
     def fixed_points(self, snr: float) -> list[tuple[float, bool]]:
-        """(A, stable) of every fixed point, in increasing order of A; A = 0 where the prior's mean is 0."""
+        """(A, stable) of every fixed point, in increasing order of A; one below the grid counts as A = 0, as it is for centred priors."""
         excess = np.log(np.maximum(snr * self._overlaps / self.rho**2, 1e-300)) - GRID
-        found = [(0.0, snr <= 1)] if abs(self.mean) < TINY * np.sqrt(self.rho) else []
-        for i in np.flatnonzero(np.sign(excess[:-1]) * np.sign(excess[1:]) < 0):
+        centred = abs(self.mean) < TINY * np.sqrt(self.rho)
+        found = [(0.0, bool(excess[0] <= 0))] if centred or excess[0] <= 0 else []
+        above = excess > 0
+        for i in np.flatnonzero(above[:-1] != above[1:]):
             root = brentq(self._excess, GRID[i], GRID[i + 1], args=(snr,), xtol=1e-13, rtol=1e-14)
-            found.append((float(np.exp(root)), bool(excess[i] > 0)))
-        if len(found) > 1 and found[0][0] == 0 and found[0][1] != (not found[1][1]):  # at the very threshold the grid cannot tell
-            found = [one for one in found if one[1]] or found[:1]
+            found.append((float(np.exp(root)), bool(above[i])))
+        if excess[-1] > 0:  # beyond the grid hardly anything is left to learn
+            found.append((float(snr * self._overlaps[-1] / self.rho**2), True))
         return found
 
     def _free_entropy(self, a: float, snr: float) -> float:
@@ -131,8 +133,8 @@ class SpikedWigner(Solvable):
         """The branch's fixed point at every snr; a size changes nothing."""
         snr = grid("snr", [] if points is None else points, meaning=SNR_MEANING)
         a = np.array([self._chosen(float(value)) for value in snr])
-        m = a * self.rho**2 / snr
-        left = np.array([self._side.at(float(value)).left for value in a])  # rho - m, without the difference
+        known = [self._side.at(float(value)) for value in a]
+        m, left = np.array([one.q for one in known]), np.array([one.left for one in known])  # left: rho - m, without the difference
         phi = np.array([self._free_entropy(float(one), float(value)) for one, value in zip(a, snr, strict=True)])
         values = {"overlap": m, "q": m.copy(), "matrix_mse": left * (self.rho + m), "free_entropy": phi}
         values["mutual_information"] = snr / 4 - phi

@@ -14,7 +14,7 @@ from gaussequiv.curve import Curve, Observable
 from gaussequiv.equivalence.prior_side import Independent
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail, grid
 from gaussequiv.problems.base import Axis, Key, Solvable
-from gaussequiv.problems.spiked_wigner.matrix import SNR_MEANING, WORDS, draw, machine_at, measured_on, side_start
+from gaussequiv.problems.spiked_wigner.matrix import AXIS, SNR_MEANING, WORDS, draw, machine_at, measured_on, side_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +49,8 @@ class LowRankSteps(Solvable):
     ratio: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.problem.axis != AXIS:
+            raise fail("problem", "a SpikedWigner, for the steps of low-rank message passing", self.problem)
         points = grid("snr", self.snr, meaning=SNR_MEANING)
         if points.size != 1:
             raise fail("snr", "one number, as steps are followed at one snr", points.tolist(), SNR_MEANING)

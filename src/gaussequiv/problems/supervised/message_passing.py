@@ -22,7 +22,7 @@ from gaussequiv.numerics.keys import FEATURES, SIDE_INFORMATION, TEST, TRAIN
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.supervised.allowance import committed_allowance
-from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
+from gaussequiv.problems.supervised.axis import ALPHA, ALPHA_MEANING, WORDS
 from gaussequiv.problems.supervised.students import students
 from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks, make_plan
 from gaussequiv.samples.training_sample import TrainingSample
@@ -74,6 +74,8 @@ class MessagePassing(Solvable):
     ratio: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.problem.axis != ALPHA:
+            raise fail("problem", "a supervised Problem, for the steps of message passing", self.problem)
         learners = self.problem.learners
         if len(learners) != 1 or learners[0].name != "bayes" or learners[0].assumes is not None:
             raise fail(
@@ -159,12 +161,6 @@ class MessagePassing(Solvable):
                 "widths": list(plan.problem.target.widths_at(plan.d)) or [0],
                 "test_samples": plan.test,
                 "normalise_teacher": int(plan.normalise),
-            },
-            resolved={
-                "start": self.start,
-                "variances": self.variances,
-                "test_samples": plan.test,
-                "normalise_teacher": plan.normalise,
             },
             judged="test_error",
         )

@@ -13,10 +13,10 @@ from gaussequiv.curve import Curve, as_curve, stack
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.learners.bayes.observables import BAYES
 from gaussequiv.learners.convex.mean_intercept import warn_mean_intercept
-from gaussequiv.learners.convex.observables import CONVEX, DISTRIBUTIONS
+from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.problems.supervised.allowance import allowances
 from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
-from gaussequiv.problems.supervised.scored import distribution_grids
+from gaussequiv.problems.supervised.scored import DISTRIBUTIONS, distribution_grids
 
 if TYPE_CHECKING:
     from gaussequiv.problems.supervised.description import Problem
@@ -109,7 +109,4 @@ def _add_distributions(curve: Curve, learner: Any, equivalent: Any, alpha: Float
     if not hasattr(learner, "loss") or learner.loss.probability(np.zeros(1)) is None:
         grids.pop("probability", None)
     found = curve_distributions(learner, equivalent, alpha, curve["lam"], grids.get("margin"), grids.get("probability"))
-    curve.add({name: ((DIMS[name],), array) for name, array in found.items()})
-
-
-DIMS = dict.fromkeys(DISTRIBUTIONS, "margin") | {"calibration": "probability"}
+    curve.add({name: ((DISTRIBUTIONS[name],), array) for name, array in found.items()})
