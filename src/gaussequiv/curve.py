@@ -168,17 +168,19 @@ class Curve(MutableMapping[str, FloatArray]):
     def only_solved(self) -> Curve:
         """The curve with nan for the numbers that a theory did not solve: the last step of an iteration that did not converge is no answer.
 
-        Infinities of points whose status is `diverged` are answers and stay, and so does what `Observable.solved` says is known without
-        solving the point. (Not for trials: a fit that was stopped early is a real fit, and what is measured on it is true of it.)
+        A point whose status is `diverged` because a number is infinite is an exact limit and stays whole (without a penalty at alpha = 1,
+        labels are guessed right half the time while q is infinite), and so does what `Observable.solved` says is known without solving. (Not for trials: a fit that was stopped early is a real fit, and what is measured on it is true of it.)
         """
         status = self._values["status"]
-        unsolved, infinite = status != Status.converged, status == Status.diverged
+        limit = np.zeros(status.shape, dtype=bool)
+        for array in self._values.values():
+            limit |= np.isinf(array).any(axis=tuple(range(status.ndim, array.ndim)))
+        unsolved = (status != Status.converged) & ~((status == Status.diverged) & limit)
         words = BOOKKEEPING | self.labels
         for name, array in self._values.items():
             if name not in words or words[name].solved:
                 inner = tuple(range(status.ndim, array.ndim))
-                answer = np.expand_dims(infinite, inner) & np.isinf(array)
-                self._values[name] = np.where(np.expand_dims(unsolved, inner) & ~answer, np.nan, array)
+                self._values[name] = np.where(np.expand_dims(unsolved, inner), np.nan, array)
         return self
 
 

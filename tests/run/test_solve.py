@@ -169,7 +169,10 @@ def test_an_infinite_error_is_an_answer_and_stays():
     with pytest.warns(ge.ConvergenceWarning, match="diverged"):
         result = ge.solve(problem, alpha=[0.5, 1.0])
     assert np.isinf(result.test_error[1]) and np.isfinite(result.floor[1]) and result.lam[1] == 0
-    assert np.isnan(result.m[1]) and np.isfinite(result.m[0])
+    assert result.m[1] == pytest.approx(1.0)  # all modes are fitted: the limit is exact
+    labels = ge.Problem(ge.DeepNetwork((), task="classification"), learner=ge.Ridge(0.0))
+    with pytest.warns(ge.ConvergenceWarning, match="diverged"):
+        assert float(ge.solve(labels, alpha=[1.0]).test_error[0]) == 0.5
 
 
 def test_observables_with_further_dims_are_cleared_point_by_point():
