@@ -169,7 +169,8 @@ class Curve(MutableMapping[str, FloatArray]):
         """The curve with nan for the numbers that a theory did not solve: the last step of an iteration that did not converge is no answer.
 
         A point whose status is `diverged` because a number is infinite is an exact limit and stays whole (without a penalty at alpha = 1,
-        labels are guessed right half the time while q is infinite), and so does what `Observable.solved` says is known without solving. (Not for trials: a fit that was stopped early is a real fit, and what is measured on it is true of it.)
+        labels are guessed right half the time while q is infinite), and so does what `Observable.solved` says is known without solving.
+        Not for trials: a fit that was stopped early is a real fit, and what is measured on it is true of it.
         """
         status = self._values["status"]
         limit = np.zeros(status.shape, dtype=bool)
