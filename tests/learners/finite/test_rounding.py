@@ -86,3 +86,28 @@ def test_fits_end_at_their_certificate():
 @pytest.mark.parametrize("part", range(10))
 def test_ten_thousand_fits_end_at_their_certificate(part):
     assert not failures(range(1000 * part, 1000 * part + 1000))
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        4029,  # curvature that jumps, with L1
+        1492,  # the same where no weight is left
+        560,  # or hardly any, with a constant
+        4074,  # equal rows of opposite labels, without penalty
+        5432,  # equal labels, without a constant
+        7039,  # labels that differ by rounding alone
+        5752,  # the same with two kinks
+        5916,  # exponentials of large fields with L1
+    ],
+)
+def test_seeds_that_once_failed(seed):
+    assert not failures([seed])
+
+
+def test_rows_that_differ_by_rounding_are_not_told_apart():
+    rng = np.random.default_rng(0)
+    row = rng.standard_normal((1, 20))
+    x = np.repeat(row, 2, axis=0) * (1 + 1e-15 * rng.standard_normal((2, 20)))
+    fit = fit_erm(TrainingSample(x, np.array([1.0, -1.0])), losses.get("logistic"), 0.0)
+    assert np.abs(fit(x)).max() < 1e-9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _EDGES = np.array([0.0, 1.0, 2.5, 4.5, 8.0, 14.0, 26.0, 50.0, 100.0, 200.0, 400.
 _RESOLVED = (1e-11, 1e-9, 1e-7)  # of the slope: how exactly f'' is integrated; the looser for functions that are themselves not exact
 _LADDER = 4.0  # panels are made for powers of it in V
 _FURTHEST = 1e6  # omega over max(1, V): students are not seen beyond
+_PIECE = 800.0  # where places are looked for
 _LARGEST_V = 1e12  # from where on panels are those of this V
 
 
@@ -87,7 +89,9 @@ class CustomLoss(Loss):
         self._kinks = tuple((float(k), float(a), float(b)) for k, a, b in zip(positions, left, right, strict=True))
         self._check(positions)
         self._edges = self._resolved(positions)
-        self._pieces = tuple(sorted((*self._kinks, *self._jumps(positions))))
+        jumps = self._jumps(positions)
+        self._pieces = tuple(sorted((*self._kinks, *jumps)))
+        self._lines = self._straight() if jumps else ()
         self._graded: dict[int, FloatArray] = {}
 
     def __repr__(self) -> str:
@@ -103,6 +107,10 @@ class CustomLoss(Loss):
     @property
     def kinks(self) -> tuple[tuple[float, float, float], ...]:
         return self._kinks
+
+    @property
+    def pieces(self) -> tuple[tuple[float, float, float, float], ...]:
+        return (*super().pieces, *self._lines)
 
     def at(self, t: FloatArray) -> FloatArray:
         return self._at(t)
@@ -186,6 +194,23 @@ class CustomLoss(Loss):
                     out.append((place, at, at))
                     self._edges[i + 1] = place
         return out
+
+    def _straight(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Between neighbouring places, the line of least curvature as a part of f': what is left of a piecewise quadratic f is smooth."""
+        edges = np.array([-_PIECE, *self.places, _PIECE])
+        beside = np.concatenate([edges[1:-1] - 1e-6, edges[1:-1] + 1e-6])
+        usual = float(np.max(self._quiet(beside)))
+        lines = []
+        for left, right in pairwise(edges):
+            inside = left + (right - left) * np.linspace(1e-6, 1 - 1e-6, 65)
+            least = float(np.min(self._quiet(inside)))
+            if not least > 1e-9 * usual:
+                continue
+            if left == -_PIECE:
+                lines.append((float(right), -np.inf, 0.0, 1 / least))
+            else:
+                lines.append((float(left), 0.0, np.inf if right == _PIECE else least * float(right - left), 1 / least))
+        return tuple(lines)
 
     def _check(self, kinks: FloatArray) -> None:
         t = PROBE[np.min(np.abs(PROBE[:, None] - kinks), axis=1) > 1e-9] if kinks.size else PROBE

@@ -19,6 +19,8 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
 ACCEPTED = 1e-6  # largest relative violation of the optimality conditions that counts as converged
+_TOLD_APART = 1e-12  # margin over the size of its terms below which it is rounding
+_ROUNDING = 1e-13  # of the longest row: rows that differ by less are equal
 _POLISHED = 1e-9  # scikit-learn's solutions above it are continued by our own iteration
 
 
@@ -93,8 +95,7 @@ def fit_erm(
         raise fail("penalty", "L2(), L1(), ElasticNet(l1_ratio) or Quadratic(form)", penalty)
     basis = None
     if penalty.l1 == 0 and a.shape[0] < p:
-        basis, triangle = linalg.qr(a.T, mode="economic")
-        a = triangle.T
+        basis, a = _row_space(a)
     fit = _solve(Objective(a, y[weights > 0], weights[weights > 0], loss, penalty.l2, penalty.l1, intercept), lam)
     w = fit.w if basis is None else basis @ fit.w
     if root is not None:
@@ -151,6 +152,17 @@ def fit_erm_kernel(
     used = weights > 0
     fit = _solve(Objective((vectors * root)[used], labels[used], weights[used], loss, 1.0, 0.0, intercept), lam)
     return LinearPredictor(vectors @ (fit.w / root), fit.c, lam, fit.status, fit.steps, fit.residual)
+
+
+def _row_space(a: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """An orthonormal basis of the rows, shape (p, rank), and the rows in it; directions of rounding size, in which equal rows differ, are
+    left out."""
+    basis, triangle, order = linalg.qr(a.T, mode="economic", pivoting=True)
+    heights = np.abs(np.diag(triangle))
+    rank = max(1, int(np.sum(heights > _ROUNDING * heights[0])))
+    coordinates = np.empty((a.shape[0], rank))
+    coordinates[order] = triangle[:rank].T
+    return basis[:, :rank], coordinates
 
 
 def _solve(unit: Objective, lam: float) -> _Fit:
@@ -217,7 +229,8 @@ def separable(a: FloatArray, y: FloatArray, intercept: bool) -> bool:
     The least sum of hinge losses, a linear program, is zero if there is one; else its multipliers prove that there is none.
     """
     found = minimise(Objective(a, y, np.ones(y.size), Hinge(), 0.0, 0.0, intercept))
-    return bool(np.all(y * (a @ found.w + found.c) > 0))
+    size = np.abs(a) @ np.abs(found.w) + abs(found.c)  # equal rows of opposite labels are told apart by rounding alone
+    return bool(np.all(y * (a @ found.w + found.c) > _TOLD_APART * size))
 
 
 def _least_at_zero(loss: Loss) -> bool:

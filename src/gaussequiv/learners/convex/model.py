@@ -284,7 +284,14 @@ class Model:
             previous[moved], taken[moved], lam[moved] = solution.unknowns[moved], ahead[good], target[good]
             _place(solution, moved, part, good)
             step[todo] = np.where(good, np.minimum(2 * step[todo], np.log(RATIO)), 0.25 * step[todo])
-        solution.status[lam > at.lam] = Status.max_steps
+        stuck = np.flatnonzero(lam > at.lam)
+        if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
+            rest = at.take(stuck)
+            part = self.saddle(rest, loss).solve(self.start(rest), picard=DAMPED, sign=None if sign is None else sign[stuck])
+            solution.status[stuck] = Status.max_steps
+            solution.steps[stuck] += part.steps
+            good = part.status == Status.converged
+            _place(solution, stuck[good], part, good)
         return solution
 
     def _settled(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray | None, picard: int = 4) -> Solution:

@@ -15,6 +15,7 @@ ROUNDING = 1e-13  # of the violation: nothing is left to gain
 ENOUGH = 1e-11  # of the violation: no other point is tried
 _ROUNDS, _PASSES = 12, 8
 _SOFT = 1e-6  # of the natural slope dt/dv: held constraints give by it, which the next pass takes back
+_LINE = 1e-2  # the same for lines, of their own give: multipliers that are nearly 0 have no natural slope
 
 
 def settle(o: Objective, points: list[Interior]) -> Solution:
@@ -52,9 +53,9 @@ class _Face:
         self.position, low, high, width = (np.array([piece[i] for piece in pieces]).reshape(shape) for i in range(4))
         with np.errstate(invalid="ignore"):
             self.low, self.high, self.width = low * o.weights, high * o.weights, width / o.weights
-        unit = float(np.std(o.origin)) or 1.0
         size = np.max(np.abs(self.v) / o.weights, axis=1, initial=1e-300, keepdims=True) * o.weights if pieces else self.v
-        self.soft = _SOFT * unit / np.maximum(size, 1e-300)
+        soft = _SOFT * o.unit / np.maximum(size, 1e-300)
+        self.soft = np.where(self.width > 0, np.minimum(soft, _LINE * self.width), soft)
 
     def values(self) -> FloatArray:
         """Multipliers of the pieces, exact at their ends."""
@@ -65,7 +66,10 @@ class _Face:
         o, k, penal = self.o, self.k, self.o.l1 > 0
         free = np.append(self.sign != 0, np.ones(self.x.size - k, dtype=bool)) if penal else np.ones(self.x.size, dtype=bool)
         self.x = np.where(free, self.x, 0.0)
-        if not free.any():
+        if not free.any():  # no weight and no constant: multipliers of lines follow from the fields
+            off = o.rows @ self.x - o.origin - self.position
+            line = (self.state == 0) & (self.width > 0)
+            self.v = np.where(line, off / np.where(line, self.width, 1.0), self.v)
             return
         G, middle, slack = o.rows[:, free], self.state == 0, self.width + self.soft
         pull = np.append(o.l1 * self.sign, np.zeros(self.x.size - k))[free] if penal else 0.0

@@ -138,14 +138,12 @@ class _Path:
         self.o = o
         n, k = o.a.shape
         G = self.G = o.rows
-        margin = o.loss.kind == "margin"
-        centre = np.mean(o.origin) if o.intercept else 0.0
-        self.unit = 1.0 if margin else float(np.sqrt(np.mean((o.origin - centre) ** 2))) or 1.0  # of t
+        self.unit = o.unit
         squares = float(np.mean(np.sum(G**2, axis=1))) + _TINY
         pull = o.bend + np.append(np.full(k, o.l1 / self.unit), np.zeros(G.shape[1] - k))
         weight = float(np.mean(o.weights))
         factor = ScaledCholesky((G.T * o.weights) @ G + np.diag(pull + 1e-3 * squares * weight))
-        self.x = factor.solve(G.T @ (o.weights * (o.origin + (1.0 if margin else 0.0))))
+        self.x = factor.solve(G.T @ (o.weights * (o.origin + (1.0 if o.loss.kind == "margin" else 0.0))))
         t = G @ self.x - o.origin
         self.pieces: list[_Pieces] = []
         units: list[FloatArray] = []

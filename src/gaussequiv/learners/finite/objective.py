@@ -13,6 +13,8 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.losses.base import Loss
 from gaussequiv.numerics.scaled_cholesky import ScaledCholesky
 
+_SAME = 1e-12  # spread over size of labels below which they differ by rounding alone
+
 
 class Solution(NamedTuple):
     """Minimiser, dual variables dl_i/dz_i, relative violation of the optimality conditions, Newton steps."""
@@ -60,6 +62,15 @@ class Objective:
     def origin(self) -> FloatArray:
         """o."""
         return np.zeros_like(self.y) if self.loss.kind == "margin" else self.y
+
+    @cached_property
+    def unit(self) -> float:
+        """Scale of the loss's variable: 1 for margins, else the spread of y (their size where y hardly varies, 1 where all are 0)."""
+        if self.loss.kind == "margin":
+            return 1.0
+        size = float(np.sqrt(np.mean(self.y**2)))
+        spread = float(np.std(self.y)) if self.intercept else size
+        return spread if spread > _SAME * size else size or 1.0
 
     @cached_property
     def bend(self) -> FloatArray:
