@@ -35,7 +35,7 @@ def test_solution_satisfies_the_equations(name):
     s = model.solve(at)
     assert s.status[0] == Status.converged
     value = model.saddle(at).average(s.fields, np.arange(1)).value
-    Vhat, qhat, mhat = s.conjugates[0]
+    (Vhat,), (qhat,), (mhat,) = s.conjugates
     got = alpha * value[0, [RESPONSE, SQUARE, FIELD]]
     assert got == pytest.approx([Vhat, qhat, mhat], rel=1e-8)
     if model.free_constant:
@@ -50,8 +50,7 @@ def test_jacobian_and_condition(name):
     model = Model(erm, e)
     at = Points(np.array([alpha]), np.array([lam]), model.b0[:1])
     s = model.solve(at)
-    system = model.saddle(at)
-    system.sign = s.sign
+    system = model.saddle(at, sign=s.sign)
 
     def F(k, j):
         x = s.unknowns.copy()

@@ -27,10 +27,10 @@ def scanned(loss: str, alpha: np.ndarray, lam: np.ndarray):
     form = model.saddle(at).form_at(solution.unknowns)
     wrong = []
     for name in ("lam", "alpha"):
-        value = getattr(at, name)
+        value = at.load if name == "alpha" else at.lam  # raw rows: n/p = n/d
 
         def q(k, name=name, value=value):
-            moved = {"alpha": at.alpha, "lam": at.lam} | {name: value * (1 + k * STEP)}
+            moved = {"alpha": at.load, "lam": at.lam} | {name: value * (1 + k * STEP)}
             return model.solve(model.points(**moved)).fields.q
 
         slope = sum(weight * q(k) for k, weight in STENCIL.items()) / (value * STEP)

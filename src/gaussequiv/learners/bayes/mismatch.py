@@ -18,7 +18,7 @@ from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels.binary import sign_error
 from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages
 from gaussequiv.learners.convex.modes import QuadraticStudent
-from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
+from gaussequiv.learners.convex.saddle_point import LOGS, SaddlePoint, SolvedPoints
 from gaussequiv.learners.convex.scores import area_under_curve, score_nodes
 
 Observables = dict[str, FloatArray]
@@ -39,7 +39,7 @@ def assumed_equivalent(e: GaussianEquivalent, network: Any) -> GaussianEquivalen
     )
 
 
-class Posterior:
+class AssumedScore:
     """g of the assumed channel, in the shape of a loss for `binary_averages`."""
 
     kind = "margin"
@@ -66,23 +66,22 @@ class Posterior:
         return 0.5 * (third - 3 * g * h - g**3) + g * h
 
 
-def solve_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> Solution:
+def solve_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray) -> SolvedPoints:
     """The saddle point on binary labels at every (alpha, b0), in this order; the true target's offset is learned at no cost."""
     b0, _ = e.offset_nodes()
     offsets = np.tile(b0, alpha.size)
-    posterior = Posterior(believed.channel, believed.model_noise)
+    score = AssumedScore(believed.channel, believed.model_noise)
     classes = ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
 
     def average(at: Fields, index: Any) -> Averages:
-        return binary_averages(posterior, e.channel, classes, at, 16)
+        return binary_averages(score, e.channel, classes, at, 16)
 
     signal = float(e.weights @ e.signal_modes) > 0
     precision = np.full(offsets.size, 1 / max(believed.slope2, 1e-300))
-    samples = np.repeat(alpha, b0.size)
-    saddle = SaddlePoint(QuadraticStudent(e), average, samples, precision, offsets, intercept=False, signal=signal)
-    saddle.constant = offsets
+    load = np.repeat(alpha, b0.size)  # raw inputs: n/p = n/d
+    saddle = SaddlePoint(QuadraticStudent(e), average, load, precision, offsets, intercept=False, signal=signal, constant=offsets)
     start = np.zeros((offsets.size, 4))
-    start[:, :3] = np.log(samples / 4)[:, None]
+    start[:, LOGS] = np.log(load / 4)[:, None]
     return saddle.solve(start)
 
 

@@ -5,7 +5,7 @@ in the channel), g = (prox_V(omega) - omega)/V. Four averages (Loureiro et al. 2
 
     square = E sum_y Z0 g^2,   field = E sum_y Z0' g,   score = E sum_y Z0 g,   response = -E sum_y Z0 dg/domega,
 
-so that qhat = alpha square, mhat = alpha field, Vhat = alpha response, and score = 0 fixes an intercept. For labels there is also
+so that qhat = load square, mhat = load field, Vhat = load response (load = n/p), and score = 0 fixes an intercept. For labels there is also
 radial = E sum_y Z0 g (omega - c) = m field - q response, without the cancellation of that difference. Derivatives use d g/d V = g
 dg/domega (the Moreau envelope obeys Burgers' equation), d Z0/d V* = Z0''/2 (heat equation), and Stein's form of the response, so that
 no second derivative of the loss appears and kinks are exact.

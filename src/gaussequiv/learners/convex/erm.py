@@ -34,9 +34,9 @@ class ERM:
     r"""min_{w, c} sum_mu s(y_mu) l(y_mu, c + w.v_mu/sqrt(p)) + lam r(w), with the convex loss l and r(w) = |w|^2/2 by default.
 
     With R_i = 1/(lam + Vhat w_i), signal modes v_i, g = (prox_V(omega) - omega)/V, omega = c + sqrt(q) xi, omega* = b0 + (m/sqrt q) xi,
-    V* = rho - m^2/q and alpha_p = n/p:
+    V* = rho - m^2/q and load = n/p:
 
-        Vhat = -alpha_p E sum_y Z0 dg/domega,   qhat = alpha_p E sum_y Z0 g^2,   mhat = alpha_p E sum_y Z0' g,
+        Vhat = -load E sum_y Z0 dg/domega,   qhat = load E sum_y Z0 g^2,   mhat = load E sum_y Z0' g,
         0 = E sum_y Z0 g  (with an intercept),   V = mean[w R],   q = mean[(qhat + mhat^2 v) (w R)^2],   m = mhat mean[v w R].
 
     Parameters
@@ -216,7 +216,7 @@ class ERM:
         nodes = model.b0.size
         at = model.points(alpha, lam)
         parts: list[Observables] = []
-        for start in range(0, at.alpha.size, CHUNK):
+        for start in range(0, at.load.size, CHUNK):
             parts.append(self._chunk(model, at.take(slice(start, start + CHUNK))))
         keys = list(dict.fromkeys(key for part in parts for key in part))
         sizes = [part["status"].size for part in parts]
@@ -242,10 +242,10 @@ class ERM:
         if zero.any():
             self._check_limit(model)
         if self.loss.margin_limit and zero.any() and not model.regression:
-            separable = zero & (at.alpha < model.limit_threshold(at.b0))
+            separable = zero & (at.load < model.limit_threshold(at.b0))
         else:
             separable = np.zeros(zero.shape, dtype=bool)
-        interpolating = zero & (at.alpha <= model.rank * (1 + 1e-12)) & (not self.loss.margin_limit)
+        interpolating = zero & (at.load <= model.rank * (1 + 1e-12)) & (not self.loss.margin_limit)
         if model.nugget > 0:
             interpolating, separable = zero & (not self.loss.margin_limit), zero & self.loss.margin_limit
         plain = ~(separable | interpolating)
@@ -365,7 +365,7 @@ def _interpolator(model: Model, at: Points) -> Observables:
     out: Observables = {}
     for b0 in np.unique(at.b0):
         mask = at.b0 == b0
-        alpha, known = at.alpha[mask] * e.aspect, e.with_offset(float(b0))
+        alpha, known = at.load[mask] * e.aspect, e.with_offset(float(b0))
         found = ridge_curve(known, linearise(known, model.intercept or known.input_mean_square > 0), alpha, np.zeros_like(alpha))
         keep = ("test_error", "clean_error", "train_error", "m", "q", "V", "status", "steps", "residual")
         for key in keep:

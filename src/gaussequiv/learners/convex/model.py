@@ -12,10 +12,10 @@ from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.losses.named import MaxMargin, Square, SquaredHinge
 from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages, residual_averages
-from gaussequiv.learners.convex.modes import QuadraticStudent, SeparableStudent, Student
+from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT, QuadraticStudent, SeparableStudent, SpectralHalf
 from gaussequiv.learners.convex.offsets import IntArray, between, pioneers
 from gaussequiv.learners.convex.real_labels import RealLabels
-from gaussequiv.learners.convex.saddle_point import SaddlePoint, Solution
+from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SaddlePoint, SolvedPoints, joined
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.panels import normal_panels
@@ -40,15 +40,15 @@ DAMPED = 150  # steps of the damped iteration where Newton has no start
 
 @dataclass
 class Points:
-    """alpha (over the aspect), lam and b0 of every point."""
+    """Load n/p (alpha over the aspect), lam and b0 of every point."""
 
-    alpha: FloatArray
+    load: FloatArray
     lam: FloatArray
     b0: FloatArray
 
     def take(self, index: Any) -> Points:
         """Some of them."""
-        return Points(self.alpha[index], self.lam[index], self.b0[index])
+        return Points(self.load[index], self.lam[index], self.b0[index])
 
 
 class Model:
@@ -96,7 +96,7 @@ class Model:
             self.free_constant = self.intercept
         self.real = RealLabels(e.channel, self.rho, self.b0) if self.general else None
         self.signal = self.linear > 0 and self._informative()
-        self.student: Student = _student(e, erm.penalty)
+        self.spectral = _spectral_half(e, erm.penalty)
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
@@ -120,15 +120,15 @@ class Model:
 
     def capped(self, at: Points) -> Points:
         """For penalties with kinks, lam no further than where all weights vanish up to exp(-72): beyond, nothing changes any more."""
-        if not isinstance(self.student, SeparableStudent) or self.erm.penalty.l1 == 0:
+        if not isinstance(self.spectral, SeparableStudent) or self.erm.penalty.l1 == 0:
             return at
-        return Points(at.alpha, np.minimum(at.lam, self.empty(at)), at.b0)
+        return Points(at.load, np.minimum(at.lam, self.empty(at)), at.b0)
 
     def empty(self, at: Points) -> FloatArray:
         """lam at which a penalty with a kink leaves no weight."""
-        assert isinstance(self.student, SeparableStudent)
+        assert isinstance(self.spectral, SeparableStudent)
         square, field, _ = self._untrained(at.b0)
-        return ZERO_WEIGHTS * self.student.largest(at.alpha * square, at.alpha * field) / float(self.erm.penalty.l1)
+        return ZERO_WEIGHTS * self.spectral.largest(at.load * square, at.load * field) / float(self.erm.penalty.l1)
 
     def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2 and E Z0' g of the student without weights, z = c, for which g = -dl/dz, and c, its best constant."""
@@ -177,50 +177,49 @@ class Model:
 
         return evaluate
 
-    def saddle(self, at: Points, loss: Any = None) -> SaddlePoint:
-        """The equations at some points."""
-        evaluate = self.average(loss or self.loss)
-        return SaddlePoint(self.student, evaluate, at.alpha, at.lam, at.b0, intercept=self.free_constant, signal=self.signal)
+    def saddle(self, at: Points, loss: Any = None, sign: FloatArray | None = None) -> SaddlePoint:
+        """The equations at some points, mhat of a given sign."""
+        average = self.average(loss or self.loss)
+        return SaddlePoint(self.spectral, average, at.load, at.lam, at.b0, self.free_constant, self.signal, sign)
 
     def start(self, at: Points) -> FloatArray:
         """An uninformed start; a constant near the labels' own where one is fitted."""
-        x = np.zeros((at.alpha.size, 4))
-        x[:, :3] = np.log(at.alpha / 4)[:, None]
+        unknowns = np.zeros((at.load.size, 4))
+        unknowns[:, LOGS] = np.log(at.load / 4)[:, None]
         if self.free_constant:
-            x[:, 3] = at.b0
-        return x
+            unknowns[:, CONSTANT] = at.b0
+        return unknowns
 
-    def solve(self, at: Points, loss: Any = None) -> Solution:
+    def solve(self, at: Points, loss: Any = None) -> SolvedPoints:
         """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
-        if at.alpha.size > CHUNK:
-            return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.alpha.size, CHUNK)])
+        if at.load.size > CHUNK:
+            return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.load.size, CHUNK)])
         at = self.capped(at)
-        if isinstance(self.student, SeparableStudent) and self.erm.penalty.l1 > 0:
+        if isinstance(self.spectral, SeparableStudent) and self.erm.penalty.l1 > 0:
             return self._descend(at, loss)
-        if (few := pioneers(at.alpha, at.lam, at.b0)) is not None:
+        if (few := pioneers(at.load, at.lam, at.b0)) is not None:
             return self._between(at, few, loss)
         return self._from_afar(at, loss)
 
-    def _between(self, at: Points, few: IntArray, loss: Any) -> Solution:
+    def _between(self, at: Points, few: IntArray, loss: Any) -> SolvedPoints:
         """A few offsets of every curve from afar; the others start between them, and from afar if that fails."""
         known = self._from_afar(at.take(few), loss)
-        start = between(few, known.unknowns, at.alpha, at.lam, at.b0)
-        solution = self.saddle(at, loss).solve(start, picard=0, sign=self._sign(at), longest=DIRECT_STEPS)
-        _place(solution, few, known)
-        solution.steps[few], solution.sign[few] = known.steps, known.sign
+        start = between(few, known.unknowns, at.load, at.lam, at.b0)
+        solution = self.saddle(at, loss, self._sign(at)).solve(start, damped_steps=0, longest=DIRECT_STEPS)
+        solution.place(few, known)
+        solution.steps[few] = known.steps
         failed = np.flatnonzero(solution.status != Status.converged)
         failed = failed[~np.isin(failed, few)]
         if failed.size:
             again = self._from_afar(at.take(failed), loss)
-            _place(solution, failed, again)
-            solution.sign[failed] = again.sign
+            solution.place(failed, again)
             solution.steps[failed] += again.steps
         return solution
 
-    def _from_afar(self, at: Points, loss: Any) -> Solution:
+    def _from_afar(self, at: Points, loss: Any) -> SolvedPoints:
         """Small penalties by continuation from larger ones."""
         lowest = EASY * self.scale
-        easy = Points(at.alpha, np.maximum(at.lam, lowest), at.b0)
+        easy = Points(at.load, np.maximum(at.lam, lowest), at.b0)
         solution = self._settled(easy, loss, self.start(easy), self._sign(easy))
         steps = solution.steps.copy()
         previous: FloatArray | None = None
@@ -230,59 +229,42 @@ class Model:
             target = np.maximum(lam[todo] / RATIO, at.lam[todo])
             x = solution.unknowns[todo]
             guess = x if previous is None else x + (x - previous[todo]) * (np.log(lam[todo] / target) / np.log(RATIO))[:, None]
-            part = self._settled(Points(at.alpha[todo], target, at.b0[todo]), loss, guess, solution.sign[todo], picard=0)
+            part = self._settled(Points(at.load[todo], target, at.b0[todo]), loss, guess, solution.sign[todo], damped_steps=0)
             previous = solution.unknowns.copy()
             lam = lam.copy()
             lam[todo] = target
             steps[todo] += part.steps
-            _place(solution, todo, part)
+            solution.place(todo, part)
         zero = np.flatnonzero(at.lam == 0)
         if zero.size:
-            part = self._settled(at.take(zero), loss, solution.unknowns[zero], solution.sign[zero], picard=0)
+            part = self._settled(at.take(zero), loss, solution.unknowns[zero], solution.sign[zero], damped_steps=0)
             steps[zero] += part.steps
-            _place(solution, zero, part)
+            solution.place(zero, part)
         solution.steps = steps
         return solution
 
-    def _descend(self, at: Points, loss: Any) -> Solution:
+    def _descend(self, at: Points, loss: Any) -> SolvedPoints:
         """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam.
 
         With too many weights the map has no nearby fixed point, and Newton runs away; so each step in log lam is as long as Newton can go
         in a few iterations, from an extrapolation of the last two solutions.
         """
-        square, field, constant = self._untrained(at.b0)
-        top = self.empty(at)
-        if self.erm.penalty.l2 > 0:
-            top = np.minimum(top, SMALL_WEIGHTS * at.alpha * np.sqrt(square) / self.erm.penalty.l2)
-        lam = np.maximum(at.lam, top)
-        x = self.start(at)
-        x[:, 1] = np.log(np.maximum(at.alpha * square, 1e-12 * at.alpha))
-        x[:, 2] = np.log(np.maximum(at.alpha * np.abs(field), 1e-6 * at.alpha))
-        x[:, 0], x[:, 3] = np.log(at.alpha), constant
-        sign = self._sign(at)
-        solution = self.saddle(Points(at.alpha, lam, at.b0), loss).solve(x, sign=sign, longest=STEPS)
-        hard = np.flatnonzero(solution.status != Status.converged)
-        if hard.size:  # a loss without response at z = 0, such as the hinge
-            lam[hard] = at.lam[hard]
-            rest = at.take(hard)
-            part = self.saddle(rest, loss).solve(self.start(rest), picard=DAMPED, sign=None if sign is None else sign[hard])
-            _place(solution, hard, part)
-            solution.steps[hard] += part.steps
+        solution, lam = self._from_emptiness(at, loss)
         previous, step, taken = solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
         while (todo := np.flatnonzero((lam > at.lam) & (step > SHORTEST_STEP))).size:
             target = np.maximum(lam[todo] * np.exp(-step[todo]), at.lam[todo])
             ahead = np.log(lam[todo] / target)
-            x = solution.unknowns[todo]
-            guess = x + (x - previous[todo]) * (ahead / taken[todo])[:, None]
-            saddle = self.saddle(Points(at.alpha[todo], target, at.b0[todo]), loss)
-            part = saddle.solve(guess, picard=0, sign=solution.sign[todo], longest=STEPS)
-            # as log Vhat -> -infinity the equations hold ever better at alpha = 1, though no solution is there: a branch moves steadily
-            jump = np.max(np.abs(part.unknowns - x)[:, :3], axis=1)
+            here = solution.unknowns[todo]
+            guess = here + (here - previous[todo]) * (ahead / taken[todo])[:, None]
+            saddle = self.saddle(Points(at.load[todo], target, at.b0[todo]), loss, solution.sign[todo])
+            part = saddle.solve(guess, damped_steps=0, longest=STEPS)
+            # as log Vhat -> -infinity the equations hold ever better at load 1, though no solution is there: a branch moves steadily
+            jump = np.max(np.abs(part.unknowns - here)[:, LOGS], axis=1)
             good = (part.status == Status.converged) & (jump < STEADY * (1 + ahead))
             moved = todo[good]
             solution.steps[todo] += part.steps
             previous[moved], taken[moved], lam[moved] = solution.unknowns[moved], ahead[good], target[good]
-            _place(solution, moved, part, good)
+            solution.place(moved, part.take(good))
             step[todo] = np.where(good, np.minimum(2 * step[todo], np.log(RATIO)), 0.25 * step[todo])
         stuck = np.flatnonzero(lam > at.lam)
         if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
@@ -294,23 +276,45 @@ class Model:
             _place(solution, stuck[good], part, good)
         return solution
 
-    def _settled(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray | None, picard: int = 4) -> Solution:
+    def _from_emptiness(self, at: Points, loss: Any) -> tuple[SolvedPoints, FloatArray]:
+        """Solved points at penalties that leave hardly a weight (or at lam itself, for losses without response there), and those lam."""
+        square, field, constant = self._untrained(at.b0)
+        top = self.empty(at)
+        if self.erm.penalty.l2 > 0:
+            top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.erm.penalty.l2)
+        lam = np.maximum(at.lam, top)
+        start = self.start(at)
+        start[:, QHAT] = np.log(np.maximum(at.load * square, 1e-12 * at.load))
+        start[:, MHAT] = np.log(np.maximum(at.load * np.abs(field), 1e-6 * at.load))
+        start[:, VHAT], start[:, CONSTANT] = np.log(at.load), constant
+        sign = self._sign(at)
+        solution = self.saddle(Points(at.load, lam, at.b0), loss, sign).solve(start, longest=STEPS)
+        hard = np.flatnonzero(solution.status != Status.converged)
+        if hard.size:  # a loss without response at z = 0, such as the hinge
+            lam[hard] = at.lam[hard]
+            rest = at.take(hard)
+            part = self.saddle(rest, loss, None if sign is None else sign[hard]).solve(self.start(rest), damped_steps=DAMPED)
+            solution.place(hard, part)
+            solution.steps[hard] += part.steps
+        return solution, lam
+
+    def _settled(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray | None, damped_steps: int = DAMPED_STEPS) -> SolvedPoints:
         """One call of the solver; labels that do not rise with the field may be learned with either sign, so the other one is tried too."""
-        solution = self.saddle(at, loss).solve(start, picard, sign)
+        solution = self.saddle(at, loss, sign).solve(start, damped_steps)
         lost = np.flatnonzero(solution.status != Status.converged)
         if self.real is None or not self.signal or lost.size == 0:
             return solution
-        part = self.saddle(at.take(lost), loss).solve(self.start(at.take(lost)), sign=-solution.sign[lost])
+        part = self.saddle(at.take(lost), loss, -solution.sign[lost]).solve(self.start(at.take(lost)))
         good = np.flatnonzero(part.status == Status.converged)
-        _place(solution, lost[good], part.take(good))
+        solution.place(lost[good], part.take(good))
         return solution
 
     def limit_threshold(self, b0: FloatArray) -> FloatArray:
-        """alpha (over the aspect) below which lam -> 0+ is the maximum-margin limit, for every b0."""
+        """Load below which lam -> 0+ is the maximum-margin limit, for every b0."""
         values = {b: separability_threshold(self.e, intercept=self.intercept, b0=b) / self.e.aspect for b in np.unique(b0).tolist()}
         return np.array([values[b] for b in b0.tolist()])
 
-    def observe(self, at: Points, solution: Solution, loss: Any = None, keys: tuple[str, ...] | None = None) -> Observables:
+    def observe(self, at: Points, solution: SolvedPoints, loss: Any = None, keys: tuple[str, ...] | None = None) -> Observables:
         """Observables at solved points, not averaged over b0; with `keys` only what those need."""
         loss = loss or self.loss
         f = solution.fields
@@ -329,7 +333,7 @@ class Model:
         return tuple(self.observe(one, self.solve(one)))
 
 
-def _student(e: GaussianEquivalent, penalty: Any) -> Student:
+def _spectral_half(e: GaussianEquivalent, penalty: Any) -> SpectralHalf:
     if not np.any(e.eigenvalues > 0):
         raise ArgumentError(
             f"Argument `features` must have a linear part that varies with the inputs for a convex learner, but {e.student or e.inputs} "
@@ -349,37 +353,20 @@ def _student(e: GaussianEquivalent, penalty: Any) -> Student:
     return SeparableStudent(e, penalty)
 
 
-def hard_margin(model: Model, at: Points) -> tuple[Solution, Observables]:
+def hard_margin(model: Model, at: Points) -> tuple[SolvedPoints, Observables]:
     """lam -> 0+ on separable data: least |w| with every margin at least 1; V in units of 1/lam."""
     loss = MaxMargin()
-    unit = Points(at.alpha, np.ones_like(at.lam), at.b0)
+    unit = Points(at.load, np.ones_like(at.lam), at.b0)
     # the squared hinge at a small penalty is the same problem but for a slack: V, Vhat, qhat, mhat scale as lam, 1/lam, 1/lam^2, 1/lam
-    small = 1e-3 * model.scale / np.maximum(at.alpha, 1.0) ** 2
-    soft = model.solve(Points(at.alpha, small, at.b0), SquaredHinge())
-    start = soft.unknowns - np.log(small)[:, None] * np.array([1.0, 2.0, 1.0, 0.0])
-    solution = model.saddle(unit, loss).solve(start, picard=0, sign=soft.sign)
+    small = 1e-3 * model.scale / np.maximum(at.load, 1.0) ** 2
+    soft = model.solve(Points(at.load, small, at.b0), SquaredHinge())
+    start = soft.unknowns - np.log(small)[:, None] * np.array([1.0, 2.0, 1.0, 0.0])  # of Vhat, qhat, mhat and u
+    solution = model.saddle(unit, loss, soft.sign).solve(start, damped_steps=0)
     solution.steps += soft.steps
     out = model.observe(unit, solution, loss)
     for name in ("test_loss", "log_loss", "brier", "calibration_error"):  # the scale of the student is infinite
         out.pop(name, None)
     return solution, out | {"train_loss": np.zeros_like(at.lam), "train_error": np.zeros_like(at.lam)}
-
-
-def joined(parts: list[Solution]) -> Solution:
-    """Solutions of consecutive points as one."""
-    fields = Fields(*(np.concatenate(column) for column in zip(*(part.fields for part in parts), strict=True)))
-    rest = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
-    return Solution(fields=fields, **rest)
-
-
-_ARRAYS = ("unknowns", "sign", "conjugates", "status", "steps", "residual")
-
-
-def _place(whole: Solution, index: Any, part: Solution, chosen: Any = slice(None)) -> None:
-    for name in ("unknowns", "sign", "conjugates", "status", "residual"):
-        getattr(whole, name)[index] = getattr(part, name)[chosen]
-    for mine, theirs in zip(whole.fields, part.fields, strict=True):
-        mine[index] = theirs[chosen]
 
 
 def _odd(loss: Any) -> bool:

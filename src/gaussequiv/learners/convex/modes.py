@@ -9,7 +9,10 @@ import numpy as np
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.priors import Gaussian
+from gaussequiv.learners.convex.averages import M_, Q_, V_
 from gaussequiv.numerics.soft_threshold import soft_averages, soft_error
+
+VHAT, QHAT, MHAT, LAM = range(4)  # what order parameters are differentiated in, the last axis of `jacobian`
 
 
 class Orders(NamedTuple):
@@ -28,8 +31,8 @@ class Orders(NamedTuple):
     dradial: FloatArray
 
 
-class Student(Protocol):
-    """The spectral half for one penalty."""
+class SpectralHalf(Protocol):
+    """From conjugates to order parameters, for one penalty."""
 
     def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
         """Evaluate at every point."""
@@ -74,19 +77,19 @@ class QuadraticStudent:
         rest = self.noise + (self.linear * qhat * s2 + mhat**2 * self.linear * scatter) / q
         misfit = self.noise + qhat * s2 + ((1 - mhat[:, None] * S) ** 2) @ (mass * v)
         jacobian = np.zeros((Vhat.size, 3, 4))
-        jacobian[:, 0, 0], jacobian[:, 0, 3] = -s2, -lam2 - (nugget / lam if self.nugget else 0.0)
-        jacobian[:, 1, 0] = -2 * (qhat * s3 + mhat**2 * vs3)
-        jacobian[:, 1, 1], jacobian[:, 1, 2] = s2, 2 * mhat * vs2
-        jacobian[:, 1, 3] = -2 * (qhat * lam3 + mhat**2 * vlam3)
-        jacobian[:, 2, 0], jacobian[:, 2, 2], jacobian[:, 2, 3] = -mhat * vs2, vS, -mhat * vlam2
+        jacobian[:, V_, VHAT], jacobian[:, V_, LAM] = -s2, -lam2 - (nugget / lam if self.nugget else 0.0)
+        jacobian[:, Q_, VHAT] = -2 * (qhat * s3 + mhat**2 * vs3)
+        jacobian[:, Q_, QHAT], jacobian[:, Q_, MHAT] = s2, 2 * mhat * vs2
+        jacobian[:, Q_, LAM] = -2 * (qhat * lam3 + mhat**2 * vlam3)
+        jacobian[:, M_, VHAT], jacobian[:, M_, MHAT], jacobian[:, M_, LAM] = -mhat * vs2, vS, -mhat * vlam2
         radial, dradial = np.full_like(q, np.nan), np.full((q.size, 3), np.nan)
         signal = mhat != 0
         if self.linear > 0 and signal.any():
             noise = np.divide(qhat, mhat**2, out=np.zeros_like(q), where=signal)
             radial = np.where(signal, (lam * vlam2 - Vhat * noise * s2) / vS, np.nan)
-            dradial[:, 0] = (-2 * lam * vlam3 - noise * s2 + 2 * Vhat * noise * s3 + radial * vs2) / vS
-            dradial[:, 1] = -np.divide(Vhat * s2, mhat**2, out=np.zeros_like(q), where=signal) / vS
-            dradial[:, 2] = 2 * np.divide(Vhat * noise * s2, mhat, out=np.zeros_like(q), where=signal) / vS
+            dradial[:, VHAT] = (-2 * lam * vlam3 - noise * s2 + 2 * Vhat * noise * s3 + radial * vs2) / vS
+            dradial[:, QHAT] = -np.divide(Vhat * s2, mhat**2, out=np.zeros_like(q), where=signal) / vS
+            dradial[:, MHAT] = 2 * np.divide(Vhat * noise * s2, mhat, out=np.zeros_like(q), where=signal) / vS
         return Orders(V + nugget, q, m, rest, misfit, jacobian, radial, dradial)
 
     def negligible(self, lam: FloatArray) -> FloatArray:
@@ -116,8 +119,8 @@ class SeparableStudent:
 
     def largest(self, qhat: FloatArray, mhat: FloatArray) -> FloatArray:
         """Standard deviation of h."""
-        found: FloatArray = np.sqrt(qhat * self.w + mhat**2 * self.w**2 * self.variance)
-        return found
+        deviation: FloatArray = np.sqrt(qhat * self.w + mhat**2 * self.w**2 * self.variance)
+        return deviation
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # trial steps may go far
     def orders(self, Vhat: FloatArray, qhat: FloatArray, mhat: FloatArray, lam: FloatArray) -> Orders:
@@ -130,11 +133,11 @@ class SeparableStudent:
         s = soft_averages(law, a, v, t)
         V, q, m = w * s.nonzero / scale, w * s.square / scale**2, gain * s.product / scale
         jacobian = np.zeros((Vhat.size, 3, 4))
-        for row, value, inner, power in ((0, V, w / scale, 1), (1, q, w / scale**2, 2), (2, m, gain / scale, 1)):
+        for row, value, inner, power in ((V_, V, w / scale, 1), (Q_, q, w / scale**2, 2), (M_, m, gain / scale, 1)):
             chain = inner[:, None] * s.jacobian[:, row]
-            jacobian[:, row, 0] = -power * value * w / scale
-            jacobian[:, row, 1], jacobian[:, row, 2] = chain[:, 1] * w, chain[:, 0] * gain
-            jacobian[:, row, 3] = chain[:, 2] * l1 - power * value * l2 / scale
+            jacobian[:, row, VHAT] = -power * value * w / scale
+            jacobian[:, row, QHAT], jacobian[:, row, MHAT] = chain[:, 1] * w, chain[:, 0] * gain
+            jacobian[:, row, LAM] = chain[:, 2] * l1 - power * value * l2 / scale
         error = w * soft_error(law, a, v, t, scale, self.unit)
         rest = self.noise + np.maximum(error - np.divide((q - m) ** 2, q, out=np.zeros_like(q), where=q > 0), 0.0)
         unknown = np.full_like(q, np.nan)

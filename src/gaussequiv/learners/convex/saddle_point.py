@@ -1,53 +1,83 @@
-r"""The saddle point of convex empirical risk minimisation: Newton on all points at once, safeguarded by the damped iteration.
+r"""The saddle point of convex empirical risk minimisation at many points at once: its equations, their exact Jacobian, their solution.
 
 Unknowns are log Vhat, log qhat, log |mhat| and u = c/sqrt(1 + q), c the intercept (on separable data c grows with the student). In
-conjugates every iterate is physical: m^2 <= rho q holds by Cauchy-Schwarz. The Jacobian is exact (`averages`, `modes`); a step that
-does not reduce the residual is halved, then replaced by a damped iteration of the map itself, which is state evolution.
+conjugates every iterate is physical: m^2 <= rho q holds by Cauchy-Schwarz. The Jacobian is exact (`averages`, `modes`); a step of
+Newton's method that does not reduce the residual is halved, then replaced by a damped iteration of the map itself, which is state
+evolution (`safeguarded_newton`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.convex.averages import FIELD, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
-from gaussequiv.learners.convex.modes import Orders, Student
-from gaussequiv.numerics.status import Status
+from gaussequiv.learners.convex.averages import C_, FIELD, M_, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
+from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT, Orders, SpectralHalf
+from gaussequiv.learners.convex.safeguarded_newton import LARGEST, LARGEST_STEP, Linearised, find_roots
 
-TOLERANCE = 1e-10
-POLISHED = 1e-14
 MAX_STEPS = 400
-LARGEST_STEP = 3.0  # of the logarithms, in one Newton step
-HALVINGS = 5
-LARGEST = 300.0  # of the logarithms: beyond, squares overflow and the point has diverged
-PATIENCE = 40  # steps in a row from which equations may be undefined, such as the logarithm of a negative average
+DAMPED_STEPS = 4  # before Newton's method
 NEAR = 0.05  # below, two of the equations count as nearly the same
 ROUNDING = 3e-5  # of cancelling terms, so that their rounding errors stay below the tolerance
 
 Average = Callable[[Fields, Any], Averages]  # (fields, index of their points) -> averages
 
+LOGS = slice(0, 3)  # columns of the unknowns: the logarithms of the conjugates, in the order VHAT, QHAT, MHAT,
+CONSTANT = 3  # and u
+UPDATES = ((VHAT, RESPONSE), (QHAT, SQUARE), (MHAT, FIELD))  # every conjugate is the load times an average
+
+
+class Conjugates(NamedTuple):
+    """Vhat, qhat and mhat, one entry for each point."""
+
+    Vhat: FloatArray
+    qhat: FloatArray
+    mhat: FloatArray
+
+    def take(self, index: Any) -> Conjugates:
+        """Some of the points."""
+        return Conjugates(*(part[index] for part in self))
+
 
 @dataclass
-class Solution:
-    """The solved points: conjugates, order parameters and how well the equations hold."""
+class SolvedPoints:
+    """The solved points: unknowns, conjugates, order parameters and how well the equations hold."""
 
     unknowns: FloatArray  # (points, 4): log Vhat, log qhat, log |mhat|, u
-    sign: FloatArray
+    sign: FloatArray  # of mhat
     fields: Fields
-    conjugates: FloatArray  # (points, 3)
+    conjugates: Conjugates
     status: FloatArray
     steps: FloatArray
     residual: FloatArray
 
-    def take(self, index: Any) -> Solution:
+    def take(self, index: Any) -> SolvedPoints:
         """Some of the points."""
-        rest = (self.conjugates, self.status, self.steps, self.residual)
-        return Solution(self.unknowns[index], self.sign[index], self.fields.take(index), *(part[index] for part in rest))
+        numbers = (self.status[index], self.steps[index], self.residual[index])
+        return SolvedPoints(self.unknowns[index], self.sign[index], self.fields.take(index), self.conjugates.take(index), *numbers)
+
+    def place(self, index: Any, part: SolvedPoints) -> None:
+        """Replace some of the points, all but their steps, which the caller counts."""
+        for name in ("unknowns", "sign", "status", "residual"):
+            getattr(self, name)[index] = getattr(part, name)
+        for mine, theirs in zip((*self.fields, *self.conjugates), (*part.fields, *part.conjugates), strict=True):
+            mine[index] = theirs
+
+
+Solution = SolvedPoints  # its name of before
+
+
+def joined(parts: list[SolvedPoints]) -> SolvedPoints:
+    """Solutions of consecutive points as one."""
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("unknowns", "sign", "status", "steps", "residual")}
+    fields = Fields(*(np.concatenate(each) for each in zip(*(part.fields for part in parts), strict=True)))
+    conjugates = Conjugates(*(np.concatenate(each) for each in zip(*(part.conjugates for part in parts), strict=True)))
+    return SolvedPoints(fields=fields, conjugates=conjugates, **arrays)
 
 
 class Form(NamedTuple):
@@ -56,138 +86,147 @@ class Form(NamedTuple):
     difference: NDArray[np.bool_]
     size: FloatArray
 
+    def take(self, index: Any) -> Form:
+        """Some of the points."""
+        return Form(self.difference[index], self.size[index])
 
+
+class OrderPoint(NamedTuple):
+    """What the equations are made of at some unknowns: `chain` (points, 4, 3) holds the derivatives of V, q, m, c in the logarithms."""
+
+    fields: Fields
+    orders: Orders
+    hats: Conjugates
+    averages: Averages
+    chain: FloatArray
+
+    @property
+    def unit(self) -> FloatArray:
+        """sqrt(1 + q) = c/u."""
+        unit: FloatArray = np.sqrt(1 + self.fields.q)
+        return unit
+
+
+@dataclass(frozen=True)
 class SaddlePoint:
-    """F(unknowns) = 0 at fixed alpha (samples per student dimension), lam and b0, one entry for each point."""
+    """F(unknowns) = 0 at fixed load (samples per student dimension, n/p), lam and b0, one entry for each point."""
 
-    def __init__(
-        self, student: Student, average: Average, alpha: FloatArray, lam: FloatArray, b0: FloatArray, *, intercept: bool, signal: bool
-    ) -> None:
-        self.student, self.average = student, average
-        self.alpha, self.lam, self.b0 = alpha, lam, b0
-        self.intercept, self.signal = intercept, signal
-        self.sign = np.ones_like(alpha)
-        self.constant = np.zeros_like(alpha)  # a known part of the student's constant
-        self.form: Form | None = None  # of the first equation, where it is given: derivatives need the same form on either side
+    spectral: SpectralHalf
+    average: Average
+    load: FloatArray
+    lam: FloatArray
+    b0: FloatArray
+    intercept: bool  # whether the student learns a constant
+    signal: bool  # whether labels tell anything about the linear part
+    sign: FloatArray | None = None  # of mhat; if not given +1, and in `solve` that of the first update
+    constant: FloatArray | None = None  # a known part of the student's constant
+    form: Form | None = None  # of the first equation; derivatives need the same form on either side
 
-    def fields(self, x: FloatArray, i: Any) -> tuple[Fields, Orders, FloatArray]:
-        """Order parameters at unknowns x of the points i."""
-        hats = np.exp(np.clip(x[:, :3], -690, LARGEST))
-        hats[:, 2] *= self.sign[i] if self.signal else 0.0
-        o = self.student.orders(hats[:, 0], hats[:, 1], hats[:, 2], self.lam[i])
-        return Fields(o.V, o.q, o.m, x[:, 3] * np.sqrt(1 + o.q) + self.constant[i], self.b0[i], o.rest, o.misfit), o, hats
+    def fields(self, unknowns: FloatArray, index: Any) -> tuple[Fields, Orders, Conjugates]:
+        """Order parameters and conjugates at unknowns of the points `index`."""
+        hats = np.exp(np.clip(unknowns[:, LOGS], -690, LARGEST))
+        hats[:, MHAT] *= (1.0 if self.sign is None else self.sign[index]) if self.signal else 0.0
+        conjugates = Conjugates(*hats.T)
+        orders = self.spectral.orders(*conjugates, self.lam[index])
+        constant = unknowns[:, CONSTANT] * np.sqrt(1 + orders.q)
+        if self.constant is not None:
+            constant = constant + self.constant[index]
+        return Fields(orders.V, orders.q, orders.m, constant, self.b0[index], orders.rest, orders.misfit), orders, conjugates
 
-    def form_at(self, x: FloatArray) -> Form | None:
-        """The form of the first equation that `evaluate` takes at unknowns x of all points; assigned to `form`, it is kept."""
-        everything = np.arange(x.shape[0])
-        fields, orders, hats = self.fields(x, everything)
+    def form_at(self, unknowns: FloatArray) -> Form | None:
+        """The form of the first equation that `evaluate` takes at unknowns of all points; `with_form_at` keeps it."""
+        everything = np.arange(unknowns.shape[0])
+        fields, orders, hats = self.fields(unknowns, everything)
         averages = self.average(fields, everything)
         with np.errstate(invalid="ignore", divide="ignore"):
             return _form(averages, fields, orders, hats) if self.signal and averages.terms is not None else None
 
+    def with_form_at(self, unknowns: FloatArray) -> SaddlePoint:
+        """The same equations, held in the form that they have at unknowns of all points."""
+        return replace(self, form=self.form_at(unknowns))
+
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial step may go far; what is not finite is refused
-    def evaluate(self, x: FloatArray, i: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Residuals F (points, 4), their Jacobian (points, 4, 4), and the image of the damped iteration."""
-        fields, orders, hats = self.fields(x, i)
-        averages = self.average(fields, i)
-        value, d = averages.value, averages.jacobian
-        alpha = self.alpha[i]
-        logs = np.log(np.stack([value[:, RESPONSE], value[:, SQUARE], self.sign[i] * value[:, FIELD]], axis=1) * alpha[:, None])
-        # a hinge that no row has reached has Vhat = 0; from `negligible` down Vhat makes no difference
-        lowest = np.log(np.maximum(self.student.negligible(self.lam[i]), 1e-290))
-        flat = logs[:, 0] < lowest
-        logs[:, 0] = np.where(flat, lowest, logs[:, 0])
-        image = x.copy()
-        image[:, :3] = logs
-        scale = hats[:, None, :]  # d hats / d logs
-        inner = orders.jacobian[:, :, :3] * scale  # (points, 3, 3): V, q, m in the logs
-        unit = np.sqrt(1 + fields.q)
-        inner = np.concatenate([inner, (0.5 * x[:, 3] / unit)[:, None, None] * inner[:, 1:2]], axis=1)  # and of the intercept
-        jacobian = np.zeros((x.shape[0], 4, 4))
-        for row, which in enumerate((RESPONSE, SQUARE, FIELD)):
-            relative = d[:, which] / value[:, which, None]
-            if which == RESPONSE:
-                relative[flat] = 0.0
-            jacobian[:, row, :3] = -np.einsum("pk,pkj->pj", relative[:, :4], inner)
-            jacobian[:, row, 3] = -relative[:, 3] * unit
-            jacobian[:, row, row] += 1.0
-        residual = x - image
-        if self.signal and averages.terms is not None:
-            form = _form(averages, fields, orders, hats) if self.form is None else Form(*(part[i] for part in self.form))
-            _radial_row(residual, jacobian, averages, fields, orders, hats, inner, form)
-        response = value[:, RESPONSE, None]
+    def evaluate(self, unknowns: FloatArray, index: Any) -> Linearised:
+        """Residuals F (points, 4), their Jacobian (points, 4, 4), and the image of the damped iteration, at unknowns of some points."""
+        at = self._order_point(unknowns, index)
+        image, silent = self._image(unknowns, at, index)
+        residual, jacobian = unknowns - image, _update_rows(at, silent)
+        if self.signal and at.averages.terms is not None:
+            form = _form(at.averages, at.fields, at.orders, at.hats) if self.form is None else self.form.take(index)
+            _difference_row(residual, jacobian, at, form)
         if self.intercept:
-            response = np.maximum(response, np.abs(value[:, SCORE] / unit)[:, None] / LARGEST_STEP)
-            jacobian[:, 3, :3] = -np.einsum("pk,pkj->pj", d[:, SCORE, :4], inner) / response / unit[:, None]
-            jacobian[:, 3, 3] = np.where(flat, 1.0, -d[:, SCORE, 3] / response[:, 0])
-            residual[:, 3] = -value[:, SCORE] / response[:, 0] / unit
-            image[:, 3] = x[:, 3] - residual[:, 3]
+            _intercept_row(residual, jacobian, at, silent)
+            image[:, CONSTANT] = unknowns[:, CONSTANT] - residual[:, CONSTANT]
         else:
-            jacobian[:, 3], jacobian[:, 3, 3], residual[:, 3] = 0.0, 1.0, 0.0
+            jacobian[:, CONSTANT], jacobian[:, CONSTANT, CONSTANT], residual[:, CONSTANT] = 0.0, 1.0, 0.0
         if not self.signal:
-            jacobian[:, 2], jacobian[:, :, 2], jacobian[:, 2, 2] = 0.0, 0.0, 1.0
-            residual[:, 2], image[:, 2] = 0.0, x[:, 2]
-        return residual, jacobian, image
+            jacobian[:, MHAT], jacobian[:, :, MHAT], jacobian[:, MHAT, MHAT] = 0.0, 0.0, 1.0
+            residual[:, MHAT], image[:, MHAT] = 0.0, unknowns[:, MHAT]
+        return Linearised(residual, jacobian, image)
 
-    def solve(self, start: FloatArray, picard: int = 4, sign: FloatArray | None = None, longest: int = MAX_STEPS) -> Solution:
-        """From starting unknowns (points, 4): `picard` damped iterations, then Newton, `longest` steps in all; `sign` of mhat."""
-        x = start.copy()
-        points = x.shape[0]
-        everything = np.arange(points)
-        if sign is not None:
-            self.sign = sign
-        elif self.signal:
-            fields = self.fields(x, everything)[0]
-            first = self.average(fields, everything).value[:, FIELD]
-            self.sign = np.where(first < 0, -1.0, 1.0)
-        steps, best = np.zeros(points), np.full(points, np.inf)
-        active, lost = np.ones(points, dtype=bool), np.zeros(points)
-        status = np.full(points, float(Status.max_steps))
-        F, J, image = self.evaluate(x, everything)
-        best = _norm(F)
-        for step in range(longest):
-            done = (best < TOLERANCE) & (np.max(x[:, :3], axis=1) < LARGEST)
-            lost = np.where(np.isfinite(best), 0, lost + 1)
-            broken = (lost > PATIENCE) | (np.max(x[:, :3], axis=1) >= LARGEST)
-            status[active & done], status[active & broken] = Status.converged, Status.nonfinite
-            active &= ~(done | broken)
-            i = np.flatnonzero(active)
-            if i.size == 0:
-                break
-            steps[i] += 1
-            if step < picard:
-                x[i] = 0.5 * (x[i] + _bounded(x[i], image[i]))
-                F[i], J[i], image[i] = self.evaluate(x[i], i)
-                best[i] = _norm(F[i])
-                continue
-            direction = _newton(F[i], J[i])
-            left, scale = i, np.ones(i.size)
-            for _ in range(HALVINGS):
-                trial = x[left] + scale[:, None] * direction
-                f, j, im = self.evaluate(trial, left)
-                norm = _norm(f)
-                good = norm < (1 - 0.1 * scale) * best[left]
-                kept = left[good]
-                x[kept], F[kept], J[kept], image[kept], best[kept] = trial[good], f[good], j[good], im[good], norm[good]
-                left, direction, scale = left[~good], direction[~good], 0.25 * scale[~good]
-                if left.size == 0:
-                    break
-            if left.size:  # damped iteration of the map
-                x[left] = 0.5 * (x[left] + _bounded(x[left], image[left]))
-                F[left], J[left], image[left] = self.evaluate(x[left], left)
-                best[left] = _norm(F[left])
-        i = np.flatnonzero((status == Status.converged) & (best > POLISHED))
-        if i.size:  # one step more, quadratic: where the system is stiff the unknowns are less exact than the residual
-            trial = x[i] + _newton(F[i], J[i])
-            norm = _norm(self.evaluate(trial, i)[0])
-            better = norm < best[i]
-            x[i[better]], best[i[better]] = trial[better], norm[better]
-            steps[i] += 1
-        fields, _, hats = self.fields(x, everything)
-        return Solution(x, self.sign, fields, hats, status, steps, best)
+    def solve(self, start: FloatArray, damped_steps: int = DAMPED_STEPS, longest: int = MAX_STEPS) -> SolvedPoints:
+        """From starting unknowns (points, 4): some damped steps, then Newton's method, `longest` steps in all."""
+        signed = self if self.sign is not None else replace(self, sign=self._first_sign(start))
+        assert signed.sign is not None
+        iterates = find_roots(signed.evaluate, start, damped_steps, longest)
+        fields, _, conjugates = signed.fields(iterates.unknowns, np.arange(start.shape[0]))
+        return SolvedPoints(iterates.unknowns, signed.sign, fields, conjugates, iterates.status, iterates.steps, iterates.worst)
+
+    def _first_sign(self, start: FloatArray) -> FloatArray:
+        """Sign of mhat after one update from the start."""
+        if not self.signal:
+            return np.ones_like(self.load)
+        everything = np.arange(start.shape[0])
+        field = self.average(self.fields(start, everything)[0], everything).value[:, FIELD]
+        return np.where(field < 0, -1.0, 1.0)
+
+    def _order_point(self, unknowns: FloatArray, index: Any) -> OrderPoint:
+        fields, orders, hats = self.fields(unknowns, index)
+        inner = orders.jacobian[:, :, :3] * np.stack(hats, axis=1)[:, None, :]  # of V, q, m; d hat/d log hat = hat
+        constant = (0.5 * unknowns[:, CONSTANT] / np.sqrt(1 + fields.q))[:, None, None] * inner[:, 1:2]
+        return OrderPoint(fields, orders, hats, self.average(fields, index), np.concatenate([inner, constant], axis=1))
+
+    def _image(self, unknowns: FloatArray, at: OrderPoint, index: Any) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """The logarithms after one update, and where the losses do not respond: a hinge that no row has reached has Vhat = 0.
+
+        From `negligible` down Vhat makes no difference.
+        """
+        value = at.averages.value
+        sign = 1.0 if self.sign is None else self.sign[index]
+        logs = np.log(np.stack([value[:, RESPONSE], value[:, SQUARE], sign * value[:, FIELD]], axis=1) * self.load[index][:, None])
+        lowest = np.log(np.maximum(self.spectral.negligible(self.lam[index]), 1e-290))
+        silent = logs[:, VHAT] < lowest
+        logs[:, VHAT] = np.where(silent, lowest, logs[:, VHAT])
+        image = unknowns.copy()
+        image[:, LOGS] = logs
+        return image, silent
 
 
-def _form(averages: Averages, fields: Fields, orders: Orders, hats: FloatArray) -> Form:
+def _update_rows(at: OrderPoint, silent: NDArray[np.bool_]) -> FloatArray:
+    """Jacobian of log conjugate - log(load average)."""
+    value, derivative, _ = at.averages
+    jacobian = np.zeros((value.shape[0], 4, 4))
+    for row, average in UPDATES:
+        relative = derivative[:, average] / value[:, average, None]
+        if row == VHAT:
+            relative[silent] = 0.0
+        jacobian[:, row, LOGS] = -np.einsum("pk,pkj->pj", relative[:, :4], at.chain)
+        jacobian[:, row, CONSTANT] = -relative[:, C_] * at.unit
+        jacobian[:, row, row] += 1.0
+    return jacobian
+
+
+def _intercept_row(residual: FloatArray, jacobian: FloatArray, at: OrderPoint, silent: NDArray[np.bool_]) -> None:
+    """score = 0, as a step of u: over the response, or over as much as keeps it below the largest step."""
+    value, derivative, _ = at.averages
+    score, response = value[:, SCORE], value[:, RESPONSE, None]
+    response = np.maximum(response, np.abs(score / at.unit)[:, None] / LARGEST_STEP)
+    jacobian[:, CONSTANT, LOGS] = -np.einsum("pk,pkj->pj", derivative[:, SCORE, :4], at.chain) / response / at.unit[:, None]
+    jacobian[:, CONSTANT, CONSTANT] = np.where(silent, 1.0, -derivative[:, SCORE, C_] / response[:, 0])
+    residual[:, CONSTANT] = -score / response[:, 0] / at.unit
+
+
+def _form(averages: Averages, fields: Fields, orders: Orders, hats: Conjugates) -> Form:
     """The difference to the third equation where the two nearly coincide, at small noise and many samples.
 
     It is taken relative to the size of its terms, or to what rounding leaves of them.
@@ -196,20 +235,11 @@ def _form(averages: Averages, fields: Fields, orders: Orders, hats: FloatArray) 
     x, y = orders.radial, averages.value[:, RADIAL] / weight
     assert averages.terms is not None
     rounding = ROUNDING * np.abs(averages.terms / weight)
-    size = np.maximum(np.abs(x) + 2 * np.abs(orders.dradial[:, 1] * hats[:, 1]), rounding)
+    size = np.maximum(np.abs(x) + 2 * np.abs(orders.dradial[:, QHAT] * hats.qhat), rounding)
     return Form((np.abs(x) < NEAR) & (np.abs(y) < NEAR), size)
 
 
-def _radial_row(
-    residual: FloatArray,
-    jacobian: FloatArray,
-    averages: Averages,
-    fields: Fields,
-    orders: Orders,
-    hats: FloatArray,
-    inner: FloatArray,
-    form: Form,
-) -> None:
+def _difference_row(residual: FloatArray, jacobian: FloatArray, at: OrderPoint, form: Form) -> None:
     """Replace the first equation by its difference to the third, in the form given.
 
     log(Vhat/mhat) = log(response/field) reads 1 - x = 1 - y with x = 1 - q Vhat/(m mhat) and y = radial/(m field), both known without
@@ -218,38 +248,13 @@ def _radial_row(
     use = form.difference
     if not use.any():
         return
-    value, d, _ = averages
-    weight, size = (fields.m * value[:, FIELD])[use], form.size[use]
-    x, y, chain = orders.radial[use], value[use, RADIAL] / weight, inner[use]
-    dx = orders.dradial[use] * hats[use]
-    field, radial = d[use, FIELD] / value[use, FIELD, None], d[use, RADIAL] / weight[:, None]
+    value, derivative, _ = at.averages
+    weight, size = (at.fields.m * value[:, FIELD])[use], form.size[use]
+    x, y, chain = at.orders.radial[use], value[use, RADIAL] / weight, at.chain[use]
+    dx = at.orders.dradial[use] * np.stack(at.hats, axis=1)[use]
+    field, radial = derivative[use, FIELD] / value[use, FIELD, None], derivative[use, RADIAL] / weight[:, None]
     along = radial - y[:, None] * field
-    dy = np.einsum("pk,pkj->pj", along[:, :4], chain) - (y / fields.m[use])[:, None] * chain[:, 2]
-    residual[use, 0] = (np.log1p(-x) - np.log1p(-y)) / size
-    jacobian[use, 0, :3] = (dy / (1 - y)[:, None] - dx / (1 - x)[:, None]) / size[:, None]
-    jacobian[use, 0, 3] = along[:, 3] * np.sqrt(1 + fields.q[use]) / (1 - y) / size
-
-
-def _norm(F: FloatArray) -> FloatArray:
-    worst = np.max(np.abs(F), axis=1)
-    return np.where(np.isnan(worst), np.inf, worst)
-
-
-def _bounded(x: FloatArray, image: FloatArray) -> FloatArray:
-    """The map's image, no further than the largest step; what is not finite stays."""
-    moved = np.where(np.isfinite(image), image, x)
-    return x + np.clip(moved - x, -2 * LARGEST_STEP, 2 * LARGEST_STEP)
-
-
-def _newton(F: FloatArray, J: FloatArray) -> FloatArray:
-    """Newton directions, shortened to the largest step in the logarithms; a singular system gives the residual itself."""
-    regular = np.isfinite(J).all(axis=(1, 2)) & np.isfinite(F).all(axis=1)
-    out = -np.where(np.isfinite(F), F, 0.0)
-    if regular.any():
-        system, right = J[regular], -F[regular][:, :, None]
-        with np.errstate(over="ignore", under="ignore"):
-            tiny = np.abs(np.linalg.det(system)) < 1e-250
-        system[tiny] = np.eye(4)
-        out[regular] = np.linalg.solve(system, right)[:, :, 0]
-    longest = np.max(np.abs(out[:, :3]), axis=1)
-    return out * np.minimum(1.0, LARGEST_STEP / np.maximum(longest, 1e-300))[:, None]
+    dy = np.einsum("pk,pkj->pj", along[:, :4], chain) - (y / at.fields.m[use])[:, None] * chain[:, M_]
+    residual[use, VHAT] = (np.log1p(-x) - np.log1p(-y)) / size
+    jacobian[use, VHAT, LOGS] = (dy / (1 - y)[:, None] - dx / (1 - x)[:, None]) / size[:, None]
+    jacobian[use, VHAT, CONSTANT] = along[:, C_] * at.unit[use] / (1 - y) / size

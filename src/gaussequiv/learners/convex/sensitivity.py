@@ -11,7 +11,7 @@ import numpy as np
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean
 from gaussequiv.learners.convex.model import Model, Points
-from gaussequiv.learners.convex.saddle_point import Solution
+from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.scores import Observables
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def moved(e: GaussianEquivalent, name: str, value: float) -> GaussianEquivalent:
 def present(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
     """The parameter's value now: a number, or one for each point."""
     if name == "alpha":
-        return at.alpha
+        return at.load
     if name == "lam":
         return at.lam
     if name == "noise":
@@ -102,7 +102,7 @@ def present(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
 
 
 def tangents(
-    model: Model, at: Points, solution: Solution, names: tuple[str, ...], keys: tuple[str, ...] | None = None
+    model: Model, at: Points, solution: SolvedPoints, names: tuple[str, ...], keys: tuple[str, ...] | None = None
 ) -> dict[str, Observables]:
     """Derivatives of the observables (those in `keys`, or all) in every named parameter, at solved points and not averaged over b0.
 
@@ -112,10 +112,8 @@ def tangents(
     at = model.capped(at)
     x = solution.unknowns
     everything = np.arange(x.shape[0])
-    saddle = model.saddle(at)
-    saddle.sign = solution.sign
-    saddle.form = saddle.form_at(x)  # the equations may change their form within a stencil
-    jacobian = saddle.evaluate(x, everything)[1]
+    saddle = model.saddle(at, sign=solution.sign).with_form_at(x)  # the equations may change their form within a stencil
+    jacobian = saddle.evaluate(x, everything).jacobian
     out: dict[str, Observables] = {}
     for name in names:
         value = present(model.erm, model.e, at, name)
@@ -129,9 +127,8 @@ def tangents(
 
         def residual(k: int, variant: Callable[[int], tuple[Model, Points]] = variant) -> FloatArray:
             other, where = variant(k)
-            system = other.saddle(where)
-            system.sign, system.form = solution.sign, saddle.form
-            return system.evaluate(x, everything)[0]
+            system = replace(other.saddle(where, sign=solution.sign), form=saddle.form)
+            return system.evaluate(x, everything).residual
 
         slope = sum(weight * residual(k) for k, weight in stencil) / _column(step)
         dx = np.linalg.solve(jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
@@ -139,14 +136,14 @@ def tangents(
         reach = np.minimum(step, STEP / np.maximum(np.max(np.abs(dx), axis=1), 1e-300))
 
         def observed(k: int, name: str = name, value: Any = value, reach: FloatArray = reach, dx: FloatArray = dx) -> Observables:
-            shift = np.broadcast_to(k * reach, at.alpha.shape)
+            shift = np.broadcast_to(k * reach, at.load.shape)
             if name in POINT_PARAMETERS:
                 return _observe(*_variant(model, at, name, value + shift), x + shift[:, None] * dx, solution, keys)
             common = float(np.min(reach)) * k
             return _observe(*_variant(model, at, name, value + common), x + common * dx, solution, keys)
 
         taken = [(weight, observed(k)) for k, weight in stencil]
-        width = reach if name in POINT_PARAMETERS else np.full(at.alpha.shape, float(np.min(reach)))
+        width = reach if name in POINT_PARAMETERS else np.full(at.load.shape, float(np.min(reach)))
         out[name] = {key: np.asarray(sum(weight * values[key] for weight, values in taken)) / width for key in taken[0][1]}
         if name == "alpha":
             out[name] = {key: v / model.e.aspect for key, v in out[name].items()}
@@ -161,16 +158,14 @@ def _variant(model: Model, at: Points, name: str, value: Any) -> tuple[Model, Po
     if name == "alpha":
         return model, Points(value, at.lam, at.b0)
     if name == "lam":
-        return model, Points(at.alpha, value, at.b0)
+        return model, Points(at.load, value, at.b0)
     if name in EQUIVALENT_PARAMETERS:
         return Model(model.erm, moved(model.e, name, float(value)), model.smooth), at
     return Model(model.erm.with_hyperparameter(name, float(value)), model.e, model.smooth), at
 
 
-def _observe(model: Model, at: Points, x: FloatArray, solution: Solution, keys: tuple[str, ...] | None) -> Observables:
-    saddle = model.saddle(at)
-    saddle.sign = solution.sign
-    fields, _, hats = saddle.fields(x, np.arange(x.shape[0]))
-    fixed = Solution(x, solution.sign, fields, hats, solution.status, solution.steps, solution.residual)
+def _observe(model: Model, at: Points, x: FloatArray, solution: SolvedPoints, keys: tuple[str, ...] | None) -> Observables:
+    fields, _, hats = model.saddle(at, sign=solution.sign).fields(x, np.arange(x.shape[0]))
+    fixed = SolvedPoints(x, solution.sign, fields, hats, solution.status, solution.steps, solution.residual)
     found = model.observe(at, fixed, keys=keys)
     return {key: value for key, value in found.items() if keys is None or key in keys}

@@ -15,9 +15,9 @@ from gaussequiv.numerics.panels import normal_panels
 def separability_threshold(e: GaussianEquivalent, *, intercept: bool, b0: float = 0.0) -> float:
     r"""alpha = n/d below which labels of the equivalent are linearly separable, in the limit.
 
-        rank/alpha_p = min_{t0, t1} E (t0 y + t1 y G - Z)_+^2,   G the standardised linear part of the field, Z independent N(0, 1),
+        rank/load = min_{t0, t1} E (t0 y + t1 y G - Z)_+^2,   G the standardised linear part of the field, Z independent N(0, 1),
 
-    t0 = 0 without an intercept; alpha = aspect alpha_p. Infinite if the linear part decides the label. Random labels: 2 (Cover 1965).
+    t0 = 0 without an intercept; alpha = aspect load. Infinite if the linear part decides the label. Random labels: 2 (Cover 1965).
     Source: Candes and Sur 2020, Theorem 1 (logistic labels); any label law by Gordon's inequality (Montanari et al. 2019), a replica
     result here.
 
