@@ -32,7 +32,7 @@ def _data(network: ge.DeepNetwork) -> Any:
     import jax.numpy as jnp
 
     from gaussequiv.algorithms.networks.density import coordinates_of, hidden
-    from gaussequiv.algorithms.networks.observables import Data, kernel_vectors
+    from gaussequiv.algorithms.networks.observables import TaughtData, kernel_vectors
 
     rng = np.random.default_rng(0)
     teacher = network.sample(rng, D)
@@ -40,7 +40,7 @@ def _data(network: ge.DeepNetwork) -> Any:
     y, test_field = network.channel.sample(rng, teacher(x)), teacher(test_x)
     u = jax.tree.map(jnp.asarray, coordinates_of(network, teacher, D))
     kernels = kernel_vectors(network)(hidden(network)(u, test_x))
-    return Data(*(jnp.asarray(v) for v in (x, y, test_x, network.channel.sample(rng, test_field), test_field)), u, kernels)
+    return TaughtData(*(jnp.asarray(v) for v in (x, y, test_x, network.channel.sample(rng, test_field), test_field)), u, kernels)
 
 
 def _smallest(traces: dict[str, Any]) -> tuple[float, float]:

@@ -23,11 +23,11 @@ def csv(tmp_path):
 
 def test_a_csv_file_predicted_and_validated(csv, capsys, tmp_path):
     with pytest.warns(AccuracyWarning, match="500 rows are few"):
-        result = predict.predict_curve(csv, "even", "logistic", 100.0, "60:750:4:log", groups=3, validate=True, repeats=4)
+        result = predict.predicted_curve(csv, "even", "logistic", 100.0, "60:750:4:log", groups=3, validate=True, repeats=4)
     assert result["train_size"].values.tolist() == [60, 139, 323, 750]
     assert np.isfinite(result.refit_error.values).tolist() == [True, True, True, False]
     figure = tmp_path / "curve.png"
-    predict.deliver(result, False, str(figure))
+    predict.deliver_prediction(result, False, str(figure))
     out = capsys.readouterr()
     assert "refit_error" in out.out and "139" in out.out and "deviation %" in out.out and "known" in out.out
     assert "from the 500 rows of today to 750" in out.err
@@ -42,7 +42,7 @@ def made(sizes, errors, total=100, **more):
 
 def test_deviations_have_standard_errors():
     """3 +- 0.3 against 2 +- 0.2: (3/2 - 1) = 0.5 +- sqrt(0.3^2 + (1.5 0.2)^2)/2."""
-    found = predict.compare(made([10, 20], [3.0, 3.0], refit_error=[2.0, np.nan], refit_error_stderr=[0.2, np.nan]))
+    found = predict.beside_refits(made([10, 20], [3.0, 3.0], refit_error=[2.0, np.nan], refit_error_stderr=[0.2, np.nan]))
     assert found.deviation.values[0] == pytest.approx(0.5) and np.isnan(found.deviation.values[1])
     assert found.deviation_stderr.values[0] == pytest.approx(np.sqrt(0.09 + 0.09) / 2)
     assert found.deviation_z.values[0] == pytest.approx(0.5 / found.deviation_stderr.values[0])
@@ -83,7 +83,7 @@ def test_more_classes_are_not_validated(tmp_path, monkeypatch):
     monkeypatch.setattr("gaussequiv.estimators.curves.theory_curve", lambda *a, **k: pytest.fail("computed before the refusal"))
     np.savez(tmp_path / "three.npz", X=X, digit=np.arange(500) % 3)
     with pytest.raises(ArgumentError, match="one class against the rest"):
-        predict.predict_curve(str(tmp_path / "three.npz"), "digit", "logistic", 1.0, "100", validate=True)
+        predict.predicted_curve(str(tmp_path / "three.npz"), "digit", "logistic", 1.0, "100", validate=True)
 
 
 def test_columns_without_a_name(tmp_path, capsys):
@@ -102,8 +102,8 @@ def test_columns_without_a_name(tmp_path, capsys):
 def test_npz_and_json(tmp_path, capsys):
     path = tmp_path / "images.npz"
     np.savez(path, X=X.reshape(-1, 8, 8), y=Y)
-    result = predict.predict_curve(str(path), "y", "ridge", 10.0, "100,200", method="moments", groups=3)
-    predict.deliver(result, True, str(tmp_path / "curve.json"))
+    result = predict.predicted_curve(str(path), "y", "ridge", 10.0, "100,200", method="moments", groups=3)
+    predict.deliver_prediction(result, True, str(tmp_path / "curve.json"))
     printed = json.loads(capsys.readouterr().out)
     assert printed["train_size"] == [100, 200] and printed["attrs"]["n_features"] == 64
     assert (tmp_path / "curve.json").exists()
@@ -112,8 +112,8 @@ def test_npz_and_json(tmp_path, capsys):
 def test_classes_and_features(tmp_path, capsys):
     path = tmp_path / "three.npz"
     np.savez(path, rows=X, digit=np.arange(500) % 3)
-    result = predict.predict_curve(str(path), "digit", "ridge-classifier", 1.0, "100", features="tanh:40", groups=0)
-    predict.deliver(result, False, None)
+    result = predict.predicted_curve(str(path), "digit", "ridge-classifier", 1.0, "100", features="tanh:40", groups=0)
+    predict.deliver_prediction(result, False, None)
     assert result.test_error.dims == ("class", "train_size")
     out = capsys.readouterr()
     assert out.out.splitlines()[0].split() == ["class", "train_size", "test_error", "+-", "status"] and len(out.out.splitlines()) == 4
@@ -173,4 +173,4 @@ def test_bad_tables(tmp_path):
 def test_refusals(csv, change, text):
     call = {"estimator": "logistic", "lam": 1.0, "train_sizes": "100", "groups": 0} | change
     with pytest.raises(ArgumentError, match=text):
-        predict.predict_curve(csv, "even", **call)
+        predict.predicted_curve(csv, "even", **call)

@@ -39,3 +39,27 @@ def test_names_of_a_module_that_was_split_are_found_under_its_old_path():
 def test_a_path_that_never_was_is_still_an_error():
     with pytest.raises(ModuleNotFoundError, match="nothing"):
         import_module("gaussequiv.ingredients.nothing")
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("ingredients.priors", "Posterior", "ScalarPosterior"),
+        ("ingredients.priors.base", "Posterior", "ScalarPosterior"),
+        ("ingredients.penalties.base", "Averages", "PenaltyAverages"),
+        ("ingredients.activations.base", "Sign", "SignActivation"),
+        ("equivalence.prior_side", "Modes", "GaussianModes"),
+        ("learners.convex.saddle_point", "Solution", "SolvedPoints"),
+        ("learners.saddle_point", "Solution", "SolvedPoints"),
+        ("learners.bayes.information", "information", "information_curve"),
+        ("algorithms.amp", "State", "GampState"),
+        ("algorithms.message_passing.gamp", "State", "GampState"),
+        ("algorithms.message_passing.vamp", "Spectrum", "GramSpectrum"),
+        ("algorithms.networks.sampling", "State", "ChainState"),
+        ("realdata.emulate", "State", "EmulationState"),
+        ("realdata.emulate", "Student", "EmulatedStudent"),
+    ],
+)
+def test_documented_names_of_before_stay_valid(module, old, new):
+    where = import_module(f"gaussequiv.{module}")
+    assert getattr(where, old) is getattr(where, new)

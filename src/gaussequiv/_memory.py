@@ -16,7 +16,7 @@ def available() -> float:
     return min(_system(), _container())
 
 
-def require(needed: float, name: str, value: Any, what: str) -> None:
+def require_memory(needed: float, name: str, value: Any, what: str) -> None:
     """Refuse an argument whose `what` need more bytes than there are.
 
     Raises

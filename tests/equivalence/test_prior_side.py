@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaussequiv.equivalence.prior_side import Coordinates, Independent, Modes
+from gaussequiv.equivalence.prior_side import Coordinates, GaussianModes, Independent
 from gaussequiv.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher
 
 R = [0.0, 1e-6, 0.3, 5.0, 200.0]
@@ -16,7 +16,7 @@ def test_gaussian_weights_have_closed_forms(r):
     S = 1.4
     exact = (S * S * r / (1 + S * r), S / (1 + S * r), 0.5 * (S * r - np.log1p(S * r)))
     for side in (
-        Modes(np.array([S]), np.ones(1)),
+        GaussianModes(np.array([S]), np.ones(1)),
         Independent(Gaussian(2.0), 0.7),
         Coordinates(Gaussian(2.0), np.array([0.7]), np.ones(1)),
     ):

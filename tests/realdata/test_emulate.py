@@ -10,7 +10,7 @@ from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.numerics.status import Status
-from gaussequiv.realdata.emulate import State, Student, _Averages, check_labels, emulate
+from gaussequiv.realdata.emulate import EmulatedStudent, EmulationState, _Averages, check_labels, emulate
 from gaussequiv.realdata.pool import Pool
 
 P = 50
@@ -18,7 +18,7 @@ SPECTRUM = np.geomspace(2, 0.1, P)
 
 
 def student(loss="logistic", lam=1.0, intercept=True, classify=True):
-    return Student(losses.get(loss), lam, intercept, classify)
+    return EmulatedStudent(losses.get(loss), lam, intercept, classify)
 
 
 def draw(seed, n, noise=0.2):
@@ -102,7 +102,7 @@ def test_closed_form_averages(loss):
     rng = np.random.default_rng(0)
     y, V, extra, score = np.array([1.0, -1, 1, -1]), np.array([0.1, 1, 3, 10.0]), np.array([0.2, 1, 4, 9.0]), np.array([0.3, 1, -2, -3.0])
     weights = np.array([1.0, 2.0, 0.5, 1.0])
-    found = _Averages(y, weights, student(loss), 1.0)(State(np.zeros(1), V, extra, score))
+    found = _Averages(y, weights, student(loss), 1.0)(EmulationState(np.zeros(1), V, extra, score))
     noisy = score + np.sqrt(extra) * rng.standard_normal((400_000, 4))
     g, slope = losses.get(loss).proximal(y, noisy, weights * V)
     samples = (weights * g, -weights * slope, (weights * g) ** 2)

@@ -90,7 +90,7 @@ def test_explained_is_the_squared_distance_from_infinite_width():
     hidden, readout = rng.standard_normal((20_000, 2, 2)), rng.standard_normal((20_000, 2))
     differences, exact = [], []
     for trial in range(32):
-        data = trials.Data(plan, trial, 2, 8)
+        data = trials.EvidenceData(plan, trial, 2, 8)
         s = np.einsum("tik,tk->ti", special.erf(data.all @ hidden * np.sqrt(2)), readout) / np.sqrt(2)
         weight = np.exp(-((data.y - s[:, :2]) ** 2).sum(axis=1) / 0.2)
         mean = weight @ s[:, 2:] / weight.sum()
@@ -175,7 +175,7 @@ def test_infinite_width_numbers():
         plan = evidence.plan_of(problem, 1.0, 50, 0, 4, 4, 4, 0.2, None)
         controls = []
         for trial in range(200):
-            data = trials.Data(plan, trial, 50, 0)
+            data = trials.EvidenceData(plan, trial, 50, 0)
             kernel = kernel_model(problem.target, data.x, 50)
             controls.append(-0.5 * np.log(2 * np.pi * np.e * 0.1) - kernel.expected(kernel.joint).log_evidence / 50)
         limit = float(ge.information(problem, 1.0)["mutual_information_per_sample"][0])

@@ -43,7 +43,7 @@ def predict_curve(
 
     options: dict[str, Any] = {"features": features, "standardise": standardise, "method": method, "groups": groups}
     options |= {"validate": validate, "repeats": repeats, "seed": seed}
-    predict.deliver(predict.predict_curve(data, target, estimator, lam, train_sizes, **options), as_json, output)
+    predict.deliver_prediction(predict.predicted_curve(data, target, estimator, lam, train_sizes, **options), as_json, output)
 
 
 @command("plot")

@@ -23,7 +23,7 @@ VALIDATED = 6  # sizes at which --validate refits
 HELD_OUT = 0.2  # of the rows, at least
 
 
-def predict_curve(
+def predicted_curve(
     data: str,
     target: str,
     estimator: str,
@@ -48,7 +48,7 @@ def predict_curve(
     from gaussequiv.realdata.reading import read_targets
 
     X, y = read_table(data, target)
-    model = build(estimator, lam, seed, features, standardise)
+    model = build_estimator(estimator, lam, seed, features, standardise)
     sizes = sizes_of(train_sizes, len(X))
     shared: dict[str, Any] = {"random_state": seed}
     curves, _ = read_targets(y, read_student(last_step(model)), len(X))
@@ -66,10 +66,10 @@ def predict_curve(
         return result
     picked = np.unique(possible[np.round(np.linspace(0, possible.size - 1, VALIDATED)).astype(int)])
     refits = refit_curve(model, X, y, train_sizes=picked, repeats=repeats, **shared).reindex(train_size=sizes)
-    return compare(result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")}))
+    return beside_refits(result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")}))
 
 
-def compare(result: xr.Dataset) -> xr.Dataset:
+def beside_refits(result: xr.Dataset) -> xr.Dataset:
     """With the relative deviation from refits, its standard error, and their ratio."""
     refit = result["refit_error"].where(result["refit_error"] > 0)
     ratio = result["test_error"] / refit
@@ -90,7 +90,7 @@ def sizes_of(train_sizes: str, rows: int) -> Any:
     return read_sizes(np.round(given).astype(int), rows)
 
 
-def build(estimator: str, lam: float, seed: int, features: str | None, standardise: bool) -> Any:
+def build_estimator(estimator: str, lam: float, seed: int, features: str | None, standardise: bool) -> Any:
     """The scikit-learn estimator: lam is Ridge's alpha, and 1/C in the others."""
     from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
     from sklearn.pipeline import make_pipeline
@@ -250,7 +250,7 @@ def _change(before: float, after: float) -> str:
     return "unchanged" if percent == "0.0" else f"{percent}% {'better' if after < before else 'worse'}"
 
 
-def draw(result: xr.Dataset, ax: Axes | None = None, *, label: str = "predicted without refitting", color: str = "C0") -> Axes:
+def draw_prediction(result: xr.Dataset, ax: Axes | None = None, *, label: str = "predicted without refitting", color: str = "C0") -> Axes:
     """Predicted curve with a band of two standard errors, refits as markers, and the size of the data as a line."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -288,7 +288,7 @@ def draw(result: xr.Dataset, ax: Axes | None = None, *, label: str = "predicted 
     return ax
 
 
-def deliver(result: xr.Dataset, as_json: bool, output: str | None) -> None:
+def deliver_prediction(result: xr.Dataset, as_json: bool, output: str | None) -> None:
     """Print, and write the file: a figure, or the numbers."""
     from gaussequiv.results import save, to_json
     from gaussequiv.store.files import replace_figure
@@ -301,7 +301,7 @@ def deliver(result: xr.Dataset, as_json: bool, output: str | None) -> None:
         return
     path = Path(output)
     if path.suffix.lower() in (".png", ".svg", ".pdf"):
-        replace_figure(path, draw(result).figure, dpi=150)
+        replace_figure(path, draw_prediction(result).figure, dpi=150)
     else:
         save(result, path)
     print(f"wrote {path}", file=sys.stderr)

@@ -28,7 +28,7 @@ class Known(NamedTuple):
     psi: float
 
 
-class Modes:
+class GaussianModes:
     """Gaussian weights on modes of variance v in the field: q = mean R v^2/(1 + R v), psi = mean (R v - log(1 + R v))/2."""
 
     def __init__(self, v: FloatArray, weights: FloatArray) -> None:
@@ -41,6 +41,9 @@ class Modes:
         shrunk = self.v / (1 + x)
         log_part = np.where(x > 1e-4, x - np.log1p(x), x * x * (0.5 - x * (1 / 3 - x * (1 / 4 - x / 5))))
         return Known(float(self.weights @ (x * shrunk)), float(self.weights @ shrunk), float(0.5 * self.weights @ log_part))
+
+
+Modes = GaussianModes  # its name of before
 
 
 class Independent:
@@ -102,10 +105,10 @@ class Coordinates:
         return Known(float(self.weights @ (self.scales * q)), float(self.weights @ (self.scales * left)), float(self.weights @ psi))
 
 
-def prior_side(e: GaussianEquivalent) -> Modes | Independent | Coordinates:
+def prior_side(e: GaussianEquivalent) -> GaussianModes | Independent | Coordinates:
     """The prior's half for an equivalent."""
     if e.prior is None:
-        return Modes(e.signal_modes, e.weights)
+        return GaussianModes(e.signal_modes, e.weights)
     scales = e.signal_modes / float(e.prior.second_moment)
     if np.ptp(scales) <= 1e-12 * scales.max():
         return Independent(e.prior, float(e.weights @ scales))

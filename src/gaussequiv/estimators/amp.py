@@ -16,7 +16,7 @@ from gaussequiv.algorithms.message_passing.design import Design
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.message_passing.start import first_signal
 from gaussequiv.algorithms.message_passing.tuned import Fitted, fit_glm
-from gaussequiv.algorithms.message_passing.vamp import Spectrum
+from gaussequiv.algorithms.message_passing.vamp import GramSpectrum
 from gaussequiv.errors import ConvergenceWarning, FloatArray, choice, fail, integer, number
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
@@ -56,7 +56,7 @@ class _Base(BaseEstimator):  # type: ignore[misc]
             else:
                 square = np.sum(np.square(X - self._centre), axis=0)
             return design, float(np.sum(square / self._scale**2)) / X.shape[0]
-        spectrum = Spectrum(design)
+        spectrum = GramSpectrum(design)
         return spectrum, float(spectrum.values.sum()) / X.shape[0]
 
     def _run(self, problem: Any, y: FloatArray, channel: Any, signal: float, square: float, learn: tuple[str, ...]) -> Fitted:

@@ -21,7 +21,7 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
-from gaussequiv.learners.bayes.information import information
+from gaussequiv.learners.bayes.information import information_curve
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.reproduce.drawing import Canvas, Style, canvas, legend
 from gaussequiv.reproduce.paper import Check, Data, Figure, Paper
@@ -294,12 +294,12 @@ def _formula_checks() -> list[Check]:
     checks = []
     e = problem("tanh(2x)", 2).equivalent()
     for alpha, value in ((0.5, 0.175294), (1.0, 0.319610), (3.0, 0.698469)):
-        found = float(information(e, np.array([alpha]))["mutual_information"][0])
+        found = float(information_curve(e, np.array([alpha]))["mutual_information"][0])
         source = "independent solution, 6 digits (log-determinants at d = 800: 0.17526, 0.31977, 0.69876)"
         checks.append(Check(f"I(theta; D)/d, L = 2, alpha = {alpha:g}", value, found, 1e-6, source))
     for depth, value in ((1, 0.72267), (2, 0.61112)):
         erf = Problem(DeepNetwork("erf", depth=depth, noise=0.1)).equivalent()
-        found = float(information(erf, np.ones(1))["mutual_information_per_sample"][0])
+        found = float(information_curve(erf, np.ones(1))["mutual_information_per_sample"][0])
         checks.append(Check(f"I(theta, xi; D)/n, erf, L = {depth}, alpha = 1", value, found, 1e-5, "independent solution, 5 digits"))
     return checks
 

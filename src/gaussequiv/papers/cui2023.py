@@ -18,7 +18,7 @@ from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.learners.convex.named import Logistic
 from gaussequiv.learners.convex.ridge import Ridge
 from gaussequiv.problems.supervised.description import Problem
-from gaussequiv.reproduce.drawing import ALPHA, Style, canvas, legend, line, markers, points
+from gaussequiv.reproduce.drawing import ALPHA, Style, canvas, error_bars, legend, line, markers
 from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.run.compare import align
 from gaussequiv.run.simulate import simulate
@@ -205,7 +205,7 @@ def _inset(ax: Axes, theory: xr.Dataset, run: xr.Dataset | None, label: str, pow
         part = run.sel(learner=label)
         ok = np.asarray(part["converged"].values & run["converged"].sel(learner=BAYES).values, dtype=bool)
         small = Style(label, style.color, style.marker, size=4)
-        points(ax, part["alpha"].values, scale * part["excess"].values, scale * part["excess_stderr"].values, small, ok)
+        error_bars(ax, part["alpha"].values, scale * part["excess"].values, scale * part["excess_stderr"].values, small, ok)
     ax.set_title(f"{label} $-$ Bayes", fontsize=8.5, pad=3)
     ax.set(xlim=(0, 7.2), ylim=limits, xticks=(0, 2, 4, 6))
     ax.set_xlabel(r"$\alpha$", fontsize=8, labelpad=0)

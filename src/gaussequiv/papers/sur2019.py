@@ -19,7 +19,7 @@ from gaussequiv.learners.convex.named import Logistic
 from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.description import Problem
-from gaussequiv.reproduce.drawing import Canvas, Style, canvas, legend, line, points, printed
+from gaussequiv.reproduce.drawing import Canvas, Style, canvas, error_bars, legend, line, printed
 from gaussequiv.reproduce.paper import Check, Data, Figure, Paper, combine
 from gaussequiv.results import dataset
 from gaussequiv.run.provenance import provenance
@@ -75,7 +75,7 @@ def _draw(data: Data) -> Canvas:
     line(axes[0], theory.assign_coords(alpha=theory["kappa"].values), style, "bias")
     ok = np.asarray(run["converged"].values.all(axis=-1), dtype=bool)
     slope = run["bias"].values
-    points(axes[0], 1 / run["alpha"].values, slope.mean(axis=-1), slope.std(axis=-1, ddof=1) / np.sqrt(slope.shape[-1]), own, ok)
+    error_bars(axes[0], 1 / run["alpha"].values, slope.mean(axis=-1), slope.std(axis=-1, ddof=1) / np.sqrt(slope.shape[-1]), own, ok)
     printed(axes[0], [KAPPA], [PRINTED["bias"]], other)
     edge = float(border.attrs["edge"])
     axes[0].axvline(edge, color="0.5", ls=":", lw=1)

@@ -12,7 +12,7 @@ from gaussequiv.curve import as_curve
 from gaussequiv.errors import ArgumentError, FloatArray, choice
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
-from gaussequiv.realdata.emulate import State, Student, check_labels, emulate
+from gaussequiv.realdata.emulate import EmulatedStudent, EmulationState, check_labels, emulate
 from gaussequiv.realdata.equivalent import equivalent_from_rows
 from gaussequiv.realdata.pool import Pool
 
@@ -90,13 +90,13 @@ def curve(
     return full | {"test_error_stderr": errors}
 
 
-def _rows(state: State, kept: Any) -> State:
-    return State(state.coefficients, state.V[kept], state.extra[kept], state.score[kept])
+def _rows(state: EmulationState, kept: Any) -> EmulationState:
+    return EmulationState(state.coefficients, state.V[kept], state.extra[kept], state.score[kept])
 
 
 def _predict(
-    x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent, method: str, starts: list[State | None] | None
-) -> tuple[dict[str, FloatArray], list[State | None]]:
+    x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent, method: str, starts: list[EmulationState | None] | None
+) -> tuple[dict[str, FloatArray], list[EmulationState | None]]:
     count = len(sizes)
     if method == "moments":
         points = Pool(x, y, intercept=student.intercept).ridge(sizes, student.lam)
@@ -104,13 +104,13 @@ def _predict(
         return {"test_error": points.test_error, "status": points.status, "steps": zero, "residual": zero}, [None] * count
     if method == "gaussian":
         return _gaussian(x, y, sizes, student), [None] * count
-    plain = Student(losses.get(student.loss), student.lam, student.intercept, student.classify)
+    plain = EmulatedStudent(losses.get(student.loss), student.lam, student.intercept, student.classify)
     weights = row_weights(y, student.class_weight)
     out = {name: np.full(count, np.nan) for name in ("test_error", "status", "steps", "residual")}
-    states: list[State | None] = [None] * count
+    states: list[EmulationState | None] = [None] * count
     # continuation: from the size nearest to the pool's outwards
     distance = np.abs(np.log(np.asarray(sizes) / len(x)))
-    latest: dict[bool, State | None] = {True: None, False: None}
+    latest: dict[bool, EmulationState | None] = {True: None, False: None}
     for i in np.argsort(distance, kind="stable"):
         above = bool(sizes[i] > len(x))
         start = starts[i] if starts is not None else latest[above]

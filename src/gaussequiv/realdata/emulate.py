@@ -23,13 +23,16 @@ ROUNDING = 1e-9  # of the spread of scores: less noise removed than this is none
 EDGE = 0.05  # 1 - V c may not fall below: there the pool says nothing about so many rows
 
 
-class State(NamedTuple):
+class EmulationState(NamedTuple):
     """Where an iteration stands: coefficients (the constant last), and for each row V, extra variance and left-out score."""
 
     coefficients: FloatArray
     V: FloatArray
     extra: FloatArray
     score: FloatArray
+
+
+State = EmulationState  # its name of before
 
 
 class Emulated(NamedTuple):
@@ -40,10 +43,10 @@ class Emulated(NamedTuple):
     status: Status
     steps: int
     residual: float
-    state: State
+    state: EmulationState
 
 
-class Student(NamedTuple):
+class EmulatedStudent(NamedTuple):
     """min sum_i s_i loss(y_i, w.x_i + c) + (lam/2)|w|^2; the constant c is not penalised, or absent."""
 
     loss: Loss
@@ -52,13 +55,16 @@ class Student(NamedTuple):
     classify: bool  # test error: share of wrong signs, else mean squared error
 
 
+Student = EmulatedStudent  # its name of before
+
+
 def emulate(
     x: FloatArray,
     y: FloatArray,
     weights: FloatArray,
     n: float,
-    student: Student,
-    start: State | None = None,
+    student: EmulatedStudent,
+    start: EmulationState | None = None,
     tolerance: float = TOLERANCE,
 ) -> Emulated:
     r"""Test error of `student` trained on n rows of which N are given, from a weighted fixed point on the N rows.
@@ -83,7 +89,7 @@ def emulate(
     weights : array of shape (N,)
         Weights s_i of the losses.
     n : float
-    start : State, optional
+    start : EmulationState, optional
         Of a neighbouring n, or of a similar pool.
     tolerance : float
         Relative step below which the iteration stops.
@@ -100,7 +106,7 @@ def emulate(
     >>> x = rng.standard_normal((600, 30))
     >>> y = np.where(x[:, 0] + 0.5 * rng.standard_normal(600) > 0, 1.0, -1.0)
     >>> from gaussequiv.ingredients.losses import named as losses
-    >>> found = emulate(x, y, np.ones(600), 100, Student(losses.get("logistic"), 1.0, True, True))
+    >>> found = emulate(x, y, np.ones(600), 100, EmulatedStudent(losses.get("logistic"), 1.0, True, True))
     >>> 0.15 < found.test_error < 0.35
     True
 
@@ -125,8 +131,8 @@ def _iterate(
     y: FloatArray,
     weights: FloatArray,
     n: float,
-    student: Student,
-    start: State | None,
+    student: EmulatedStudent,
+    start: EmulationState | None,
     tolerance: float,
     mix: float,
     limit: int,
@@ -164,7 +170,7 @@ def _iterate(
             float(np.mean(np.abs(extra - state.extra)) / (np.mean(np.abs(extra)) + spread)),
         )
         mixed = np.exp((1 - mix) * np.log(state.V) + mix * np.log(V)), (1 - mix) * state.extra + mix * extra
-        state = State(state.coefficients + mix * move, *mixed, state.score)
+        state = EmulationState(state.coefficients + mix * move, *mixed, state.score)
         state = state._replace(score=averages.left_out(design @ state.coefficients, state))
         if not all(np.all(np.isfinite(part)) for part in state):
             return _result(y, state, student, Status.diverged, k, step)
@@ -174,7 +180,7 @@ def _iterate(
     return _result(y, state, student, status, k, step)
 
 
-def _cold(design: FloatArray, y: FloatArray, n: float, student: Student) -> State:
+def _cold(design: FloatArray, y: FloatArray, n: float, student: EmulatedStudent) -> EmulationState:
     rows, p = design.shape
     length = np.einsum("ij,ij->i", design, design)
     curvature = 1.0 if student.loss.kind == "residual" else 0.25
@@ -184,19 +190,19 @@ def _cold(design: FloatArray, y: FloatArray, n: float, student: Student) -> Stat
         coefficients[-1] = y.mean()
         score[:] = y.mean()
     blur = 0.0 if student.loss.kind == "residual" else 1.0  # hinges have a curvature near a margin of 1 only
-    return State(coefficients, V, np.full(rows, blur), score)
+    return EmulationState(coefficients, V, np.full(rows, blur), score)
 
 
 class _Averages:
     """phi = E g, -E g' and E g^2 of every row over the extra noise: closed forms where g is piecewise linear, else Gauss-Hermite."""
 
-    def __init__(self, y: FloatArray, weights: FloatArray, student: Student, ratio: float) -> None:
+    def __init__(self, y: FloatArray, weights: FloatArray, student: EmulatedStudent, ratio: float) -> None:
         self.y, self.weights = y, weights
         self.loss, self.ratio = student.loss, ratio
         nodes, mass = np.polynomial.hermite_e.hermegauss(NODES)
         self.nodes, self.mass = nodes, mass / mass.sum()
 
-    def __call__(self, state: State) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def __call__(self, state: EmulationState) -> tuple[FloatArray, FloatArray, FloatArray]:
         s, V, name = self.weights, self.weights * state.V, self.loss.name
         if name == "square":
             residual, slope = self.y - state.score, s / (1 + V)
@@ -216,7 +222,7 @@ class _Averages:
         g, slope = self.loss.proximal(self.y[:, None], score, V[:, None])
         return s * (g @ self.mass), -s * (slope @ self.mass), s**2 * ((g * g) @ self.mass)
 
-    def left_out(self, z: FloatArray, state: State) -> FloatArray:
+    def left_out(self, z: FloatArray, state: EmulationState) -> FloatArray:
         """The score omega with omega + (n/N) V phi(omega) = z; guarded Newton steps from where it stood."""
         for _ in range(2):
             phi, slope, _ = self(state)
@@ -253,7 +259,7 @@ def _extra(
     return variance / (1 + float(np.mean(curvature * np.maximum(V - shrunk, 0.0))))
 
 
-def _result(y: FloatArray, state: State, student: Student, status: Status, steps: int, residual: float) -> Emulated:
+def _result(y: FloatArray, state: EmulationState, student: EmulatedStudent, status: Status, steps: int, residual: float) -> Emulated:
     if not student.classify:
         parts = (y - state.score) ** 2 + state.extra
     else:

@@ -59,10 +59,10 @@ def markers(ax: Axes, part: xr.Dataset, style: Style) -> None:
     """One simulated curve of a `compare` (dimensions source, alpha): means with standard errors."""
     simulated = part.sel(source="simulation")
     ok = np.asarray(part["converged"].values, dtype=bool)
-    points(ax, part["alpha"].values, simulated["test_error"].values, simulated["test_error_stderr"].values, style, ok)
+    error_bars(ax, part["alpha"].values, simulated["test_error"].values, simulated["test_error_stderr"].values, style, ok)
 
 
-def points(ax: Axes, x: Any, mean: Any, stderr: Any, style: Style, ok: Any = None) -> None:
+def error_bars(ax: Axes, x: Any, mean: Any, stderr: Any, style: Style, ok: Any = None) -> None:
     """Markers with error bars, hollow where not `ok`."""
     ok = np.ones(len(x), dtype=bool) if ok is None else ok
     kind: dict[str, Any] = {"ms": style.size, "color": style.color, "capsize": 2.0, "elinewidth": 1.0, "mec": "white", "mew": 0.5}

@@ -14,7 +14,7 @@ from gaussequiv.errors import FloatArray, fail, grid, integer, number
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
-from gaussequiv.learners.bayes.information import information
+from gaussequiv.learners.bayes.information import information_curve
 from gaussequiv.learners.observables import COMMON
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.axis import ALPHA_MEANING
@@ -25,7 +25,7 @@ from gaussequiv.run.evidence_trials import (
     COLUMNS,
     LEAST_TRIALS,
     MEASURED,
-    Plan,
+    EvidencePlan,
     Record,
     Store,
     control_records,
@@ -181,9 +181,9 @@ def plan_of(
     test_samples: int = 64,
     gap: float = 0.2,
     temperatures: int | None = None,
-) -> Plan:
+) -> EvidencePlan:
     """The checked arguments of `network_information`."""
-    from gaussequiv.algorithms.networks.annealing_target import posterior
+    from gaussequiv.algorithms.networks.annealing_target import annealing_target
 
     target = problem.target
     if not isinstance(target, DeepNetwork):
@@ -207,10 +207,10 @@ def plan_of(
         "gap": number("gap", gap, positive=True),
         "temperatures": None if temperatures is None else integer("temperatures", temperatures, minimum=1),
     }
-    return Plan(problem, n, d, integer("seed", seed, minimum=0), posterior(target), options)
+    return EvidencePlan(problem, n, d, integer("seed", seed, minimum=0), annealing_target(target), options)
 
 
-def _summary(plan: Plan, n: int, records: list[Record], controls: FloatArray) -> Record:
+def _summary(plan: EvidencePlan, n: int, records: list[Record], controls: FloatArray) -> Record:
     """Means with standard errors of one point."""
     column = {name: np.array([record[name] for record in records]) for name in COLUMNS}
     ratios = np.column_stack([column["ratio_kernel"], column["ratio_linear"]]) - 1
@@ -256,7 +256,7 @@ def _summary(plan: Plan, n: int, records: list[Record], controls: FloatArray) ->
     }
 
 
-def _collect(plan: Plan, parts: list[tuple[int, list[Record], Record]], call: dict[str, Any], made_with: list[str]) -> xr.Dataset:
+def _collect(plan: EvidencePlan, parts: list[tuple[int, list[Record], Record]], call: dict[str, Any], made_with: list[str]) -> xr.Dataset:
     samples = np.array([n for n, _, _ in parts])
     alpha = samples / plan.d
     trials = max(len(records) for _, records, _ in parts)
@@ -266,7 +266,7 @@ def _collect(plan: Plan, parts: list[tuple[int, list[Record], Record]], call: di
         variables[name] = (("alpha", "trial"), np.array(rows))
     for name in parts[0][2]:
         variables[name] = (("alpha",), np.array([summary[name] for _, _, summary in parts]))
-    variables["information_limit"] = (("alpha",), information(plan.problem.equivalent(), alpha)["mutual_information_per_sample"])
+    variables["information_limit"] = (("alpha",), information_curve(plan.problem.equivalent(), alpha)["mutual_information_per_sample"])
     variables["test_error_limit"] = (("alpha",), BayesOptimal().solve(plan.problem.equivalent(), alpha)["test_error"])
     accepted = np.array([np.nanmean([record["acceptance"] for record in records]) for _, records, _ in parts])
     finite = np.isfinite(variables["information"][1])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gaussequiv.algorithms.networks.annealing import Annealed, Schedule
-    from gaussequiv.algorithms.networks.annealing_target import Posterior
+    from gaussequiv.algorithms.networks.annealing_target import AnnealingTarget
 
 _CONTROLS = "controls "  # in the names of a file's arrays
 PILOTS = 3
@@ -60,14 +60,14 @@ COLUMNS = (*MEASURED, "temperatures", "length")
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvidencePlan:
     """A checked call: everything but the numbers of trials."""
 
     problem: Problem
     n: Any
     d: int
     seed: int
-    target: Posterior
+    target: AnnealingTarget
     options: dict[str, Any]
 
     @property
@@ -76,7 +76,7 @@ class Plan:
         return float(self.problem.target.channel.noise)
 
     def _described(self) -> dict[str, Any]:
-        first = Data(self, 0, 2, 0)  # its labels tell whether a function has changed under the same name
+        first = EvidenceData(self, 0, 2, 0)  # its labels tell whether a function has changed under the same name
         seen = [np.round(values, 9) + 0.0 for values in (first.x, first.y)]  # another machine may round the last digits otherwise
         digest = hashlib.sha256(b"".join(values.tobytes() for values in seen)).hexdigest()[:16]
         return {
@@ -95,10 +95,10 @@ class Plan:
         return found
 
 
-class Data:
+class EvidenceData:
     """One network with n rows, labels and fresh rows; sets of different n are nested."""
 
-    def __init__(self, plan: Plan, trial: int, n: int, fresh: int) -> None:
+    def __init__(self, plan: EvidencePlan, trial: int, n: int, fresh: int) -> None:
         target, key = plan.problem.target, (plan.seed, plan.d, trial)
         self.network = target.sample(np.random.default_rng((*key, EVIDENCE_TEACHER)), plan.d)
         stream = plan.problem.inputs.rows((*key, EVIDENCE_ROWS), plan.d, n, fresh)
@@ -107,7 +107,7 @@ class Data:
         self.y = target.channel.sample(np.random.default_rng((*key, EVIDENCE_LABELS)), self.network(self.x))
         self.n, self.all = n, np.concatenate([self.x, self.rows])
 
-    def models(self, plan: Plan) -> tuple[GaussianModel, GaussianModel]:
+    def models(self, plan: EvidencePlan) -> tuple[GaussianModel, GaussianModel]:
         """Infinite width, and the equivalent."""
         problem = plan.problem
         linear = linear_model(problem.equivalent(plan.d), self.all, problem.inputs.centre(plan.d), self.n)
@@ -126,23 +126,23 @@ def default_together() -> int:
     return 1 if jax.default_backend() == "cpu" else ON_ACCELERATOR
 
 
-def schedule_of(plan: Plan, n: int) -> Schedule:
+def schedule_of(plan: EvidencePlan, n: int) -> Schedule:
     """The schedule of all trials with n samples, from pilot data sets."""
     from gaussequiv.algorithms.networks.annealing import tune
 
-    pilots = [Data(plan, FIRST_PILOT + i, n, 0) for i in range(PILOTS)]
+    pilots = [EvidenceData(plan, FIRST_PILOT + i, n, 0) for i in range(PILOTS)]
     options = {key: plan.options[key] for key in ("temperatures", "gap")}
     return tune(plan.target, [(one.x, one.y) for one in pilots], plan.seed, **options)
 
 
-def trial_records(plan: Plan, schedule: Schedule, trials: Sequence[int], n: int, together: int) -> list[Record]:
+def trial_records(plan: EvidencePlan, schedule: Schedule, trials: Sequence[int], n: int, together: int) -> list[Record]:
     """Networks annealed at once: their evidence from both directions, the exact ones on the same labels, posterior means at fresh rows.
 
     `together` trials are annealed, whatever is asked for, the last one repeated: one compilation serves all.
     """
     from gaussequiv.algorithms.networks.annealing import DataSet, anneal
 
-    drawn = [Data(plan, trial, n, plan.options["test_samples"]) for trial in trials]
+    drawn = [EvidenceData(plan, trial, n, plan.options["test_samples"]) for trial in trials]
     sets = [
         DataSet(data.x, data.y, plan.target.coordinates(data.network, plan.d), (plan.seed, plan.d, trial), data.rows)
         for data, trial in zip(drawn, trials, strict=True)
@@ -152,7 +152,7 @@ def trial_records(plan: Plan, schedule: Schedule, trials: Sequence[int], n: int,
     return [_record(plan, data, run) for data, run in zip(drawn, runs, strict=False)]
 
 
-def _record(plan: Plan, data: Data, run: Annealed) -> Record:
+def _record(plan: EvidencePlan, data: EvidenceData, run: Annealed) -> Record:
     found = bracket(run.forward, run.reverse)
     kernel, linear = data.models(plan)
     exact = {"kernel": kernel.log_evidence(data.y), "linear": linear.log_evidence(data.y)}
@@ -230,7 +230,7 @@ def _here() -> str:
     return ", ".join([jax.devices()[0].device_kind, *(f"{name} {number}" for name, number in about.items() if name != "gaussequiv")])
 
 
-def records_of(plan: Plan, n: int, trials: int, seconds: float, store: Store, together: int, progress: bool | None) -> list[Record]:
+def records_of(plan: EvidencePlan, n: int, trials: int, seconds: float, store: Store, together: int, progress: bool | None) -> list[Record]:
     """Finished trials, from the store or run now, `together` of them at once."""
     done = store.records.get(n, [])
     left = max(trials - len(done), 1)
@@ -250,7 +250,7 @@ def records_of(plan: Plan, n: int, trials: int, seconds: float, store: Store, to
     return store.records[n][:trials]
 
 
-def control_records(plan: Plan, n: int, trials: int, store: Store) -> FloatArray:
+def control_records(plan: EvidencePlan, n: int, trials: int, store: Store) -> FloatArray:
     """Control draws, from the store or made now.
 
     Four exact means given rows and lower layers: log-evidence and clean error of infinite width on the network's labels and of the
@@ -259,7 +259,7 @@ def control_records(plan: Plan, n: int, trials: int, store: Store) -> FloatArray
     target, centre, equivalent = plan.problem.target, plan.problem.inputs.centre(plan.d), plan.problem.equivalent(plan.d)
     try:
         for trial in range(len(store.controls.get(n, ())), trials):
-            data = Data(plan, FIRST_CONTROL + trial, n, plan.options["test_samples"])
+            data = EvidenceData(plan, FIRST_CONTROL + trial, n, plan.options["test_samples"])
             kernel, linear = data.models(plan)
             truth = true_covariance(target, data.network, data.all)
             zero = row_controls(equivalent, data.x, centre) + layer_controls(target, data.network, kernel, data.x)

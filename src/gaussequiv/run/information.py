@@ -84,7 +84,7 @@ def information(
     points, samples, d = alpha_points(problem, alpha, n, d)
     keep = integer("keep", keep, minimum=0, meaning="It is the number of hidden layers left.")
     equivalent = problem.equivalent_of(BayesOptimal(), d)
-    found = Curve(formulas.information(equivalent, points, keep), labels=INFORMATION).only_solved()
+    found = Curve(formulas.information_curve(equivalent, points, keep), labels=INFORMATION).only_solved()
     variables: dict[str, tuple[tuple[str, ...], Any]] = {name: (("alpha",), values) for name, values in found.items()}
     variables["layer_information"] = (("layer",), formulas.layer_information(equivalent))
     size = d if d is not None else problem.inputs.dimension

@@ -15,7 +15,7 @@ import numpy as np
 from gaussequiv.errors import ArgumentError, FloatArray, fail
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.numerics.keys import CHAIN_STARTS, CHAINS, PRIOR_NETWORKS, TEST, TRAIN
-from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks
+from gaussequiv.problems.supervised.teacher import Teacher, TrialPlan, blocks
 from gaussequiv.results import version_of, versions
 from gaussequiv.run.posterior_summary import UNTRACED, between_starts, summarise
 from gaussequiv.store import checkpoint
@@ -46,7 +46,7 @@ class PosteriorRun:
     """Trial by trial, sample size by sample size; `done` holds the numbers of the finished data sets, in that order."""
 
     def __init__(
-        self, plan: Plan, repeats: tuple[int, int], network: DeepNetwork, settings: Settings, every: int, folder: Path | None
+        self, plan: TrialPlan, repeats: tuple[int, int], network: DeepNetwork, settings: Settings, every: int, folder: Path | None
     ) -> None:
         from gaussequiv.algorithms.networks.sampling import sampling
 
@@ -140,14 +140,14 @@ class PosteriorRun:
         import jax.numpy as jnp
 
         from gaussequiv.algorithms.networks.density import coordinates_of, hidden
-        from gaussequiv.algorithms.networks.observables import Data, kernel_vectors
+        from gaussequiv.algorithms.networks.observables import TaughtData, kernel_vectors
 
         parts = [_joined(teacher.block, purpose, total) for purpose, total in ((TRAIN, n), (TEST, self.plan.test))]
         (x, _, y), (test_x, field, test_y) = parts
         u = jax.tree.map(jnp.asarray, coordinates_of(self.network, teacher.network, self.plan.d))  # type: ignore[arg-type]
         kernels = kernel_vectors(self.network)(hidden(self.network)(u, jnp.asarray(test_x)))
         rows = [jnp.asarray(part) for part in (x, y, test_x, test_y, field)]
-        data = Data(rows[0], rows[1], rows[2], rows[3], rows[4], u, kernels)
+        data = TaughtData(rows[0], rows[1], rows[2], rows[3], rows[4], u, kernels)
         return data, self.plan.noiseless(field)
 
     def _positions(self, data: Any, rng: np.random.Generator) -> Any:

@@ -140,7 +140,7 @@ class Recorded:
     arguments: dict[str, Any]
 
 
-def read(result: xr.Dataset) -> Recorded:
+def saved_call(result: xr.Dataset) -> Recorded:
     """The saved call of a result.
 
     Raises

@@ -190,7 +190,7 @@ def rerun(
     >>> bool((rerun(curve).test_error == curve.test_error).all())
     True
     """
-    saved = recorded.read(result)
+    saved = recorded.saved_call(result)
     own: dict[str, Any] = {**(functions or {}), **(parts or {})}
     given = {name: value for name, value in (("inputs", inputs), ("features", features)) if value is not None}
     problem = from_dict(saved.problem, own, **given)

@@ -9,7 +9,7 @@ import gaussequiv as ge
 from gaussequiv.algorithms.message_passing.design import Design, RowSource
 from gaussequiv.algorithms.message_passing.gamp import GAMP
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
-from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum
+from gaussequiv.algorithms.message_passing.vamp import VAMP, GramSpectrum
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.counts import Poisson
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue
@@ -32,13 +32,13 @@ def with_singular_values(n, d, values, seed=0):
 @pytest.mark.parametrize(("n", "d"), [(60, 20), (20, 60)])
 def test_gaussian_weights_and_noise_are_exact_in_one_step(n, d):
     x, y = iid(n, d), RNG.standard_normal(n)
-    state = VAMP(Spectrum(Design(x)), y, ScaledPrior(1.5), GaussianNoise(0.3)).run()[0]
+    state = VAMP(GramSpectrum(Design(x)), y, ScaledPrior(1.5), GaussianNoise(0.3)).run()[0]
     covariance = np.linalg.inv(x.T @ x / 0.3 + np.eye(d) / 1.5**2)
     assert state.steps == 2  # the second sees that nothing moved
     assert state.mean == pytest.approx(covariance @ x.T @ y / 0.3, abs=1e-10)
     assert state.degrees == pytest.approx(np.trace(x.T @ x @ covariance) / 0.3, rel=1e-10)
     rows = RNG.standard_normal((5, d))
-    spectrum = Spectrum(Design(x))
+    spectrum = GramSpectrum(Design(x))
     assert spectrum.variances(rows, state.precision, state.site) == pytest.approx(np.diag(rows @ covariance @ rows.T), rel=1e-9)
 
 
@@ -47,10 +47,10 @@ def test_the_decomposition_is_the_same_for_sparse_and_centred_rows(shape):
     rng = np.random.default_rng(3)
     x = rng.standard_normal(shape) * (rng.random(shape) < 0.3)
     centre, scale = x.mean(axis=0), rng.random(shape[1]) + 0.5
-    plain = Spectrum(Design((x - centre) / scale))
+    plain = GramSpectrum(Design((x - centre) / scale))
     b, rows = rng.standard_normal(shape[1]), rng.standard_normal((4, shape[1]))
     for matrix in (x, sparse.csr_matrix(x)):
-        other = Spectrum(Design(matrix, centre, scale))
+        other = GramSpectrum(Design(matrix, centre, scale))
         assert other.values == pytest.approx(plain.values, abs=1e-10)
         assert other.posterior(0.7, 2.0, b)[0] == pytest.approx(plain.posterior(0.7, 2.0, b)[0], abs=1e-10)
         assert other.variances(rows, 0.7, 2.0) == pytest.approx(plain.variances(rows, 0.7, 2.0), abs=1e-10)
@@ -65,7 +65,7 @@ def test_on_independent_entries_it_agrees_with_message_passing(prior, channel):
     x = iid(n, d)
     y = channel.sample(rng, x @ theta)
     gamp, _ = GAMP(x * np.sqrt(d), y, prior, channel, 0.0, d).run(1e-6, 1000)
-    vamp, status = VAMP(Spectrum(Design(x)), y, prior, channel).run()
+    vamp, status = VAMP(GramSpectrum(Design(x)), y, prior, channel).run()
     assert status == Status.converged
     assert np.mean((gamp.a - vamp.mean) ** 2) < 0.5 / d * np.mean(gamp.a**2)
 
@@ -76,8 +76,8 @@ def test_acceleration_does_not_move_the_fixed_point(memory):
     rng = np.random.default_rng(2)
     x = with_singular_values(n, d, np.geomspace(1, 0.1, d))
     y = Sign(0.1).sample(rng, x @ Rademacher().sample(rng, d))
-    reference = VAMP(Spectrum(Design(x)), y, Rademacher(), Sign(0.1), damping=0.7, memory=0).run(1e-10, 5000)[0]
-    state, status = VAMP(Spectrum(Design(x)), y, Rademacher(), Sign(0.1), memory=memory).run(1e-9, 2000)
+    reference = VAMP(GramSpectrum(Design(x)), y, Rademacher(), Sign(0.1), damping=0.7, memory=0).run(1e-10, 5000)[0]
+    state, status = VAMP(GramSpectrum(Design(x)), y, Rademacher(), Sign(0.1), memory=memory).run(1e-9, 2000)
     assert status == Status.converged
     assert state.mean == pytest.approx(reference.mean, abs=1e-6)
 
@@ -89,7 +89,7 @@ def test_an_ill_conditioned_matrix_on_which_message_passing_fails(prior):
     x = with_singular_values(n, d, np.geomspace(1, 1e-3, d))
     theta = prior.sample(rng, d)
     y = GaussianNoise(1e-3).sample(rng, x @ theta)
-    state, status = VAMP(Spectrum(Design(x)), y, prior, GaussianNoise(1e-3)).run()
+    state, status = VAMP(GramSpectrum(Design(x)), y, prior, GaussianNoise(1e-3)).run()
     with np.errstate(all="ignore"):
         gamp, failed = GAMP(x * np.sqrt(d), y, prior, GaussianNoise(1e-3), 0.0, d).run()
     assert status == Status.converged and failed != Status.converged
@@ -105,7 +105,7 @@ def test_its_variance_is_the_error_it_makes():
         x = with_singular_values(n, d, np.geomspace(1, 0.05, d), seed)
         prior, channel = GaussBernoulli(0.3, 1 / 0.3), Sign(0.1)
         theta = prior.sample(rng, d)
-        machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ theta), prior, channel)
+        machine = VAMP(GramSpectrum(Design(x)), channel.sample(rng, x @ theta), prior, channel)
         state, status = machine.run()
         assert status == Status.converged
         gaps.append(np.mean((state.mean - theta) ** 2) - machine.observe(state)["left"])
@@ -118,20 +118,20 @@ def test_the_constant_is_found():
     x = x - x.mean(axis=0)
     for _ in range(16):
         y = Sign(0.1).sample(rng, x @ rng.standard_normal(300) + 0.7)
-        found.append(VAMP(Spectrum(Design(x)), y, None, Sign(0.1), intercept=True).run()[0].intercept)
+        found.append(VAMP(GramSpectrum(Design(x)), y, None, Sign(0.1), intercept=True).run()[0].intercept)
     assert abs(np.mean(found) - 0.7) < 4 * np.std(found, ddof=1) / 4 + 0.01
 
 
 def test_statuses_and_refusals():
     x, y = iid(50, 20), np.sign(RNG.standard_normal(50))
-    machine = VAMP(Spectrum(Design(x)), y, Rademacher(), Sign(0.1))
+    machine = VAMP(GramSpectrum(Design(x)), y, Rademacher(), Sign(0.1))
     assert machine.run(max_steps=2)[1] == Status.max_steps
     with np.errstate(all="ignore"):
-        assert VAMP(Spectrum(Design(x)), np.full(50, np.nan), None, GaussianNoise(0.1)).run()[1] == Status.nonfinite
+        assert VAMP(GramSpectrum(Design(x)), np.full(50, np.nan), None, GaussianNoise(0.1)).run()[1] == Status.nonfinite
     with pytest.raises(ge.ArgumentError, match="`x`"):
-        Spectrum(Design(RowSource((3, 2), lambda start, stop: np.ones((stop - start, 2)))))
+        GramSpectrum(Design(RowSource((3, 2), lambda start, stop: np.ones((stop - start, 2)))))
     with pytest.raises(ge.ArgumentError, match="`prior`"):
-        VAMP(Spectrum(Design(x)), y, np.ones(20), Sign(0.1))
+        VAMP(GramSpectrum(Design(x)), y, np.ones(20), Sign(0.1))
 
 
 def correlated(n, d, seed):
@@ -146,7 +146,7 @@ def test_even_labels_are_learned_from_a_small_random_start(prior):
         rng = np.random.default_rng(seed)
         x = correlated(4 * d, d, seed)
         theta = rng.standard_normal(d) if prior is None else prior.sample(rng, d)
-        machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ theta), prior, channel)
+        machine = VAMP(GramSpectrum(Design(x)), channel.sample(rng, x @ theta), prior, channel)
         assert not np.any(machine.step(machine.init()).mean)
         state, status = machine.run(key=rng)
         assert status == Status.converged
@@ -160,7 +160,7 @@ def test_even_labels_below_the_threshold_leave_it_at_zero_with_the_variance_of_t
     d, channel = 300, AbsoluteValue(0.1)
     rng = np.random.default_rng(1)
     x = iid(d // 5, d)
-    machine = VAMP(Spectrum(Design(x)), channel.sample(rng, x @ rng.standard_normal(d)), None, channel)
+    machine = VAMP(GramSpectrum(Design(x)), channel.sample(rng, x @ rng.standard_normal(d)), None, channel)
     state, status = machine.run(key=rng)
     assert status == Status.converged
     assert np.mean(state.mean**2) < 1e-6
@@ -175,7 +175,7 @@ def test_a_sign_pattern_that_the_labels_contradict_is_not_called_converged():
         rng = np.random.default_rng(10 + seed)
         y = np.abs(rng.standard_normal(n))  # no weights give these labels
         with np.errstate(all="ignore"):
-            assert VAMP(Spectrum(Design(x)), y, None, AbsoluteValue()).run(key=rng)[1] != Status.converged
+            assert VAMP(GramSpectrum(Design(x)), y, None, AbsoluteValue()).run(key=rng)[1] != Status.converged
 
 
 @pytest.mark.parametrize("constant", [3.0, 6.0])
@@ -184,7 +184,7 @@ def test_the_constant_of_counts_starts_where_their_mean_is(constant):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 10)) / 3
     y = Poisson().sample(rng, x @ rng.standard_normal(10) + constant)
-    state, status = VAMP(Spectrum(Design(x)), y, None, Poisson(), intercept=True).run()
+    state, status = VAMP(GramSpectrum(Design(x)), y, None, Poisson(), intercept=True).run()
     assert status == Status.converged
     assert state.intercept == pytest.approx(constant, abs=0.1)
     gamp, status = GAMP(x * np.sqrt(10), y, None, Poisson(), 0.0, 10, intercept_variance=100.0, variances="vector").run()

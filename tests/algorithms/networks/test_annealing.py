@@ -6,7 +6,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.algorithms.networks.annealing import DataSet, anneal, tune
-from gaussequiv.algorithms.networks.annealing_target import posterior
+from gaussequiv.algorithms.networks.annealing_target import annealing_target
 from gaussequiv.algorithms.networks.evidence import bracket
 from gaussequiv.algorithms.networks.gaussian_evidence import GaussianModel, kernel_model
 from gaussequiv.errors import ArgumentError
@@ -39,7 +39,7 @@ def z_score(values):
 
 def test_a_linear_network_has_the_evidence_of_its_determinant():
     """Bounds on their sides, Bennett's estimate and the thermodynamic integral on the value, and exp(log w) without bias."""
-    target = posterior(ge.DeepNetwork((), noise=0.3))
+    target = annealing_target(ge.DeepNetwork((), noise=0.3))
     assert not target.integrated
     found = {"lower": [], "upper": [], "combined": [], "area": [], "forward": [], "reverse": [], "accepted": []}
     for x, y, run in runs(target, 5, 8, 32, 40, chains=8):
@@ -94,7 +94,7 @@ def prior_average(network, x, y, rows, draws=200_000):
 )
 def test_few_samples_against_the_average_over_the_prior(name, integrate):
     network, rows = NETWORKS[name], ROWS
-    target = posterior(network, None if integrate else False)
+    target = annealing_target(network, None if integrate else False)
     differences, predictions = [], []
     for x, y, run in runs(target, 2, 2, 16, 40, chains=32, rows=rows, posterior_steps=40):
         exact, error, mean = prior_average(network, x, y, rows, 20_000 if name == "tanh" else 60_000)
@@ -112,7 +112,7 @@ def test_few_samples_against_the_average_over_the_prior(name, integrate):
 def test_a_very_wide_network_has_the_evidence_of_its_kernel():
     network = ge.DeepNetwork("erf", noise=0.2, widths=1000)
     differences = []
-    for x, y, run in runs(posterior(network), 4, 5, 16, 12, chains=4):
+    for x, y, run in runs(annealing_target(network), 4, 5, 16, 12, chains=4):
         differences.append(float(bracket(run.forward, run.reverse).combined) - kernel_model(network, x, 5).log_evidence(y))
     assert abs(np.mean(differences)) < 4 * np.std(differences, ddof=1) / 4 + 5 / 1000  # n/width
     assert np.std(differences) < 0.1
@@ -120,7 +120,7 @@ def test_a_very_wide_network_has_the_evidence_of_its_kernel():
 
 def test_one_sign_label_of_an_odd_network_has_probability_one_half():
     network = ge.DeepNetwork("tanh", task="classification", noise=0.3, widths=4)
-    target = posterior(network)
+    target = annealing_target(network)
     assert not target.integrated
     found = [bracket(run.forward, run.reverse) for _, _, run in runs(target, 3, 1, 16, 16, chains=8)]
     assert abs(z_score([float(one.combined) + np.log(2) for one in found])) < 4
@@ -129,8 +129,8 @@ def test_one_sign_label_of_an_odd_network_has_probability_one_half():
 
 def test_a_reverse_chain_starts_from_the_given_network_and_runs_repeat():
     network = NETWORKS["tanh"]
-    target = posterior(network)
-    assert posterior(network) is target
+    target = annealing_target(network)
+    assert annealing_target(network) is target
     sampled, x, y = draw(network, 2, 2, 0)  # the shapes of the test above: compiled once
     u = target.coordinates(sampled, 2)
     assert set(u) == {"weights"} and np.allclose(u["weights"][0] * np.sqrt(4 / 2), sampled.weights[0])
@@ -142,7 +142,7 @@ def test_a_reverse_chain_starts_from_the_given_network_and_runs_repeat():
 
 
 def test_data_sets_annealed_together_do_not_see_each_other():
-    target = posterior(NETWORKS["relu with biases"])
+    target = annealing_target(NETWORKS["relu with biases"])
     drawn = [draw(target.network, 2, 3, trial) for trial in range(3)]
     schedule = tune(target, [drawn[0][1:]], temperatures=12)
     sets = [DataSet(x, y, target.coordinates(sampled, 2), (0, i), ROWS) for i, (sampled, x, y) in enumerate(drawn)]
@@ -152,7 +152,7 @@ def test_data_sets_annealed_together_do_not_see_each_other():
 
 
 def test_the_schedule_follows_the_aimed_gap():
-    target = posterior(NETWORKS["tanh"])
+    target = annealing_target(NETWORKS["tanh"])
     pilots = [draw(target.network, 2, 2, i)[1:] for i in range(2)]
     coarse, fine = (tune(target, pilots, gap=gap) for gap in (0.002, 0.0005))
     assert coarse.length == fine.length
@@ -164,8 +164,8 @@ def test_the_schedule_follows_the_aimed_gap():
 
 def test_what_cannot_be_annealed_is_said():
     with pytest.raises(ArgumentError, match="integrate_readout"):
-        posterior(ge.DeepNetwork((), noise=0.1), True)
+        annealing_target(ge.DeepNetwork((), noise=0.1), True)
     with pytest.raises(ArgumentError, match="noise"):
-        posterior(ge.DeepNetwork("tanh"))
+        annealing_target(ge.DeepNetwork("tanh"))
     with pytest.raises(ArgumentError, match="gap"):
-        tune(posterior(NETWORKS["tanh"]), [], gap=0.0)
+        tune(annealing_target(NETWORKS["tanh"]), [], gap=0.0)

@@ -7,7 +7,7 @@ from scipy import special, stats
 import gaussequiv as ge
 from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms.networks.density import coordinates_of, hidden
-from gaussequiv.algorithms.networks.observables import PROBES, Data, kernel_vectors, observer, prior_kernel_overlap
+from gaussequiv.algorithms.networks.observables import PROBES, TaughtData, kernel_vectors, observer, prior_kernel_overlap
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -31,7 +31,7 @@ def seen(request):
     with float64_scope():
         u, v = (jax.tree.map(jnp.asarray, coordinates_of(network, one, D)) for one in (teacher, other))
         kernels = kernel_vectors(network)(hidden(network)(u, test_x))
-        data = Data(*(jnp.asarray(value) for value in (x, y, test_x, test_y, teacher(test_x))), u, kernels)
+        data = TaughtData(*(jnp.asarray(value) for value in (x, y, test_x, test_y, teacher(test_x))), u, kernels)
         found = observer(network, True)(v, data)
         prior = prior_kernel_overlap(network, [u, v], data)
         scalars, rows = ({name: np.asarray(value) for name, value in part.items()} for part in found)

@@ -6,7 +6,7 @@ import pytest
 import gaussequiv as ge
 from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms.networks.density import coordinates_of, hidden
-from gaussequiv.algorithms.networks.observables import PROBES, Data, kernel_vectors
+from gaussequiv.algorithms.networks.observables import PROBES, TaughtData, kernel_vectors
 from gaussequiv.algorithms.networks.sampling import Sampling, prior_draws
 from gaussequiv.numerics.diagnostics import mean_standard_error, r_hat
 
@@ -21,7 +21,7 @@ def data_set(network, d, n, rows=64, seed=0):
     y, s = network.channel.sample(rng, teacher(x)), teacher(test_x)
     u = jax.tree.map(jnp.asarray, coordinates_of(network, teacher, d))
     kernels = kernel_vectors(network)(hidden(network)(u, test_x))
-    return Data(*(jnp.asarray(v) for v in (x, y, test_x, network.channel.sample(rng, s), s)), u, kernels)
+    return TaughtData(*(jnp.asarray(v) for v in (x, y, test_x, network.channel.sample(rng, s), s)), u, kernels)
 
 
 def sample(network, d, data, *, draws=1000, warmup=300, thin=1, marginal=False, sampler="hmc", chains=4, keep=False, seed=0):

@@ -6,7 +6,7 @@ import pytest
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures, RandomFeatures
-from gaussequiv.ingredients.features.deterministic import Modes, next_layer, transforms
+from gaussequiv.ingredients.features.deterministic import LayerModes, next_layer, transforms
 from gaussequiv.ingredients.features.modes import explicit_modes, layer_moments, marchenko_pastur_modes
 from gaussequiv.ingredients.features.neurons import neuron_moments
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
@@ -53,7 +53,7 @@ def test_deterministic_equals_analytic(ratio, activation):
 def test_discrete_modes_carry_the_self_consistent_transforms(spectrum):
     """At points off the fit's grid, including far tails (PowerLaw's second moment is infinite above 0.5)."""
     w, mass = GaussianInputs(spectrum).modes(None)
-    below = Modes(w, mass, w**2)
+    below = LayerModes(w, mass, w**2)
     z = np.geomspace(1e-4, 1e5, 23)
     for psi in (0.5, 1.0, 3.0):
         exact, modes = transforms(z, below, 0.4, 0.05, psi), next_layer(below, 0.4, 0.05, psi)

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 import gaussequiv as ge
-from gaussequiv.equivalence.prior_side import Coordinates, Independent, Modes, prior_side
+from gaussequiv.equivalence.prior_side import Coordinates, GaussianModes, Independent, prior_side
 from gaussequiv.learners.bayes.fixed_points import Potential
 
 
@@ -159,13 +159,13 @@ def test_overlap_is_twice_the_slope_of_psi_and_closes_the_variance(prior, R):
 
 
 def test_independent_gaussian_weights_are_modes():
-    a, b = Independent(ge.LinearTarget("gaussian:2").prior, 0.5), Modes(np.array([1.0]), np.ones(1))
+    a, b = Independent(ge.LinearTarget("gaussian:2").prior, 0.5), GaussianModes(np.array([1.0]), np.ones(1))
     for R in (1e-6, 0.3, 50.0, 1e8):
         assert a.at(R) == pytest.approx(b.at(R), rel=1e-9, abs=1e-12)
 
 
 def test_small_precisions_keep_their_digits():
-    known = Modes(np.array([0.4, 1.6]), np.array([0.5, 0.5])).at(1e-9)
+    known = GaussianModes(np.array([0.4, 1.6]), np.array([0.5, 0.5])).at(1e-9)
     assert known.psi == pytest.approx(0.25e-18 * (0.16 + 2.56) / 2, rel=1e-8)
 
 
@@ -188,7 +188,7 @@ def test_independent_weights_need_their_own_coordinates():
 def test_a_long_spectrum_is_interpolated_without_loss():
     """Gaussian weights one coordinate at a time against the modes' closed form."""
     scales, weights = np.geomspace(0.01, 5, 40), np.full(40, 1 / 40)
-    side, modes = Coordinates(ge.LinearTarget("gaussian:2").prior, scales, weights), Modes(2 * scales, weights)
+    side, modes = Coordinates(ge.LinearTarget("gaussian:2").prior, scales, weights), GaussianModes(2 * scales, weights)
     for R in (1e-4, 0.3, 40.0, 1e6):
         assert side.at(R) == pytest.approx(modes.at(R), rel=1e-7)
 

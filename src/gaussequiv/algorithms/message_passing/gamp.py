@@ -22,7 +22,7 @@ NEAR = 10  # expected fields within sqrt(V) of a noiseless boundary, at least
 LEAST_VARIANCE = 1e-12  # of the prior's: what is left unknown never vanishes, so that noiseless channels stay finite
 
 
-class State(NamedTuple):
+class GampState(NamedTuple):
     """Posterior means a and variances c of one step, their mean field V, and what the next step needs."""
 
     a: FloatArray
@@ -34,6 +34,9 @@ class State(NamedTuple):
     damping: float
     steps: int
     mark: float
+
+
+State = GampState  # its name of before
 
 
 @dataclass(frozen=True)
@@ -119,14 +122,14 @@ class GAMP:
             floor = max(floor, (NEAR / max(self.y.size, NEAR)) ** 2)
         return floor * float(self.prior_variances.sum()) / self.dimension
 
-    def init(self, a: FloatArray | None = None, c: FloatArray | None = None) -> State:
+    def init(self, a: FloatArray | None = None, c: FloatArray | None = None) -> GampState:
         """Start from the prior (uninformed), or from given posterior means and variances (`side_information`)."""
         n, d = self.design.shape
         prior = self.law.posterior(0.0, np.zeros(d))
         a = prior.mean if a is None else a
         c = np.broadcast_to(np.asarray(prior.variance if c is None else c, dtype=np.float64), (d,))
         V = float(c.sum()) / self.dimension
-        return State(a, c, V, np.zeros(n), self._first_intercept(V), np.inf, 1.0 if self.damping == "auto" else self.damping, 0, np.inf)
+        return GampState(a, c, V, np.zeros(n), self._first_intercept(V), np.inf, 1.0 if self.damping == "auto" else self.damping, 0, np.inf)
 
     def _first_intercept(self, V: float) -> float:
         if self.intercept_variance <= 0:
@@ -136,7 +139,7 @@ class GAMP:
             return float(np.sqrt(V + self.extra + self.channel.noise) * special.ndtri(up))
         return first_constant(self.channel, self.y, V + self.extra)
 
-    def step(self, state: State) -> State:
+    def step(self, state: GampState) -> GampState:
         """One pass over the data."""
         root, new_g, least = np.sqrt(self.dimension), np.empty_like(state.g), self.least_variance
         sums = np.zeros(3)  # of g, dg, g^2
@@ -162,7 +165,7 @@ class GAMP:
         found = self.law.posterior(A, A * state.a + back / root)
         return self._advance(state, found.mean, found.variance, new_g, intercept)
 
-    def _advance(self, state: State, a: FloatArray, c: FloatArray, g: FloatArray, intercept: float) -> State:
+    def _advance(self, state: GampState, a: FloatArray, c: FloatArray, g: FloatArray, intercept: float) -> GampState:
         """Damp the step, and the factor itself where it must fall."""
         keep = state.damping
         if keep < 1:
@@ -174,9 +177,9 @@ class GAMP:
             damping = max(0.5 * keep, LEAST_DAMPING)
         if steps % CHECK == 0:
             mark = change
-        return State(a, c, float(c.sum()) / self.dimension, g, intercept, change, damping, steps, mark)
+        return GampState(a, c, float(c.sum()) / self.dimension, g, intercept, change, damping, steps, mark)
 
-    def _escaped(self, state: State, max_steps: int, key: Key) -> State:
+    def _escaped(self, state: GampState, max_steps: int, key: Key) -> GampState:
         """Leave a prior that is a fixed point (labels even in the field tell nothing at omega = 0) along what grows of a random vector."""
         push = SHAKE * np.sqrt(self.prior_variances) * np.random.default_rng(key).standard_normal(state.a.size)
         state, plain = state._replace(a=push, change=0.0), replace(self, damping=1.0, intercept_variance=0.0)
@@ -186,12 +189,14 @@ class GAMP:
                 break
         return state._replace(damping=1.0 if self.damping == "auto" else self.damping)
 
-    def observe(self, state: State, target: FloatArray | None = None) -> dict[str, float]:
+    def observe(self, state: GampState, target: FloatArray | None = None) -> dict[str, float]:
         """Scalars of one step; with the true theta also m, its covariance with the estimate."""
         seen = {"V": state.V, "q": float(np.sum(state.a**2)) / self.dimension, "intercept": state.intercept, "change": state.change}
         return seen if target is None else seen | {"m": float(state.a @ target) / self.dimension}
 
-    def run(self, tolerance: float = 1e-5, max_steps: int = 500, start: State | None = None, key: Key = None) -> tuple[State, Status]:
+    def run(
+        self, tolerance: float = 1e-5, max_steps: int = 500, start: GampState | None = None, key: Key = None
+    ) -> tuple[GampState, Status]:
         """Iterate until the relative change of the posterior mean falls below `tolerance`.
 
         Without a `start` it begins at the prior. Where the labels tell nothing of weights of mean zero, it leaves along what grows of a

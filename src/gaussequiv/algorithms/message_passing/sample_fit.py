@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.algorithms.message_passing.design import Design
-from gaussequiv.algorithms.message_passing.gamp import GAMP, State
+from gaussequiv.algorithms.message_passing.gamp import GAMP, GampState
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior, equivalent_prior
-from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum
+from gaussequiv.algorithms.message_passing.vamp import VAMP, GramSpectrum
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.numerics.keys import Key
@@ -61,7 +61,7 @@ def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept:
     centre = np.zeros(d) if sample.centre is None else sample.centre
     law = equivalent_prior(equivalent, np.ones(1))
     law = ScaledPrior(float(law.scale[0]), law.prior)
-    spectrum = Spectrum(Design(sample.x, centre, np.full(d, np.sqrt(d))))
+    spectrum = GramSpectrum(Design(sample.x, centre, np.full(d, np.sqrt(d))))
     machine = VAMP(spectrum, sample.y, law, equivalent.channel, equivalent.model_noise, intercept)
     state, status = machine.run(key=key)
     # a fresh row has not seen its label; the data tell of it at least what the prior does
@@ -76,7 +76,7 @@ def _threshold(channel: Any, variance: float) -> float:
 
 
 def as_predictor(
-    machine: GAMP, state: State, status: Status, back: FloatArray | None, sample: TrainingSample, dimension: int
+    machine: GAMP, state: GampState, status: Status, back: FloatArray | None, sample: TrainingSample, dimension: int
 ) -> LinearPredictor:
     """The predictor of a state, on rows of x."""
     scale = machine.design.scale

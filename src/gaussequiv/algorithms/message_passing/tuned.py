@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.algorithms.message_passing.design import Design
-from gaussequiv.algorithms.message_passing.gamp import GAMP, State
+from gaussequiv.algorithms.message_passing.gamp import GAMP, GampState
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
-from gaussequiv.algorithms.message_passing.vamp import VAMP, Spectrum, VampState
+from gaussequiv.algorithms.message_passing.vamp import VAMP, GramSpectrum, VampState
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.anderson import Memory
 from gaussequiv.numerics.keys import Key
@@ -36,7 +36,7 @@ class Fitted:
     steps: int
     residual: float
     degrees: float
-    spectrum: Spectrum | None = None
+    spectrum: GramSpectrum | None = None
     precision: float = np.nan
     site: float = np.nan
     variance: FloatArray | None = None  # of every weight, where no spectrum was formed
@@ -51,7 +51,7 @@ class Fitted:
 
 
 def fit_glm(
-    problem: Spectrum | Design,
+    problem: GramSpectrum | Design,
     y: FloatArray,
     channel: Any,
     law: ScaledPrior,
@@ -77,7 +77,7 @@ def fit_glm(
 
     `key` draws the vectors along which blind starts are left.
     """
-    if isinstance(problem, Spectrum):
+    if isinstance(problem, GramSpectrum):
         machine, state, status, used = _maximised(VAMP(problem, y, law, channel, intercept=intercept), learn, tolerance, steps, key)
         found = (state.mean, state.intercept, machine.channel, machine.law, status, used, state.change, state.degrees)
         return Fitted(*found, problem, state.precision, state.site)
@@ -153,7 +153,7 @@ def _vamp_moves(machine: VAMP, state: VampState, learn: tuple[str, ...]) -> Floa
     return np.array(out)
 
 
-def _gamp_moves(machine: GAMP, state: State, learn: tuple[str, ...]) -> FloatArray:
+def _gamp_moves(machine: GAMP, state: GampState, learn: tuple[str, ...]) -> FloatArray:
     """By how much the logarithms want to move, by expectation maximisation."""
     out = []
     for name in learn:

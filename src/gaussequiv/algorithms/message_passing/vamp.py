@@ -44,7 +44,7 @@ class VampState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class GramSpectrum:
     """Eigenvalues and vectors of the smaller Gram matrix of Z, which is dense or sparse; centred dense rows are copied once."""
 
     design: Design
@@ -84,6 +84,9 @@ class Spectrum:
         return np.maximum(np.einsum("ij,ij->i", rows, rows) - known, 0.0) / precision
 
 
+Spectrum = GramSpectrum  # its name of before
+
+
 def _gram(design: Design, tall: bool) -> FloatArray:
     """Z'Z or ZZ'."""
     x = design.x
@@ -114,7 +117,7 @@ class VAMP:
 
     Parameters
     ----------
-    spectrum : Spectrum
+    spectrum : GramSpectrum
         Of z; one eigendecomposition of the smaller Gram matrix, whatever is learned from it.
     y : array of shape (n,)
     prior : Prior, ScaledPrior with one scale, or None (standard Gaussian)
@@ -136,12 +139,12 @@ class VAMP:
     >>> from gaussequiv.ingredients.channels.base import GaussianNoise
     >>> rng = np.random.default_rng(0)
     >>> z, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
-    >>> state, status = VAMP(Spectrum(Design(z)), y, None, GaussianNoise(0.5)).run()
+    >>> state, status = VAMP(GramSpectrum(Design(z)), y, None, GaussianNoise(0.5)).run()
     >>> bool(np.allclose(state.mean, np.linalg.solve(z.T @ z + 0.5 * np.eye(5), z.T @ y)))
     True
     """
 
-    spectrum: Spectrum
+    spectrum: GramSpectrum
     y: FloatArray
     prior: Any
     channel: Any

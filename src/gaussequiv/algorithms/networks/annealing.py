@@ -22,7 +22,7 @@ import numpy as np
 
 from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms.networks.annealing_moves import moves, normal
-from gaussequiv.algorithms.networks.annealing_target import Posterior
+from gaussequiv.algorithms.networks.annealing_target import AnnealingTarget
 from gaussequiv.errors import FloatArray, integer, number
 from gaussequiv.numerics.keys import DOWNWARDS, PILOT_WALK, UPWARDS
 
@@ -43,8 +43,8 @@ class Schedule(NamedTuple):
 
 
 class DataSet(NamedTuple):
-    """x, y: arrays of shape (n, d) and (n,); teacher: coordinates (`Posterior.coordinates`) of the network that made y, an exact draw from
-    the posterior; key: integers of its randomness; rows: array of shape (rows, d), fresh inputs at which posterior samples predict."""
+    """x, y: arrays of shape (n, d) and (n,); teacher: coordinates (`AnnealingTarget.coordinates`) of the network that made y, an exact draw
+    from the posterior; key: integers of its randomness; rows: array of shape (rows, d), fresh inputs at which posterior samples predict."""
 
     x: FloatArray
     y: FloatArray
@@ -67,7 +67,7 @@ class Annealed(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _pilot(target: Posterior) -> Callable[..., Any]:
+def _pilot(target: AnnealingTarget) -> Callable[..., Any]:
     import jax
     import jax.numpy as jnp
 
@@ -98,7 +98,7 @@ def _pilot(target: Posterior) -> Callable[..., Any]:
 
 
 def tune(
-    target: Posterior,
+    target: AnnealingTarget,
     pilots: Sequence[tuple[FloatArray, FloatArray]],
     seed: int = 0,
     *,
@@ -112,7 +112,7 @@ def tune(
 
     Parameters
     ----------
-    target : Posterior
+    target : AnnealingTarget
     pilots : sequence of (x, y), arrays of shape (n, d) and (n,)
     seed : int
     temperatures : int, optional
@@ -144,7 +144,7 @@ def tune(
 
 
 @lru_cache(maxsize=32)
-def _walk(target: Posterior, chains: int) -> Callable[..., Any]:
+def _walk(target: AnnealingTarget, chains: int) -> Callable[..., Any]:
     """Work and transitions in turn along a path, all chains from the prior or from the coordinates u.
 
     x, y, rows, u and key have a leading axis of data sets, which share the path: their loops run in step.
@@ -177,7 +177,7 @@ def _walk(target: Posterior, chains: int) -> Callable[..., Any]:
 
 
 def anneal(
-    target: Posterior,
+    target: AnnealingTarget,
     data: Sequence[DataSet],
     schedule: Schedule,
     *,
@@ -188,7 +188,7 @@ def anneal(
 
     Parameters
     ----------
-    target : Posterior
+    target : AnnealingTarget
     data : sequence of DataSet
     schedule : Schedule
     chains : int
@@ -201,9 +201,9 @@ def anneal(
     Examples
     --------
     >>> import gaussequiv as ge
-    >>> from gaussequiv.algorithms.networks.annealing_target import posterior
+    >>> from gaussequiv.algorithms.networks.annealing_target import annealing_target
     >>> network, rng = ge.DeepNetwork("tanh", noise=0.5, widths=4), np.random.default_rng(0)
-    >>> target, drawn, x = posterior(network), network.sample(rng, 4), rng.standard_normal((3, 4))
+    >>> target, drawn, x = annealing_target(network), network.sample(rng, 4), rng.standard_normal((3, 4))
     >>> y = network.channel.sample(rng, drawn(x))
     >>> one = DataSet(x, y, target.coordinates(drawn, 4), (0, 0), x[:1])
     >>> (run,) = anneal(target, [one], tune(target, [(x, y)], temperatures=20))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.algorithms.networks.annealing_target import Posterior
+from gaussequiv.algorithms.networks.annealing_target import AnnealingTarget
 
 SHORTEST = 0.7  # trajectories have random lengths between this fraction and 1, so that no mode returns to where it was
 
@@ -82,7 +82,7 @@ def _transition(slope: Callable[[Any], Any], chains: int) -> Callable[..., Any]:
     return step
 
 
-def moves(target: Posterior, x: Any, y: Any, chains: int) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
+def moves(target: AnnealingTarget, x: Any, y: Any, chains: int) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
     """The transition of all chains, and the states (u, l, gradient of l) of given coordinates."""
     import jax
 

@@ -14,7 +14,7 @@ from gaussequiv.ingredients.targets.deep_network import DeepNetwork, SampledNetw
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class AnnealingTarget:
     """What is annealed: density(u, x, y), the log-likelihood l, and predict(u, rows, x, y), E[S(rows) | u, x, y]."""
 
     network: DeepNetwork
@@ -29,7 +29,7 @@ class Posterior:
         return {name: value for name, value in u.items() if name in kept}
 
 
-def posterior(network: DeepNetwork, integrate_readout: bool | None = None) -> Posterior:
+def annealing_target(network: DeepNetwork, integrate_readout: bool | None = None) -> AnnealingTarget:
     """The posterior of a network's weights, without its readout (`integrate_readout`) wherever that can be integrated out exactly.
 
     Parameters
@@ -55,13 +55,13 @@ def posterior(network: DeepNetwork, integrate_readout: bool | None = None) -> Po
 
 
 @lru_cache(maxsize=32)  # what is compiled belongs to the object
-def _whole(network: DeepNetwork) -> Posterior:
+def _whole(network: DeepNetwork) -> AnnealingTarget:
     density, field = network_density.log_likelihood(network), network_density.field(network)
-    return Posterior(network, False, density, lambda u, rows, x, y: field(u, rows))
+    return AnnealingTarget(network, False, density, lambda u, rows, x, y: field(u, rows))
 
 
 @lru_cache(maxsize=32)
-def _without_readout(network: DeepNetwork) -> Posterior:
+def _without_readout(network: DeepNetwork) -> AnnealingTarget:
     noise = float(network.channel.noise)
     features, evidence = marginal_readout.features(network), marginal_readout.log_evidence(noise)
 
@@ -74,4 +74,4 @@ def _without_readout(network: DeepNetwork) -> Posterior:
             return features(u, rows) @ (f.T @ jnp.linalg.solve(f @ f.T + noise * jnp.eye(n), y))
         return features(u, rows) @ jnp.linalg.solve(f.T @ f + noise * jnp.eye(k), f.T @ y)
 
-    return Posterior(network, True, lambda u, x, y: evidence(features(u, x), y), predict)
+    return AnnealingTarget(network, True, lambda u, x, y: evidence(features(u, x), y), predict)

@@ -126,7 +126,7 @@ def hidden(network: DeepNetwork) -> Callable[[Parameters, Any], tuple[Any, ...]]
     return call
 
 
-def read(network: DeepNetwork, u: Parameters, top: Any) -> Any:
+def read_out(network: DeepNetwork, u: Parameters, top: Any) -> Any:
     """S given the last layer's outputs, shape (rows,)."""
     a = u["readout"]
     s = top @ a * np.sqrt(network.readout_variance / a.shape[0])
@@ -136,7 +136,7 @@ def read(network: DeepNetwork, u: Parameters, top: Any) -> Any:
 def field(network: DeepNetwork) -> Callable[[Parameters, Any], Any]:
     """S(u, x): local fields of rows x, shape (rows,), a pure JAX function of the coordinates u."""
     layers = hidden(network)
-    return lambda u, x: read(network, u, layers(u, x)[-1])
+    return lambda u, x: read_out(network, u, layers(u, x)[-1])
 
 
 def label_density(channel: Any) -> Callable[[Any, Any], Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gaussequiv.algorithms.networks.density import Parameters, hidden, label_density, mean_label, read
+from gaussequiv.algorithms.networks.density import Parameters, hidden, label_density, mean_label, read_out
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
@@ -19,7 +19,7 @@ PROBES = 20  # test rows whose fields are traced
 KERNEL_ROWS = 64  # test rows whose kernels are compared
 
 
-class Data(NamedTuple):
+class TaughtData(NamedTuple):
     """One data set with its teacher (standard coordinates, kernels and fields on the test rows), as arrays."""
 
     x: Any
@@ -52,7 +52,7 @@ def kernel_vectors(network: DeepNetwork) -> Callable[[tuple[Any, ...]], Any]:
     return lambda layers: jnp.stack([one(h) for h in layers])
 
 
-def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, Data], Seen]:
+def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, TaughtData], Seen]:
     """A pure JAX function of all coordinates and the data."""
     import jax
     import jax.numpy as jnp
@@ -71,14 +71,14 @@ def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, 
             return ((prediction - truth) ** 2).mean()
         return (prediction != truth).mean(dtype=float)  # a mean of booleans is float32 even here
 
-    def call(u: Parameters, data: Data) -> Seen:
+    def call(u: Parameters, data: TaughtData) -> Seen:
         layers = layers_of(u, data.test_x)
-        s = read(network, u, layers[-1])
+        s = read_out(network, u, layers[-1])
         clean = noiseless(s)
         centred = s - s.mean()
         a, b = (*u["weights"], u["readout"]), (*data.teacher["weights"], data.teacher["readout"])
         overlap = [jnp.vdot(v, w) / jnp.sqrt(jnp.vdot(v, v) * jnp.vdot(w, w)) for v, w in zip(a, b, strict=True)]
-        train = read(network, u, layers_of(u, data.x)[-1])
+        train = read_out(network, u, layers_of(u, data.x)[-1])
         scalars = {
             "gibbs_error": loss(clean, noiseless(data.test_field)),
             "gibbs_test_error": loss(clean, data.test_y),
@@ -101,7 +101,7 @@ def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, 
     return call
 
 
-def prior_kernel_overlap(network: DeepNetwork, draws: list[Parameters], data: Data) -> FloatArray:
+def prior_kernel_overlap(network: DeepNetwork, draws: list[Parameters], data: TaughtData) -> FloatArray:
     """Mean kernel overlap of independent networks with the teacher, (layers,): what `kernel_overlap` is without any data."""
     import numpy as np
 

@@ -12,11 +12,11 @@ import numpy as np
 from gaussequiv.algorithms.networks import hmc
 from gaussequiv.algorithms.networks.density import Parameters, log_likelihood, shapes
 from gaussequiv.algorithms.networks.marginal_readout import draw_readout, features, log_evidence
-from gaussequiv.algorithms.networks.observables import Data, Seen, observer
+from gaussequiv.algorithms.networks.observables import Seen, TaughtData, observer
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 
-class State(NamedTuple):
+class ChainState(NamedTuple):
     """All that the next transition depends on, and all that was recorded: arrays with a leading axis of chains."""
 
     iteration: Any
@@ -28,6 +28,9 @@ class State(NamedTuple):
     acceptance: Any  # sums after warm-up
     divergences: Any
     gradients: Any
+
+
+State = ChainState  # its name of before
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +100,14 @@ class Sampling:
         return lambda key, u, x, y: readout(key, self.unravel(u), x, y)
 
     @cached_property
-    def _seen(self) -> Callable[[Any, Any, Data], Seen]:
+    def _seen(self) -> Callable[[Any, Any, TaughtData], Seen]:
         """What is seen of all chains at flat positions (chains, dimension)."""
         import jax
         import jax.numpy as jnp
 
         observe = observer(self.network, self.keep_weights)
 
-        def call(key: Any, positions: Any, data: Data) -> Seen:
+        def call(key: Any, positions: Any, data: TaughtData) -> Seen:
             def one(chain: Any, u: Any) -> Seen:
                 return observe(self.complete(jax.random.fold_in(key, chain), u, data.x, data.y), data)
 
@@ -113,14 +116,14 @@ class Sampling:
         return call
 
     @cached_property
-    def _begin(self) -> Callable[[Any, Any, Data], State]:
+    def _begin(self) -> Callable[[Any, Any, TaughtData], ChainState]:
         import jax
         import jax.numpy as jnp
 
-        def call(key: Any, positions: Any, data: Data) -> State:
+        def call(key: Any, positions: Any, data: TaughtData) -> ChainState:
             chains = positions.shape[0]
             seen = jax.eval_shape(self._seen, key, positions, data)
-            return State(
+            return ChainState(
                 jnp.zeros((), jnp.int64),
                 hmc.start(lambda u: self.log_density(u, data.x, data.y), positions),
                 hmc.step_size(hmc.ACCEPTANCE[self.sampler]).init(),
@@ -134,7 +137,7 @@ class Sampling:
 
         return jax.jit(call)
 
-    def init(self, key: Any, positions: Any, data: Data) -> State:
+    def init(self, key: Any, positions: Any, data: TaughtData) -> ChainState:
         """Chains at flat positions (chains, dimension), nothing recorded yet."""
         import jax
 
@@ -142,7 +145,7 @@ class Sampling:
         return self.restored(jax.tree.leaves(state), jax.tree.structure(state))
 
     @staticmethod
-    def restored(leaves: list[Any], structure: Any) -> State:
+    def restored(leaves: list[Any], structure: Any) -> ChainState:
         """A state of plain arrays: one that was stored and one that was not must compile to the same program, bit for bit."""
         import jax
         import jax.numpy as jnp
@@ -150,26 +153,26 @@ class Sampling:
         return jax.tree.unflatten(structure, [jnp.asarray(np.asarray(leaf)) for leaf in leaves])
 
     @cached_property
-    def _move(self) -> Callable[[Any, State, Data], hmc.Moved]:
+    def _move(self) -> Callable[[Any, ChainState, TaughtData], hmc.Moved]:
         """One transition of all chains."""
         import jax
 
         move = hmc.transition(self.sampler)
 
-        def call(key: Any, state: State, data: Data) -> hmc.Moved:
+        def call(key: Any, state: ChainState, data: TaughtData) -> hmc.Moved:
             own, _ = jax.random.split(jax.random.fold_in(key, state.iteration))
             return move(own, state.chains, lambda u: self.log_density(u, data.x, data.y), state.step)
 
         return call
 
     @cached_property
-    def warm(self) -> Callable[[Any, State, Data, Any], State]:
+    def warm(self) -> Callable[[Any, ChainState, TaughtData, Any], ChainState]:
         """Compiled: (key, state, data, stop) -> the state at iteration `stop` of the warm-up."""
         import jax.numpy as jnp
 
         adapt = hmc.step_size(hmc.ACCEPTANCE[self.sampler])
 
-        def body(key: Any, state: State, data: Data) -> State:
+        def body(key: Any, state: ChainState, data: TaughtData) -> ChainState:
             moved = self._move(key, state, data)
             adaptation = adapt.update(state.adaptation, jnp.nan_to_num(moved.acceptance).mean())
             last = state.iteration == self.warmup - 1
@@ -179,12 +182,12 @@ class Sampling:
         return _until(body)
 
     @cached_property
-    def record(self) -> Callable[[Any, State, Data, Any], State]:
+    def record(self) -> Callable[[Any, ChainState, TaughtData, Any], ChainState]:
         """Compiled: (key, state, data, stop) -> the state at iteration `stop`, warmup plus a multiple of `thin`; these are recorded."""
         import jax
         import jax.numpy as jnp
 
-        def one(key: Any, state: State, data: Data) -> State:
+        def one(key: Any, state: ChainState, data: TaughtData) -> ChainState:
             moved = self._move(key, state, data)
             return state._replace(
                 iteration=state.iteration + 1,
@@ -194,7 +197,7 @@ class Sampling:
                 gradients=state.gradients + moved.gradients,
             )
 
-        def body(key: Any, state: State, data: Data) -> State:
+        def body(key: Any, state: ChainState, data: TaughtData) -> ChainState:
             state = jax.lax.fori_loop(0, self.thin, lambda _, s: one(key, s, data), state)
             _, other = jax.random.split(jax.random.fold_in(key, state.iteration - 1))  # the half that the last move left
             seen = self._seen(other, state.chains.position, data)
@@ -208,7 +211,7 @@ class Sampling:
 
         return _until(body)
 
-    def advance(self, key: Any, state: State, data: Data, stop: int) -> State:
+    def advance(self, key: Any, state: ChainState, data: TaughtData, stop: int) -> ChainState:
         """The state at iteration `stop`, or at the end of the warm-up if that comes first."""
         now = int(state.iteration)
         if now < self.warmup:
@@ -224,10 +227,10 @@ def sampling(
     return Sampling(network, d, sampler, warmup, draws, thin, marginal, keep_weights)
 
 
-def _until(body: Callable[[Any, State, Data], State]) -> Callable[[Any, State, Data, Any], State]:
+def _until(body: Callable[[Any, ChainState, TaughtData], ChainState]) -> Callable[[Any, ChainState, TaughtData, Any], ChainState]:
     import jax
 
-    def run(key: Any, state: State, data: Data, stop: Any) -> State:
+    def run(key: Any, state: ChainState, data: TaughtData, stop: Any) -> ChainState:
         return jax.lax.while_loop(lambda s: s.iteration < stop, lambda s: body(key, s, data), state)
 
     return jax.jit(run)

@@ -6,6 +6,7 @@ from gaussequiv.ingredients.activations.base import Dual as Dual
 from gaussequiv.ingredients.activations.base import Erf as Erf
 from gaussequiv.ingredients.activations.base import PiecewiseLinear as PiecewiseLinear
 from gaussequiv.ingredients.activations.base import Sign as Sign
+from gaussequiv.ingredients.activations.base import SignActivation as SignActivation
 from gaussequiv.ingredients.activations.base import Sine as Sine
 from gaussequiv.ingredients.activations.base import get as get
 from gaussequiv.ingredients.activations.base import hermite as hermite

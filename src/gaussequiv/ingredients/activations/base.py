@@ -193,7 +193,7 @@ class Erf(Activation):
         return Coefficients(0.0, float(2 / np.sqrt(np.pi * (1 + 2 * variance))), float(np.sqrt(max(rest, 0.0))))
 
 
-class Sign(Activation):
+class SignActivation(Activation):
     """sign(x), with the arcsine moments."""
 
     def __init__(self) -> None:
@@ -212,6 +212,9 @@ class Sign(Activation):
         if variance == 0:
             return super().coefficients(variance)
         return Coefficients(0.0, float(np.sqrt(2 / np.pi) / np.sqrt(variance)), float(np.sqrt(1 - 2 / np.pi)))
+
+
+Sign = SignActivation  # its name of before
 
 
 class Sine(Activation):
@@ -255,7 +258,7 @@ _BUILDERS: dict[str, Callable[[], Activation]] = {
     "swish": lambda: Activation(lambda x: x * special.expit(x), name="swish"),
     "sigmoid": lambda: Activation(special.expit, name="sigmoid"),
     "softplus": lambda: Activation(lambda x: np.logaddexp(0.0, x), name="softplus"),
-    "sign": Sign,
+    "sign": SignActivation,
     "sine": Sine,
 }
 _CACHE: dict[str, Activation] = {}

@@ -31,7 +31,7 @@ LONG, TAIL, REACH, BEYOND = 1e7, 1e4, 1e12, 1e8  # in units of the smallest eige
 PER_DECADE = 3
 
 
-class Modes(NamedTuple):
+class LayerModes(NamedTuple):
     """Eigenvalues, masses and overlap of one layer."""
 
     w: FloatArray
@@ -55,7 +55,7 @@ def deterministic_modes(
     All layers but the last must be centred. Raises `ArgumentError` where a few discrete modes cannot represent the spectrum to 1e-9.
     """
     keep = masses > 0
-    modes = Modes(eigenvalues[keep], masses[keep], eigenvalues[keep] ** 2)
+    modes = LayerModes(eigenvalues[keep], masses[keep], eigenvalues[keep] ** 2)
     below = 1.0
     for layer, w, ratio in zip(layers, weight_variance, ratios, strict=True):
         modes = next_layer(modes, layer.slope2 * w, layer.rest, ratio / below)
@@ -63,10 +63,10 @@ def deterministic_modes(
     return FeatureModes(modes.w, modes.mass, modes.overlap, below, mean_square=layers[-1].mean ** 2, route="self-consistent equations")
 
 
-def next_layer(below: Modes, a: float, b: float, psi: float) -> Modes:
+def next_layer(below: LayerModes, a: float, b: float, psi: float) -> LayerModes:
     """The modes of a F Omega F' + b from those of Omega."""
     if a == 0:
-        return Modes(np.array([b]), np.ones(1), np.zeros(1))
+        return LayerModes(np.array([b]), np.ones(1), np.zeros(1))
     rank = float(below.mass[below.w > 0].sum())
     atom = max(0.0, 1 - rank / psi)
     z, bottom = _grid(below, a, b, psi)
@@ -81,7 +81,7 @@ def next_layer(below: Modes, a: float, b: float, psi: float) -> Modes:
     fitted = _fitted(z, Transforms(resolvent, filled, found.overlap), np.unique(poles))
     error = np.inf
     if fitted is not None:
-        modes = fitted if atom == 0 else Modes(*(np.append(x, y) for x, y in zip(fitted, (b, atom, 0.0), strict=True)))
+        modes = fitted if atom == 0 else LayerModes(*(np.append(x, y) for x, y in zip(fitted, (b, atom, 0.0), strict=True)))
         error = _error(np.sqrt(z[1:] * z[:-1]), modes, below, a, b, psi)
         if error <= ACCURACY:
             return modes
@@ -91,7 +91,7 @@ def next_layer(below: Modes, a: float, b: float, psi: float) -> Modes:
     )
 
 
-def transforms(z: FloatArray, below: Modes, a: float, b: float, psi: float) -> Transforms:
+def transforms(z: FloatArray, below: LayerModes, a: float, b: float, psi: float) -> Transforms:
     """The three functions of the module docstring, from the layer below."""
     solution = solve_effective_ridge(np.full(z.size, psi), (z + b) / a, below.w, below.mass)
     kappa = solution.kappa
@@ -100,7 +100,7 @@ def transforms(z: FloatArray, below: Modes, a: float, b: float, psi: float) -> T
     return Transforms(resolvent, inverse @ (below.w * below.mass) / psi + b * resolvent, inverse @ (below.overlap * below.mass))
 
 
-def _grid(below: Modes, a: float, b: float, psi: float) -> tuple[FloatArray, float]:
+def _grid(below: LayerModes, a: float, b: float, psi: float) -> tuple[FloatArray, float]:
     """z from well below the smallest eigenvalue to beyond the largest that carries any variance."""
     order = np.argsort(below.w)[::-1]
     share = np.cumsum((below.w * below.mass)[order])
@@ -112,7 +112,7 @@ def _grid(below: Modes, a: float, b: float, psi: float) -> tuple[FloatArray, flo
     return np.geomspace(1e-2 * bottom, last, count), bottom
 
 
-def _tail(below: Modes, a: float, b: float, psi: float, bottom: float, last: float) -> FloatArray:
+def _tail(below: LayerModes, a: float, b: float, psi: float, bottom: float, last: float) -> FloatArray:
     """Modes of a long tail: evenly spaced on the logarithmic scale on which it varies, and the images of its isolated modes.
 
     A mode w_i of vanishing mass has its image where kappa = -w_i: at b + a w_i (psi - mean_{j != i}[w_j/(w_j - w_i)]).
@@ -138,7 +138,7 @@ def _poles(z: FloatArray, values: FloatArray, b: float) -> FloatArray:
     return np.real(poles[real])
 
 
-def _fitted(z: FloatArray, values: Transforms, poles: FloatArray) -> Modes | None:
+def _fitted(z: FloatArray, values: Transforms, poles: FloatArray) -> LayerModes | None:
     """Masses and overlaps of given modes by non-negative least squares in relative error; None where that does not end."""
     from scipy.optimize import nnls
 
@@ -165,10 +165,10 @@ def _fitted(z: FloatArray, values: Transforms, poles: FloatArray) -> Modes | Non
     mass, overlap = found
     keep = (mass > 0) | (overlap > 0)
     mass, overlap, w = np.maximum(mass[keep], LEAST_MASS / (1 + poles[keep] / z[0])), overlap[keep], poles[keep]
-    return Modes(w, mass, overlap / mass)
+    return LayerModes(w, mass, overlap / mass)
 
 
-def _error(z: FloatArray, modes: Modes, below: Modes, a: float, b: float, psi: float) -> float:
+def _error(z: FloatArray, modes: LayerModes, below: LayerModes, a: float, b: float, psi: float) -> float:
     """Largest relative error of the modes' transforms."""
     exact = transforms(z, below, a, b, psi)
     inverse = 1 / (z[:, None] + modes.w)

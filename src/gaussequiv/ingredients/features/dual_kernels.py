@@ -55,7 +55,7 @@ def get(phi: acts.Activation) -> DualKernel:
     """The closed form where there is one, else the Hermite series."""
     if isinstance(phi, acts.PiecewiseLinear):
         return _PiecewiseLinearDual(phi.p, phi.q)  # type: ignore[attr-defined]
-    for kind, dual in ((acts.Erf, _ErfDual), (acts.Sign, _SignDual), (acts.Sine, _SineDual)):
+    for kind, dual in ((acts.Erf, _ErfDual), (acts.SignActivation, _SignDual), (acts.Sine, _SineDual)):
         if isinstance(phi, kind):
             return dual()
     return _SeriesDual(phi)

@@ -5,6 +5,7 @@ from gaussequiv.ingredients.penalties.base import L2 as L2
 from gaussequiv.ingredients.penalties.base import Averages as Averages
 from gaussequiv.ingredients.penalties.base import ElasticNet as ElasticNet
 from gaussequiv.ingredients.penalties.base import Penalty as Penalty
+from gaussequiv.ingredients.penalties.base import PenaltyAverages as PenaltyAverages
 from gaussequiv.ingredients.penalties.base import Quadratic as Quadratic
 from gaussequiv.ingredients.penalties.base import Separable as Separable
 from gaussequiv.ingredients.penalties.base import get as get

@@ -15,12 +15,15 @@ from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fa
 from gaussequiv.numerics.soft_threshold import tail
 
 
-class Averages(NamedTuple):
+class PenaltyAverages(NamedTuple):
     """E w^2, E dw/dh and P(w != 0) of the scalar problem with h ~ N(0, variance)."""
 
     second_moment: FloatArray
     response: FloatArray
     nonzero: FloatArray
+
+
+Averages = PenaltyAverages  # its name of before
 
 
 class Penalty:
@@ -58,7 +61,7 @@ class Separable(Penalty):
     def value(self, w: FloatArray) -> float:
         return float(self.l1 * np.sum(np.abs(w)) + 0.5 * self.l2 * np.sum(w * w))
 
-    def averages(self, variance: ArrayLike, Vhat: ArrayLike, lam: ArrayLike) -> Averages:
+    def averages(self, variance: ArrayLike, Vhat: ArrayLike, lam: ArrayLike) -> PenaltyAverages:
         r"""Averages over h ~ N(0, variance) of w(h) = argmin_w lam r(w) + Vhat w^2/2 - h w, arrays broadcast.
 
         w = soft(h, lam l1)/(Vhat + lam l2); with t = lam l1/sqrt(variance) and phi, Q the normal density and tail,
@@ -76,7 +79,7 @@ class Separable(Penalty):
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(np.asarray(lam) * self.l1 == 0, 0.0, np.asarray(lam) * self.l1 / np.sqrt(s2))
         side = tail(t)
-        return Averages(2 * s2 * side.second / scale**2, 2 * side.above / scale, 2 * side.above)
+        return PenaltyAverages(2 * s2 * side.second / scale**2, 2 * side.above / scale, 2 * side.above)
 
 
 @dataclass(frozen=True)

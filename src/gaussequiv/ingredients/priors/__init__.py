@@ -2,6 +2,7 @@
 
 from gaussequiv.ingredients.priors.base import Posterior as Posterior
 from gaussequiv.ingredients.priors.base import Prior as Prior
+from gaussequiv.ingredients.priors.base import ScalarPosterior as ScalarPosterior
 from gaussequiv.ingredients.priors.log_density import LogDensity as LogDensity
 from gaussequiv.ingredients.priors.named import FORMS as FORMS
 from gaussequiv.ingredients.priors.named import Discrete as Discrete

@@ -14,12 +14,15 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.soft_threshold import Mixture
 
 
-class Posterior(NamedTuple):
+class ScalarPosterior(NamedTuple):
     """log Z(A, b), posterior mean and variance."""
 
     log_partition: FloatArray
     mean: FloatArray
     variance: FloatArray
+
+
+Posterior = ScalarPosterior  # its name of before
 
 
 class Prior(Protocol):
@@ -44,7 +47,7 @@ class Prior(Protocol):
         """Independent draws."""
         ...
 
-    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         """log Z, mean and variance under exp(b x - A x^2/2); arguments broadcast."""
         ...
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaussequiv._jax import elementwise, on_arrays
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
-from gaussequiv.ingredients.priors.base import Posterior
+from gaussequiv.ingredients.priors.base import ScalarPosterior
 from gaussequiv.numerics.panels import legendre_panels
 from gaussequiv.numerics.soft_threshold import Mixture
 from gaussequiv.numerics.tilted import Tilted, tilted_moments
@@ -106,12 +106,12 @@ class LogDensity:
         u = rng.random(size)
         return np.interp(u, self._cumulative, self._nodes)
 
-    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         """log Z, mean and variance."""
         A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
         flat_A, flat_b = A.ravel(), b.ravel()
         found, peak = self._about(flat_A, flat_b)
-        return Posterior(*(value.reshape(b.shape) for value in (found.log_integral + peak, found.mean, found.variance)))
+        return ScalarPosterior(*(value.reshape(b.shape) for value in (found.log_integral + peak, found.mean, found.variance)))
 
     def _about(self, A: FloatArray, b: FloatArray) -> tuple[Tilted, FloatArray]:
         """Moments under exp(-A (x - b/A)^2/2), and b^2/(2 A), which that leaves out; where A is small, under exp(b x - A x^2/2), and 0."""

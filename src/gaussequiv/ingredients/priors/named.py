@@ -11,7 +11,7 @@ from scipy import special
 
 from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
-from gaussequiv.ingredients.priors.base import Posterior
+from gaussequiv.ingredients.priors.base import ScalarPosterior
 from gaussequiv.ingredients.priors.log_density import LogDensity
 from gaussequiv.numerics.soft_threshold import Mixture
 
@@ -50,10 +50,10 @@ class Gaussian:
     def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
         return np.sqrt(self.variance) * rng.standard_normal(size)
 
-    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
         left = self.variance / (1 + A * self.variance)
-        return Posterior(0.5 * (left * b * b - np.log1p(A * self.variance)), left * b, left)
+        return ScalarPosterior(0.5 * (left * b * b - np.log1p(A * self.variance)), left * b, left)
 
     def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
         return _log_normal(b, r + r * r * self.variance)
@@ -82,10 +82,10 @@ class Rademacher:
     def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
         return np.where(rng.random(size) < 0.5, -1.0, 1.0)
 
-    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
         small = np.exp(-2 * np.abs(b))
-        return Posterior(np.logaddexp(b, -b) - np.log(2) - 0.5 * A, np.tanh(b), 4 * small / (1 + small) ** 2)
+        return ScalarPosterior(np.logaddexp(b, -b) - np.log(2) - 0.5 * A, np.tanh(b), 4 * small / (1 + small) ** 2)
 
     def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
         return _log_normal(np.abs(b) - r, r) + np.log1p(np.exp(-2 * np.abs(b))) - np.log(2)
@@ -121,14 +121,14 @@ class _Sparse:
         """Independent draws."""
         return np.where(rng.random(size) < self.density, self.slab.sample(rng, size), 0.0)
 
-    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         """log Z, mean and variance."""
         on = self.slab.posterior(A, b)
         with np.errstate(divide="ignore"):
             up, down = np.log(self.density) + on.log_partition, np.log1p(-self.density)
         p = special.expit(up - down)
         spread = p * special.expit(down - up) * on.mean**2
-        return Posterior(np.logaddexp(up, down), p * on.mean, p * on.variance + spread)
+        return ScalarPosterior(np.logaddexp(up, down), p * on.mean, p * on.variance + spread)
 
     def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
         """log density of b."""
@@ -229,7 +229,7 @@ class Discrete:
         """Independent draws."""
         return rng.choice(self.values, size=size, p=self.probabilities)
 
-    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> Posterior:
+    def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         """log Z, mean and variance."""
         A, b = np.broadcast_arrays(np.asarray(A, float), np.asarray(b, float))
         x = self.values
@@ -240,7 +240,7 @@ class Discrete:
         share = share / total
         mean = share @ x
         log_Z = (top + np.log(total))[..., 0]
-        return Posterior(log_Z, mean, (share * (x - mean[..., None]) ** 2).sum(axis=-1))
+        return ScalarPosterior(log_Z, mean, (share * (x - mean[..., None]) ** 2).sum(axis=-1))
 
     def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
         """log density of b."""

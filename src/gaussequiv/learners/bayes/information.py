@@ -21,7 +21,7 @@ Observables = dict[str, FloatArray]
 SAME = 1e-13  # relative distance of alpha from the rank below which they are equal
 
 
-def information(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0) -> Observables:
+def information_curve(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0) -> Observables:
     r"""What n = alpha d samples tell about the target, in nats, and how random their labels are.
 
     Psi(q) = E_{omega ~ N(b0, q)} Sum_y Z log Z, Z(y) = E P(y | omega + sqrt(V) z), V = model noise + signal - q, is minus the entropy of a
@@ -65,7 +65,7 @@ def information(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0
     --------
     >>> import gaussequiv as ge
     >>> problem = ge.Problem(ge.DeepNetwork("tanh", depth=2, weight_variance=4, noise=0.2))
-    >>> information(problem.equivalent(), np.array([0.5, 1.0, 3.0]))["mutual_information"].round(6).tolist()
+    >>> information_curve(problem.equivalent(), np.array([0.5, 1.0, 3.0]))["mutual_information"].round(6).tolist()
     [0.175294, 0.31961, 0.698469]
     """
     e = equivalent
@@ -91,6 +91,9 @@ def information(equivalent: GaussianEquivalent, alpha: FloatArray, keep: int = 0
         "free_entropy_per_sample": -found["label_entropy"],
         **found,
     }
+
+
+information = information_curve  # its name of before
 
 
 def layer_information(equivalent: GaussianEquivalent) -> FloatArray:

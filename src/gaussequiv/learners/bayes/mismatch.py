@@ -128,7 +128,7 @@ def posterior_scores(e: GaussianEquivalent, believed: GaussianEquivalent, at: Fi
     }
 
 
-def label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: Observables) -> Observables:
+def added_label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: Observables) -> Observables:
     """What `solve(..., scores=True)` adds for learners on binary labels whose own curve leaves it out: ridge and Bayes."""
     if hasattr(learner, "loss"):
         return {}

@@ -14,7 +14,7 @@ from gaussequiv.errors import ArgumentError, FloatArray, array, fail, number
 from gaussequiv.ingredients.losses.named import Hinge, Logistic, Loss, MaxMargin, Square
 from gaussequiv.ingredients.penalties.base import L2, Penalty, Quadratic, Separable
 from gaussequiv.learners.finite.minimise import minimise
-from gaussequiv.learners.finite.objective import Objective, Solution
+from gaussequiv.learners.finite.objective import Minimum, Objective
 from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
@@ -181,12 +181,12 @@ def _solve(unit: Objective, lam: float) -> _Fit:
     return _fit(minimise(objective, None if guess is None else (guess.w, guess.c)))
 
 
-def _fit(found: Solution) -> _Fit:
+def _fit(found: Minimum) -> _Fit:
     status = Status.converged if found.residual <= ACCEPTED else Status.max_steps
     return _Fit(found.w, found.c, status, found.steps, found.residual)
 
 
-def _sklearn(objective: Objective) -> Solution | None:
+def _sklearn(objective: Objective) -> Minimum | None:
     """scikit-learn's solution where it has this objective, or None. Its warnings are silenced: the violation is the judge."""
     o = objective
     options: dict[str, Any] = {"fit_intercept": o.intercept}
@@ -206,7 +206,7 @@ def _sklearn(objective: Objective) -> Solution | None:
         model.fit(o.a, o.y, sample_weight=None if np.all(o.weights == 1) else o.weights)
     w, c = np.ravel(model.coef_).astype(np.float64), float(np.ravel(model.intercept_)[0]) if o.intercept else 0.0
     dual = o.weights * o.loss.slope(o.y, o.a @ w + c)
-    return Solution(w, c, dual, o.violation(w, c, dual), int(np.ravel(model.n_iter_)[0]))
+    return Minimum(w, c, dual, o.violation(w, c, dual), int(np.ravel(model.n_iter_)[0]))
 
 
 def _limit(unit: Objective) -> _Fit:

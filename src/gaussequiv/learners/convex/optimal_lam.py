@@ -44,7 +44,7 @@ def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
         from gaussequiv.learners.convex import erm
         from gaussequiv.learners.convex import optimum as erm_optimum
 
-        return erm_optimum.optimal_lam(erm.ERM("square", intercept=bool(np.any(labels.intercept))), e, alpha)
+        return erm_optimum.best_lam(erm.ERM("square", intercept=bool(np.any(labels.intercept))), e, alpha)
     least = e.nugget if constrain else 0.0
     total = np.array([stationary_lam(e, labels, float(a) / e.aspect, least) for a in alpha])
     return np.maximum(total - e.nugget, 0.0) if constrain else total - e.nugget

@@ -41,7 +41,7 @@ def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
         lam, found = _search(erm, e, alpha)
         curve = erm.curve(e, alpha, lam)
         return curve | {"status": np.where(found, curve["status"], np.maximum(curve["status"], float(Status.max_steps)))}
-    start = optimal_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
+    start = best_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
     rows = [_joint(erm, e, float(a), float(lam)) for a, lam in zip(alpha, start, strict=True)]
     return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
 
@@ -59,7 +59,7 @@ def optimum_at(erm: ERM, e: GaussianEquivalent, alpha: float) -> Observables:
     return known[key][1]
 
 
-def optimal_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
+def best_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
     """lam at every alpha."""
     return _search(erm, e, alpha)[0]
 

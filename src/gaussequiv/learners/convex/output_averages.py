@@ -169,7 +169,7 @@ def label_errors(moments: LabelMoments, bent: FloatArray, at: Fields) -> dict[st
     return {"test_error": clean + moments.noise, "clean_error": clean}
 
 
-def label_scores(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights) -> dict[str, FloatArray]:
+def label_losses(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights) -> dict[str, FloatArray]:
     """train_error, test_loss and train_loss."""
     out = {name: np.zeros(at.V.size) for name in ("train_error", "test_loss", "train_loss")}
     for i, law in enumerate(laws):

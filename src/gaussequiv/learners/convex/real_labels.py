@@ -12,7 +12,7 @@ from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.ingredients.losses.named import Square
 from gaussequiv.learners.convex.averages import Averages, Fields
-from gaussequiv.learners.convex.output_averages import Weights, label_averages, label_errors, label_scores, square_averages, untrained
+from gaussequiv.learners.convex.output_averages import Weights, label_averages, label_errors, label_losses, square_averages, untrained
 
 KEPT = 10_000_000  # pairs of field and label kept for all offsets together
 RESOLVED = 1e-6  # miss of the pairs in a moment of the label that counts as rounding
@@ -79,7 +79,7 @@ class RealLabels:
         """Observables, one entry for each point."""
         errors = label_errors(*self._moments_at(at), at)
         if not isinstance(loss, Square):
-            return errors | label_scores(loss, self._laws_of(at), at, weights)
+            return errors | label_losses(loss, self._laws_of(at), at, weights)
         test = errors["test_error"]
         train_error, train_loss = np.zeros_like(test), np.zeros_like(test)
         for weight, fraction in weights:

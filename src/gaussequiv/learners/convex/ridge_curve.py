@@ -40,7 +40,7 @@ def ridge_curve(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
     constant = np.isinf(lam)  # the constant predictor stays where it is at every alpha
     result["floor"] = np.where(constant, result["test_error"], result["floor"])
     result["excess_over_floor"] = np.where(constant, 0.0, result["excess_over_floor"])
-    result["V"] = susceptibility(response)
+    result["V"] = ridge_susceptibility(response)
     result |= {"lam": lam, "degrees_of_freedom": e.aspect * (ratio - solution.slack), "status": status}
     return result | {"steps": solution.steps, "residual": solution.residual}
 
@@ -79,7 +79,7 @@ def _classification(e: GaussianEquivalent, labels: LinearLabels, response: Float
         root = np.sqrt(q)
         cosine = np.where(q > 0, m / root, 0.0)
         threshold = np.where(c == 0, 0.0, c / root)
-        V = susceptibility(response)[:, None]
+        V = ridge_susceptibility(response)[:, None]
         r = np.where(cosine > 0, cosine / np.sqrt(rho), 0.0)
         clean_r = np.where(cosine > 0, cosine / np.sqrt(clean_rho), 0.0)
         up = np.where(c + V == 0, 0.0, -(c + V) / root)
@@ -110,7 +110,7 @@ def _any_labels(e: GaussianEquivalent, labels: LinearLabels, response: FloatArra
     m, q = moments["m"], moments["q"]
     c = np.broadcast_to(labels.intercept, q.shape)
     b0 = np.broadcast_to(labels.offset, q.shape)
-    at = student_fields(e, labels, moments, np.minimum(susceptibility(response), 1e12)[:, None] + 0 * m)
+    at = student_fields(e, labels, moments, np.minimum(ridge_susceptibility(response), 1e12)[:, None] + 0 * m)
     _, wrong = training_scores(Square(), e.channel, ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)), at)
     fitted = wrong.reshape(q.shape) @ labels.mass
     test = e.channel.disagreement(c, q, m, b0, np.full_like(q, rho)) @ labels.mass
@@ -152,7 +152,7 @@ def student_fields(e: GaussianEquivalent, labels: LinearLabels, moments: Observa
     return Fields(*(np.ravel(part).astype(float) for part in (V, np.maximum(q, 1e-300), m, c, b0, rest, rho + q - 2 * m)))
 
 
-def susceptibility(response: FloatArray) -> FloatArray:
+def ridge_susceptibility(response: FloatArray) -> FloatArray:
     """V = a kappa/lam - 1 from response = lam/(a kappa), infinite where the training set is interpolated."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isinf(response), -1.0, np.where(response != 0, (1 - response) / response, np.inf))

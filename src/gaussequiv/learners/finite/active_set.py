@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.finite.interior_point import Interior
-from gaussequiv.learners.finite.objective import Objective, Solution
+from gaussequiv.learners.finite.objective import Minimum, Objective
 from gaussequiv.numerics.scaled_cholesky import ScaledCholesky
 
 ROUNDING = 1e-13  # of the violation: nothing is left to gain
@@ -18,13 +18,13 @@ _SOFT = 1e-6  # of the natural slope dt/dv: held constraints give by it, which t
 _LINE = 1e-2  # the same for lines, of their own give: multipliers that are nearly 0 have no natural slope
 
 
-def settle(o: Objective, points: list[Interior]) -> Solution:
+def settle(o: Objective, points: list[Interior]) -> Minimum:
     """The best certified point among those of the faces that interior points name, each corrected by what the one before violates.
 
     This is the primal-dual active-set method, a semismooth Newton iteration (Hintermueller, Ito, Kunisch 2002), from starts at which the
     active set is right or nearly so. The first point does, unless what it names is confused by rounding.
     """
-    best: Solution | None = None
+    best: Minimum | None = None
     for inside in points:
         face = _Face(o, inside)
         for number in range(_ROUNDS + 1):
@@ -93,7 +93,7 @@ class _Face:
             if float(np.max(np.abs(dx))) <= 1e-15 * float(np.max(np.abs(self.x))):
                 break
 
-    def solution(self, steps: int) -> Solution:
+    def solution(self, steps: int) -> Minimum:
         """The point with its certificate."""
         o = self.o
         w, c = o.split(self.x)
@@ -101,7 +101,7 @@ class _Face:
         with np.errstate(all="ignore"):
             dual = o.sign * (o.smooth(t)[0] + self.values().sum(axis=0))
         if not np.all(np.isfinite(dual)) or not np.all(np.isfinite(self.x)):
-            return Solution(w, c, dual, np.inf, steps)
+            return Minimum(w, c, dual, np.inf, steps)
         return o.certified(w, c, dual, steps)
 
     def change(self) -> bool:

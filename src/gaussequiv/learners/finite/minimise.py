@@ -8,11 +8,11 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.learners.finite.active_set import ENOUGH, settle
 from gaussequiv.learners.finite.interior_point import central_path
 from gaussequiv.learners.finite.newton import newton
-from gaussequiv.learners.finite.objective import Objective, Solution
+from gaussequiv.learners.finite.objective import Minimum, Objective
 from gaussequiv.learners.finite.proximal_newton import proximal_newton
 
 
-def minimise(objective: Objective, start: tuple[FloatArray, float] | None = None) -> Solution:
+def minimise(objective: Objective, start: tuple[FloatArray, float] | None = None) -> Minimum:
     """Newton's iteration where nothing has a kink or a piece; otherwise an interior-point method, and the face that it ends in.
 
     Where that falls short for a steep smooth loss with an L1 penalty, a proximal Newton iteration goes on.

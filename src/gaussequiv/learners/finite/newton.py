@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.finite.objective import Objective, Solution
+from gaussequiv.learners.finite.objective import Minimum, Objective
 from gaussequiv.numerics.scaled_cholesky import ScaledCholesky
 
 _STEPS, _SEARCH, _PATIENCE = 300, 60, 6
 _SMALL, _EXACT = 1e-13, 2e-15
 
 
-def newton(o: Objective, start: tuple[FloatArray, float] | None = None) -> Solution:
+def newton(o: Objective, start: tuple[FloatArray, float] | None = None) -> Minimum:
     """Newton steps with an exact line search on the directional derivative.
 
     The Hessian is raised by a multiple of the gradient (Li, Fukushima, Qi, Yamashita 2004): a strictly convex model at every step, whose

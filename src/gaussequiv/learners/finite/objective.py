@@ -16,7 +16,7 @@ from gaussequiv.numerics.scaled_cholesky import ScaledCholesky
 _SAME = 1e-12  # spread over size of labels below which they differ by rounding alone
 
 
-class Solution(NamedTuple):
+class Minimum(NamedTuple):
     """Minimiser, dual variables dl_i/dz_i, relative violation of the optimality conditions, Newton steps."""
 
     w: FloatArray
@@ -110,17 +110,17 @@ class Objective:
             parts.append(abs(float(np.sum(dual))) / total if total else 0.0)
         return max(parts)
 
-    def certified(self, w: FloatArray, c: float, dual: FloatArray, steps: int) -> Solution:
+    def certified(self, w: FloatArray, c: float, dual: FloatArray, steps: int) -> Minimum:
         """The solution with dual variables near the given ones that certify it best.
 
         Slopes inherit the rounding of the fields, and relative to nearly nothing rounding is large. So b may be the nearest that fulfils
         a'b + l2 w + l1 sign(w) = 0, sum b = 0, or 0 where the data are fitted exactly; or w is the one that belongs to b.
         """
-        found: list[Solution] = []
+        found: list[Minimum] = []
         for point, candidate in self._candidates(w, dual):
             with np.errstate(all="ignore"):
                 residual = self.violation(point, c, candidate)
-            found.append(Solution(point, c, candidate, residual if np.isfinite(residual) else np.inf, steps))
+            found.append(Minimum(point, c, candidate, residual if np.isfinite(residual) else np.inf, steps))
             if residual <= 1e-14:
                 break
         return min(found, key=lambda solution: solution.residual)

@@ -10,12 +10,12 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.losses.named import Square
 from gaussequiv.learners.finite.active_set import ENOUGH, settle
 from gaussequiv.learners.finite.interior_point import central_path
-from gaussequiv.learners.finite.objective import Objective, Solution
+from gaussequiv.learners.finite.objective import Minimum, Objective
 
 _STEPS, _HALVINGS = 60, 60
 
 
-def proximal_newton(o: Objective, start: Solution) -> Solution:
+def proximal_newton(o: Objective, start: Minimum) -> Minimum:
     """From `start`, the best certified solution of a loss without pieces (Lee, Sun, Saunders 2014).
 
     The quadratic model of the loss about the present fields is a square loss with weights f'' and labels z - f'/f''; its minimiser with

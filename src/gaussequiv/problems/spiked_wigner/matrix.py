@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussequiv._memory import require
+from gaussequiv._memory import require_memory
 from gaussequiv.algorithms.message_passing.low_rank import LowRankAMP
 from gaussequiv.curve import Observable
 from gaussequiv.errors import FloatArray, integer
@@ -32,7 +32,7 @@ BYTES_OF_AN_ENTRY = 40.0  # noise, its symmetric part, the matrix and its score,
 def draw(problem: SpikedWigner, size: int | None, key: Key) -> tuple[FloatArray, FloatArray]:
     """Signal and unit noise matrix of a trial."""
     n = integer("d", size, minimum=2, meaning="d is the dimension of the matrix.")
-    require(BYTES_OF_AN_ENTRY * float(n) ** 2, "d", n, "the matrix and its noise")
+    require_memory(BYTES_OF_AN_ENTRY * float(n) ** 2, "d", n, "the matrix and its noise")
     x = np.asarray(problem.prior.sample(np.random.default_rng((*key, TEACHER)), n), dtype=np.float64)
     raw = np.random.default_rng((*key, NOISE)).standard_normal((n, n))
     return x, (raw + raw.T) / np.sqrt(2)

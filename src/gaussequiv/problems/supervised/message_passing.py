@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.algorithms.message_passing.gamp import GAMP, State
+from gaussequiv.algorithms.message_passing.gamp import GAMP, GampState
 from gaussequiv.algorithms.message_passing.sample_fit import as_predictor, machine_for
 from gaussequiv.algorithms.message_passing.scaled_prior import equivalent_prior
 from gaussequiv.algorithms.message_passing.start import side_information
@@ -24,7 +24,7 @@ from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.supervised.allowance import committed_allowance
 from gaussequiv.problems.supervised.axis import ALPHA, ALPHA_MEANING, WORDS
 from gaussequiv.problems.supervised.students import students
-from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks, make_plan
+from gaussequiv.problems.supervised.teacher import Teacher, TrialPlan, blocks, make_plan
 from gaussequiv.samples.training_sample import TrainingSample
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class MessagePassing(Solvable):
     variances: str = "scalar"
     test_samples: int | None = None
     normalise_teacher: bool = False
-    plan: Plan = field(init=False, repr=False)
+    plan: TrialPlan = field(init=False, repr=False)
     ratio: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -198,7 +198,7 @@ def from_dict(description: Mapping[str, Any], problem: Problem) -> MessagePassin
 
 
 def measure(
-    plan: Plan, machine: GAMP, path: list[State], back: FloatArray | None, sample: TrainingSample, teacher: Teacher
+    plan: TrialPlan, machine: GAMP, path: list[GampState], back: FloatArray | None, sample: TrainingSample, teacher: Teacher
 ) -> dict[str, FloatArray]:
     """Stream the test rows once for all steps."""
     fits = [as_predictor(machine, state, Status.converged, back, sample, plan.d) for state in path]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, array
-from gaussequiv.problems.supervised.students import Student
+from gaussequiv.problems.supervised.students import StudentView
 from gaussequiv.samples import empirical
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def score(
     sizes: Any,
     y: FloatArray,
     uniforms: FloatArray,
-    group: list[Student],
+    group: list[StudentView],
     fits: list[list[Any]],
     fresh: Fresh | None,
     grids: dict[str, FloatArray],
@@ -109,7 +109,7 @@ def _plain_scores(learner: Any, channel: Any, y: FloatArray, z: FloatArray, fit:
     return empirical.label_scores(channel, y, z, said[1.0]) | {"log_loss": -float(np.mean(np.log(np.maximum(right, 1e-300))))}
 
 
-def centred_rows(student: Student, rows: FloatArray) -> FloatArray:
+def centred_rows(student: StudentView, rows: FloatArray) -> FloatArray:
     """Some test rows about their mean, to average the susceptibility over; none for kernels and very wide students."""
     if not student.explicit or rows.shape[1] > LARGEST_SUSCEPTIBILITY:
         return np.zeros((0, 0))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Batch = Callable[[FloatArray], FloatArray]
 
 
-class Student(Protocol):
+class StudentView(Protocol):
     """One kind of rows, and the positions of the learners trained on them."""
 
     learners: tuple[int, ...]
@@ -47,11 +47,11 @@ class Student(Protocol):
         ...
 
 
-def students(problem: Problem, d: int, total: int, rows: Rows, rng: np.random.Generator) -> list[Student]:
+def students(problem: Problem, d: int, total: int, rows: Rows, rng: np.random.Generator) -> list[StudentView]:
     """The students of one trial: at most one on raw inputs and one on features, which are drawn here."""
     on_features = tuple(k for k, learner in enumerate(problem.learners) if problem.sees_features(learner))
     on_inputs = tuple(k for k in range(len(problem.learners)) if k not in on_features)
-    out: list[Student] = []
+    out: list[StudentView] = []
     if on_inputs:
         rotation, variances = problem.inputs.whiten(d)
         options = {"rotation": rotation, "variances": variances, "centre": problem.inputs.centre(d)}

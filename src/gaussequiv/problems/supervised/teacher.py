@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv._memory import FLOAT, require
+from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.ingredients.inputs.base import BLOCK, DataInputs, Rows
@@ -47,7 +47,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrialPlan:
     """A checked call: the problem, and how many rows of what size."""
 
     problem: Problem
@@ -92,13 +92,13 @@ class Plan:
 def _check_sizes(problem: Problem, points: FloatArray, d: int, test_samples: int | None) -> None:
     """Refuse what cannot fit in memory: the weights of the network, the rows of the training set, the labels of the test rows."""
     widths = [d, *(problem.target.widths_at(d) if problem.target.depth else ())]
-    require(FLOAT * d, "d", d, "the eigenvalues of the inputs")
-    require(FLOAT * sum(a * b for a, b in pairwise(widths)), "d", d, "the weights of the network")
+    require_memory(FLOAT * d, "d", d, "the eigenvalues of the inputs")
+    require_memory(FLOAT * sum(a * b for a, b in pairwise(widths)), "d", d, "the weights of the network")
     largest = float(points.max())
     name, value = ("alpha", largest) if largest > d else ("d", d)
-    require(FLOAT * largest * d * d, name, value, f"the {largest * d:.3g} x {d} numbers of the training rows")
+    require_memory(FLOAT * largest * d * d, name, value, f"the {largest * d:.3g} x {d} numbers of the training rows")
     if test_samples is not None:
-        require(2 * FLOAT * float(integer("test_samples", test_samples, minimum=2)), "test_samples", test_samples, "the test labels")
+        require_memory(2 * FLOAT * float(integer("test_samples", test_samples, minimum=2)), "test_samples", test_samples, "the test labels")
 
 
 def make_plan(
@@ -108,7 +108,7 @@ def make_plan(
     test_samples: int | None = None,
     normalise: bool = False,
     **asked: Any,
-) -> Plan:
+) -> TrialPlan:
     """Check the arguments that all simulations share; `asked` are further fields of the plan."""
     points = grid("alpha", alpha, meaning=ALPHA_MEANING)
     fixed = problem.inputs.dimension
@@ -127,4 +127,4 @@ def make_plan(
         test = max(2, len(problem.inputs.matrix) // 4) if isinstance(problem.inputs, DataInputs) else max(2 * d, 4096)
     problem.inputs.rows((0, 0), d, int(n[-1]), test)  # a data matrix says here if it is too small
     equivalents = tuple(problem.equivalent_of(learner, d) for learner in problem.learners)
-    return Plan(problem, equivalents, n, d, test, bool(normalise), **asked)
+    return TrialPlan(problem, equivalents, n, d, test, bool(normalise), **asked)

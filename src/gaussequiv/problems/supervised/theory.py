@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv._memory import FLOAT, require
+from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.curve import Curve, as_curve, stack
 from gaussequiv.errors import FloatArray, fail, grid, integer
 from gaussequiv.learners.bayes.observables import BAYES
@@ -28,7 +28,7 @@ def alpha_points(
     """The checked points of a curve: alpha, the numbers of samples where those were given, and d."""
     if d is not None:
         d = integer("d", d, minimum=1, meaning="d is the input dimension.")
-        require(FLOAT * d, "d", d, "the eigenvalues of the inputs")
+        require_memory(FLOAT * d, "d", d, "the eigenvalues of the inputs")
         fixed = problem.inputs.dimension
         if fixed is not None and d != fixed:
             raise fail("d", f"{fixed}, the dimension of the inputs", d)
@@ -92,9 +92,9 @@ def _one(
 
         curve.add(curve_sensitivity(learner, equivalent, alpha, names))
     if scores and problem.task == "classification":
-        from gaussequiv.learners.bayes.mismatch import label_scores
+        from gaussequiv.learners.bayes.mismatch import added_label_scores
 
-        curve.add(label_scores(learner, equivalent, alpha, dict(curve)))
+        curve.add(added_label_scores(learner, equivalent, alpha, dict(curve)))
     if grids:
         _add_distributions(curve, learner, equivalent, alpha, dict(grids))
     return curve

@@ -15,8 +15,8 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Key
 from gaussequiv.problems.supervised.axis import WORDS
 from gaussequiv.problems.supervised.scored import DISTRIBUTIONS, Fresh, centred_rows, score
-from gaussequiv.problems.supervised.students import Student, students
-from gaussequiv.problems.supervised.teacher import Plan, Teacher, blocks
+from gaussequiv.problems.supervised.students import StudentView, students
+from gaussequiv.problems.supervised.teacher import Teacher, TrialPlan, blocks
 
 if TYPE_CHECKING:
     from gaussequiv.problems.supervised.description import Problem
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MEASURED = ("test_error", "clean_error", "train_error", "m", "q", "lam", "status", "steps", "residual")
 
 
-def trial(plan: Plan, key: Key) -> Curve:
+def trial(plan: TrialPlan, key: Key) -> Curve:
     """What one draw gives, dims ([learner,] alpha); see `Problem.trial`."""
     problem = plan.problem
     measured = _run(plan, key)
@@ -49,14 +49,14 @@ def trial(plan: Plan, key: Key) -> Curve:
     )
 
 
-def call(plan: Plan) -> dict[str, Any]:
+def call(plan: TrialPlan) -> dict[str, Any]:
     """The options of a trial as they were resolved, for a saved call."""
     grids = {"margin": "margins", "probability": "probabilities"}
     asked = {"test_samples": plan.test, "normalise_teacher": plan.normalise} | ({"scores": True} if plan.scores else {})
     return asked | {grids[name]: values.tolist() for name, values in plan.grids.items()}
 
 
-def facts(plan: Plan) -> dict[str, Any]:
+def facts(plan: TrialPlan) -> dict[str, Any]:
     """What a result says about the trials behind it."""
     problem: Problem = plan.problem
     return {
@@ -69,7 +69,7 @@ def facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _run(plan: Plan, key: Key) -> dict[str, FloatArray]:
+def _run(plan: TrialPlan, key: Key) -> dict[str, FloatArray]:
     teacher = plan.teacher(key)
     total = int(plan.n[-1])
     rng = np.random.default_rng((*key, FEATURES))
@@ -113,7 +113,7 @@ def _respond(prediction: FloatArray, fits: list[Any]) -> FloatArray:
     return np.stack([column if fit.response is None else fit.response(column) for column, fit in zip(prediction.T, fits, strict=True)], 1)
 
 
-def _measure(plan: Plan, teacher: Teacher, group: list[Student], fits: list[list[Any]]) -> dict[str, Any]:
+def _measure(plan: TrialPlan, teacher: Teacher, group: list[StudentView], fits: list[list[Any]]) -> dict[str, Any]:
     """Stream the test rows once for all students, learners and sample sizes."""
     batches = [student.batch(found) for student, found in zip(group, fits, strict=True)]
     intercepts = np.array([fit.intercept for found in fits for fit in found])
