@@ -29,6 +29,12 @@ def test_every_paper_has_its_key_an_entry_in_the_bibliography_and_figures(key):
     assert names and len(set(names)) == len(names)
 
 
+def test_a_letter_tells_papers_of_one_year_apart(tmp_path):
+    for name in ("mergny2024a", "mergny2024b", "mergny2024", "mergny2024bc", "mergny", "2024", "mergny2024_fit", "__init__"):
+        (tmp_path / f"{name}.py").touch()
+    assert catalogue.keys(tmp_path) == ("mergny2024", "mergny2024a", "mergny2024b")
+
+
 def test_wrong_names_get_a_suggestion():
     with pytest.raises(ge.ArgumentError, match="Did you mean 'cui2023'"):
         catalogue.get("cui2032")

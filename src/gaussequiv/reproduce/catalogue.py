@@ -1,4 +1,4 @@
-"""Which papers there are: the modules of the room `papers` whose names are a word and a year."""
+"""Which papers there are: the modules of the room `papers` whose names are a word, a year and, among papers of one year, a letter."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 from gaussequiv.errors import choice
 from gaussequiv.reproduce.paper import Paper
 
-_KEY = re.compile(r"[a-z]+\d{4}")
+_KEY = re.compile(r"[a-z]+\d{4}[a-z]?")
 
 
-def keys() -> tuple[str, ...]:
+PAPERS = Path(__file__).parents[1] / "papers"
+
+
+def keys(folder: Path = PAPERS) -> tuple[str, ...]:
     """Keys of all papers, without importing them.
 
     Examples
@@ -20,7 +23,7 @@ def keys() -> tuple[str, ...]:
     >>> "cui2023" in keys()
     True
     """
-    return tuple(sorted(path.stem for path in Path(__file__).parents[1].joinpath("papers").glob("*.py") if _KEY.fullmatch(path.stem)))
+    return tuple(sorted(path.stem for path in folder.glob("*.py") if _KEY.fullmatch(path.stem)))
 
 
 def get(key: str) -> Paper:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussequiv._memory import require
+from gaussequiv._memory import require_memory
 from gaussequiv.curve import BOOKKEEPING, Curve
 from gaussequiv.errors import FloatArray, integer
 from gaussequiv.numerics.status import Status
@@ -74,7 +74,7 @@ def simulate(
     points, size, (asked,) = read_call(problem, points, size, options, "trial", own=("trials", "seed", "progress"))
     trials = integer("trials", trials, minimum=1)
     seed = integer("seed", seed, minimum=0)
-    require(BYTES_OF_A_TRIAL * (1 + np.size(points)) * trials, "trials", trials, "the measurements")
+    require_memory(BYTES_OF_A_TRIAL * (1 + np.size(points)) * trials, "trials", trials, "the measurements")
     done: list[Curve] = []
     try:
         for number in progress_bar(range(trials), "simulating", progress):

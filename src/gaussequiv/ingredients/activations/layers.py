@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv._memory import require
+from gaussequiv._memory import require_memory
 from gaussequiv.errors import ArgumentError, fail, integer, per_layer
 from gaussequiv.ingredients.activations import base as acts
 
@@ -33,7 +33,7 @@ def layers_of(activations: Any, depth: int | None, minimum: int = 1) -> tuple[ac
 def _checked(depth: int | None, minimum: int) -> int:
     """The number of layers, whose descriptions must fit in memory."""
     count = integer("depth", 1 if depth is None else depth, minimum=minimum)
-    require(BYTES_OF_A_LAYER * count, "depth", count, "the descriptions of the layers")
+    require_memory(BYTES_OF_A_LAYER * count, "depth", count, "the descriptions of the layers")
     return count
 
 

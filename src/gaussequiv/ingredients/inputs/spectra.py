@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv._memory import FLOAT, require
+from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv._text import exact
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, array, did_you_mean, fail, integer, number
 
@@ -126,7 +126,7 @@ class MarchenkoPastur:
     def __post_init__(self) -> None:
         _bounded("ratio", number("ratio", self.ratio, positive=True))
         object.__setattr__(self, "cells", integer("cells", self.cells, minimum=2))
-        require(10 * FLOAT * self.cells, "cells", self.cells, "the cells of the quadrature")
+        require_memory(10 * FLOAT * self.cells, "cells", self.cells, "the cells of the quadrature")
 
     def limit(self) -> tuple[FloatArray, FloatArray]:
         theta = np.pi * (np.arange(self.cells) + 0.5) / self.cells
