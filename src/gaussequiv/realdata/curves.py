@@ -138,7 +138,7 @@ def row_weights(y: FloatArray, class_weight: Mapping[int, float] | str | None) -
 
 
 def _gaussian(x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent) -> dict[str, FloatArray]:
-    """The library's own learner on the de-biased equivalent; alpha = n/p, lam = lam_raw/p."""
+    """The library's own learner on the de-biased equivalent of the p columns as inputs; alpha = n/d, d = p, lam = lam_raw/p."""
     from gaussequiv.learners.convex.erm import ERM
 
     p = x.shape[1]

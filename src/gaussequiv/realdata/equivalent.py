@@ -28,7 +28,7 @@ def equivalent_from_rows(features: ArrayLike, y: ArrayLike, *, task: str = "clas
         df1(k) = sum_j mu_j w_j/(w_j + k),      B(k) = tau + k^2 sum_j V_j/(w_j + k)^2.
 
     Labels -1 and 1 of mean mu become the sign of a field of variance 1 and offset b0, mu = erf(b0/sqrt 2), whose linear part has variance
-    sum V_j/c1^2, c1 = 2 g(b0) (Bussgang), and whose rest is noise inside the sign: the probit channel. alpha is n/p, and lam here is
+    sum V_j/c1^2, c1 = 2 g(b0) (Bussgang), and whose rest is noise inside the sign: the probit channel. alpha is n/d, d = p, and lam here is
     lam_raw/p for features as given.
 
     Parameters

@@ -50,32 +50,32 @@ def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
     return np.maximum(total - e.nugget, 0.0) if constrain else total - e.nugget
 
 
-def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: float, least: float = 0.0) -> float:
-    """Solve d(test error)/d kappa = 0 over all lam + nugget >= `least` at alpha = n/p; keep the best of its minima and the end points."""
+def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, load: float, least: float = 0.0) -> float:
+    """Solve d(test error)/d kappa = 0 over all lam + nugget >= `least` at load n/p; keep the best of its minima and the end points."""
     w, weights = e.eigenvalues, e.weights
     positive = w > 0
-    smallest = solve_effective_ridge(np.array([alpha]), np.array([least]), w, weights).kappa[0]
+    smallest = solve_effective_ridge(np.array([load]), np.array([least]), w, weights).kappa[0]
     low = max(float(smallest), 1e-12 * float(w[positive].min()))
-    high = 1e9 * float(w.max()) * max(1.0, 1 / alpha)
+    high = 1e9 * float(w.max()) * max(1.0, 1 / load)
     logs = np.linspace(np.log(low), np.log(high), GRID)
-    slopes = error_and_slope(e, labels, alpha, np.exp(logs))[1]
+    slopes = error_and_slope(e, labels, load, np.exp(logs))[1]
 
     def slope(y: float) -> float:
-        return float(error_and_slope(e, labels, alpha, np.exp(np.array([y])))[1][0])
+        return float(error_and_slope(e, labels, load, np.exp(np.array([y])))[1][0])
 
     candidates = [logs[0], logs[-1]]
     for i in np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0)):
         flat = slope(logs[i]) >= 0 or slope(logs[i + 1]) <= 0  # a slope of rounding size: the point itself is the minimum
         candidates.append(logs[i] if flat else brentq(slope, logs[i], logs[i + 1], xtol=1e-15, rtol=1e-14))
-    errors = error_and_slope(e, labels, alpha, np.exp(np.array(candidates)))[0]
+    errors = error_and_slope(e, labels, load, np.exp(np.array(candidates)))[0]
     best = candidates[int(np.argmin(errors))]
     if best == logs[-1]:
         return np.inf
     kappa = np.exp(best)
-    return least if best == logs[0] else max(kappa * (alpha - float(weights[positive] @ (w[positive] / (w[positive] + kappa)))), 0.0)
+    return least if best == logs[0] else max(kappa * (load - float(weights[positive] @ (w[positive] / (w[positive] + kappa)))), 0.0)
 
 
-def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
+def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, load: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Test error (regression: squared; labels: misclassified) and its derivative in log kappa, averaged over b0, at every kappa."""
     w, weights, v = e.eigenvalues, e.weights, e.signal_modes
     k = kappa[:, None]
@@ -85,7 +85,7 @@ def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, k
         return (values @ weights)[:, None]
 
     df2, ddf2 = mean(shrink**2), -2 * mean(shrink**2 * missing)
-    gap = alpha - df2
+    gap = load - df2
     lost, dlost = mean(v * missing**2), 2 * mean(v * missing**2 * shrink)
     kept, dkept = mean(v * shrink), -mean(v * shrink * missing)
     kept2, dkept2 = mean(v * shrink**2), -2 * mean(v * shrink**2 * missing)
@@ -99,7 +99,7 @@ def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, k
     m, dm = labels.slope * kept, labels.slope * dkept
     q, dq = slope2 * kept2 + variance, slope2 * dkept2 + dvariance
     if not isinstance(e.channel, Sign):
-        return _any_labels(e, labels, alpha, kappa)
+        return _any_labels(e, labels, load, kappa)
     rho = e.rho
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         known = q > 0  # an offset so large that the labels never change leaves nothing to learn
@@ -116,20 +116,20 @@ def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, alpha: float, k
     return sign_disagreement(a, b, r) @ labels.mass, (moved - 2 * density * dr) @ labels.mass
 
 
-def _any_labels(e: GaussianEquivalent, labels: LinearLabels, alpha: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _any_labels(e: GaussianEquivalent, labels: LinearLabels, load: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
     """`error_and_slope` for binary labels of any law, the slope by fourth-order differences."""
-    return _error(e, labels, alpha, kappa), sum(
-        (weight * _error(e, labels, alpha, kappa * np.exp(k * STEP)) for k, weight in STENCIL), np.zeros_like(kappa)
+    return _error(e, labels, load, kappa), sum(
+        (weight * _error(e, labels, load, kappa * np.exp(k * STEP)) for k, weight in STENCIL), np.zeros_like(kappa)
     ) / STEP
 
 
-def _error(e: GaussianEquivalent, labels: LinearLabels, alpha: float, kappa: FloatArray) -> FloatArray:
+def _error(e: GaussianEquivalent, labels: LinearLabels, load: float, kappa: FloatArray) -> FloatArray:
     """P(y != sign of the student) at every kappa, averaged over b0."""
     v, k = e.signal_modes, kappa[:, None]
     shrink, missing = e.eigenvalues / (e.eigenvalues + k), k / (e.eigenvalues + k)
     df2, lost, kept, kept2 = ((part @ e.weights)[:, None] for part in (shrink**2, v * missing**2, v * shrink, v * shrink**2))
     with np.errstate(divide="ignore", invalid="ignore"):
-        q = labels.slope**2 * kept2 + (labels.noise + labels.slope**2 * lost) * df2 / (alpha - df2)
+        q = labels.slope**2 * kept2 + (labels.noise + labels.slope**2 * lost) * df2 / (load - df2)
     m, c, b0 = labels.slope * kept, np.broadcast_to(labels.intercept, q.shape), np.broadcast_to(labels.offset, q.shape)
     rho = np.full_like(q, float(e.weights @ v) + e.model_noise)
     flat = (np.ravel(part) for part in (c, np.maximum(q, 1e-300), m, b0, rho))

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class Ridge:
     r"""min_w sum_mu (y_mu - c - w.v_mu/sqrt(p))^2/2 + (lam/2) |w|^2, in regression or on +-1 labels; v the student's p inputs or features.
 
-    With a = n/p (alpha for raw inputs), kappa the root of (lam + nugget)/kappa + mean[w/(w+kappa)] = a (nugget: kernels only),
+    With load = n/p (alpha for raw inputs), kappa the root of (lam + nugget)/kappa + mean[w/(w+kappa)] = load (nugget: kernels only),
     df2 = mean[w^2/(w+kappa)^2] and signal modes v:
 
-        bias = kappa^2 mean[v/(w+kappa)^2],   excess = (a bias + tau df2)/(a - df2),   test_error = tau + excess,
-        train_error = test_error (lam/(a kappa))^2     (mean squared residual),   V = a kappa/lam - 1,
+        bias = kappa^2 mean[v/(w+kappa)^2],   excess = (load bias + tau df2)/(load - df2),   test_error = tau + excess,
+        train_error = test_error (lam/(load kappa))^2     (mean squared residual),   V = load kappa/lam - 1,
 
-    and a - df2 = (lam + nugget)/kappa + kappa mean[w/(w+kappa)^2] exactly, so nothing cancels at the interpolation peak.
+    and load - df2 = (lam + nugget)/kappa + kappa mean[w/(w+kappa)^2] exactly, so nothing cancels at the interpolation peak.
 
     Parameters
     ----------

@@ -21,13 +21,13 @@ Observables = dict[str, FloatArray]
 
 def ridge_curve(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, lam: FloatArray) -> Observables:
     """Observables of ridge at given penalties, one for each alpha = n/d, averaged over the offsets of the labels; see `Ridge`."""
-    ratio = alpha / e.aspect
-    solution = solve_effective_ridge(ratio, lam + e.nugget, e.eigenvalues, e.weights)
+    load = alpha / e.aspect
+    solution = solve_effective_ridge(load, lam + e.nugget, e.eigenvalues, e.weights)
     moments = student_moments(e, labels, solution)
-    response = solution.slack / ratio  # 1/(1 + V) = lam/(a kappa)
+    response = solution.slack / load  # 1/(1 + V) = lam/(load kappa)
     if e.nugget:  # only lam itself counts, not the kernel's own part of the penalty
         with np.errstate(divide="ignore", invalid="ignore"):
-            response = np.where(np.isinf(lam), 1.0, lam / (ratio * solution.kappa))
+            response = np.where(np.isinf(lam), 1.0, lam / (load * solution.kappa))
     if e.channel.task == "regression":
         result = _regression(e, labels, response, solution, moments)
     elif not isinstance(e.channel, Sign):
@@ -41,7 +41,7 @@ def ridge_curve(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
     result["floor"] = np.where(constant, result["test_error"], result["floor"])
     result["excess_over_floor"] = np.where(constant, 0.0, result["excess_over_floor"])
     result["V"] = ridge_susceptibility(response)
-    result |= {"lam": lam, "degrees_of_freedom": e.aspect * (ratio - solution.slack), "status": status}
+    result |= {"lam": lam, "degrees_of_freedom": e.aspect * (load - solution.slack), "status": status}
     return result | {"steps": solution.steps, "residual": solution.residual}
 
 
@@ -153,7 +153,7 @@ def student_fields(e: GaussianEquivalent, labels: LinearLabels, moments: Observa
 
 
 def ridge_susceptibility(response: FloatArray) -> FloatArray:
-    """V = a kappa/lam - 1 from response = lam/(a kappa), infinite where the training set is interpolated."""
+    """V = load kappa/lam - 1 from response = lam/(load kappa), infinite where the training set is interpolated."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isinf(response), -1.0, np.where(response != 0, (1 - response) / response, np.inf))
 

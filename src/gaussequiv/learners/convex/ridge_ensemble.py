@@ -34,10 +34,10 @@ LARGEST_COUNT = 40  # of one row in a bootstrap sample: beyond, its probability 
 class RidgeEnsemble:
     r"""K minimisers of sum_mu p_mu (y_mu - w.v_mu/sqrt(p))^2/2 + (lam/2)|w|^2, each with its own weights p_mu; their mean predicts.
 
-    The order parameters of two members are 2 x 2: with g = p/(1 + p V), R = 1/(lam + Vhat w), modes w of signal v, a = n/p, noise tau,
+    The order parameters of two members are 2 x 2: with g = p/(1 + p V), R = 1/(lam + Vhat w), modes w of signal v, load = n/p, noise tau,
 
-        V = mean[w R],   Vhat = mhat = a E g,   m = mhat mean[v w R],
-        Q_ab = mhat^2 mean[v (w R)^2] + qhat_ab mean[(w R)^2],   qhat_ab = a E[g_a g_b] S_ab,   S_ab = tau + mean v - 2 m + Q_ab,
+        V = mean[w R],   Vhat = mhat = load E g,   m = mhat mean[v w R],
+        Q_ab = mhat^2 mean[v (w R)^2] + qhat_ab mean[(w R)^2],   qhat_ab = load E[g_a g_b] S_ab,   S_ab = tau + mean v - 2 m + Q_ab,
 
     E[g_a g_b] = E g^2 for a = b, (E g)^2 otherwise. The mean of K members has q = Q_12 + (Q_11 - Q_12)/K and
     test_error = tau + mean v - 2 m + q.
@@ -100,31 +100,31 @@ class RidgeEnsemble:
         _check(e)
         counts, mass = self._law()
         w, weights, v = e.eigenvalues, e.weights, e.signal_modes
-        ratio = np.asarray(alpha, dtype=float) / e.aspect
+        load = np.asarray(alpha, dtype=float) / e.aspect
 
         def shrunk(V: FloatArray) -> FloatArray:
             """w R of every mode at every alpha."""
-            shrink: FloatArray = w / (self.lam + ratio[:, None] * _mean_response(counts, mass, V)[:, None] * w)
+            shrink: FloatArray = w / (self.lam + load[:, None] * _mean_response(counts, mass, V)[:, None] * w)
             return shrink
 
         found = iterate(
-            lambda V: shrunk(V) @ weights, np.full(ratio.shape, float(weights @ w) / self.lam), accelerate=4, tolerance=TOLERANCE
+            lambda V: shrunk(V) @ weights, np.full(load.shape, float(weights @ w) / self.lam), accelerate=4, tolerance=TOLERANCE
         )
         V = found.state
         response = counts / (1 + counts * V[:, None])
         first, second = response @ mass, response**2 @ mass
         shrink, signal, noise = shrunk(V), float(weights @ v), e.noise
-        mhat = ratio * first
+        mhat = load * first
         m = mhat * (shrink @ (weights * v))
         known = mhat**2 * (shrink**2 @ (weights * v))
         spread = shrink**2 @ weights
-        Q = np.empty((ratio.size, 2, 2))
+        Q = np.empty((load.size, 2, 2))
         for pair, square in (((0, 0), second), ((1, 1), second), ((0, 1), first**2), ((1, 0), first**2)):
-            share = ratio * square * spread  # Q = known + share (noise + signal - 2 m + Q)
+            share = load * square * spread  # Q = known + share (noise + signal - 2 m + Q)
             Q[:, pair[0], pair[1]] = (known + share * (noise + signal - 2 * m)) / (1 - share)
         q = Q[:, 0, 1] + (Q[:, 0, 0] - Q[:, 0, 1]) / self.members
         excess = signal - 2 * m + q
-        status = np.full(ratio.shape, float(found.status))
+        status = np.full(load.shape, float(found.status))
         observables = {
             "test_error": noise + excess,
             "floor": np.full_like(q, noise),
