@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,12 +127,19 @@ class Curve(MutableMapping[str, FloatArray]):
     def __repr__(self) -> str:
         return f"Curve({', '.join(self._values)})"
 
+    def __or__(self, other: Mapping[str, Any]) -> Curve:
+        """The curve with the observables of another curve or mapping in addition, or in the place of its own."""
+        joined = copy(self)
+        joined._values, joined.extra = dict(self._values), dict(self.extra)
+        joined.add(other)
+        return joined
+
     def add(self, other: Mapping[str, Any]) -> None:
         """Take over the observables of another curve or mapping, with their words and papers."""
         if isinstance(other, Curve):
             for name, array in other.items():
                 self[name] = (other.extra.get(name, ()), array)
-            self.labels |= other.labels
+            self.labels = self.labels | other.labels
             self.citations = tuple(dict.fromkeys((*self.citations, *other.citations)))
         else:
             for name, value in other.items():

@@ -22,4 +22,5 @@ PROBABILITIES = {
     "brier": Observable("Brier score"),
     "calibration_error": Observable("expected calibration error"),
 }
-COMMON = BOOKKEEPING | ERRORS | ORDER_PARAMETERS | RANKING | PROBABILITIES
+PENALTY = {"lam": Observable("ridge penalty", averaged=False, solved=False)}
+COMMON = BOOKKEEPING | ERRORS | ORDER_PARAMETERS | PENALTY | RANKING | PROBABILITIES

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.curve import as_curve
 from gaussequiv.errors import ArgumentError, FloatArray, choice
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
@@ -149,6 +148,6 @@ def _gaussian(x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearSt
     equivalent = equivalent_from_rows(x, y, task="classification" if student.classify else "regression")
     learner = ERM(student.loss, student.lam / p, intercept=student.intercept, class_weight=weight)
     alpha = (np.asarray(sizes, dtype=float) - int(student.intercept)) / p
-    found = as_curve(learner.solve(equivalent, alpha)).finished(alpha.size).only_solved()
+    found = learner.solve(equivalent, alpha).finished(alpha.size).only_solved()
     names = ("test_error", "status", "steps", "residual")
     return {name: np.asarray(found[name], dtype=float) for name in names if name in found}

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gaussequiv.errors import choice, number
-from gaussequiv.problems.base import Solvable
+from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.run.beside import beside
 from gaussequiv.run.interrupted import Interrupted
 from gaussequiv.run.provenance import options_of, read_call
@@ -68,7 +68,7 @@ def compare(
         allowance = number("allowance", allowance, nonnegative=True, meaning="It is c in the finite-size allowance c/size.")
     shared: dict[str, Any] = {"trials": trials, "seed": seed, "progress": progress}
     own = ("trials", "seed", "allowance", "progress", "axis", "steps")
-    if choice("axis", axis if axis is not None else "", ("", "step", *_axis_name(problem))) == "step":
+    if choice("axis", axis if axis is not None else "", ("", "step", check_solvable(problem).axis.name)) == "step":
         return track(problem, points, size=size, steps=steps, allowance=allowance, **shared, **options)
     points, size, (of_theory, of_trial) = read_call(problem, points, size, options, "theory", "trial", own=own)
     try:
@@ -77,11 +77,6 @@ def compare(
         partial = None if stop.partial is None else _against(problem, stop.partial, allowance, of_theory)
         raise Interrupted(partial) from None
     return _against(problem, simulation, allowance, of_theory)
-
-
-def _axis_name(problem: Any) -> tuple[str, ...]:
-    axis = getattr(problem, "axis", None)
-    return () if axis is None else (axis.name,)
 
 
 def _against(problem: Solvable, simulation: xr.Dataset, allowance: float | None, options: dict[str, Any]) -> xr.Dataset:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from gaussequiv.curve import Curve, as_curve
+from gaussequiv.curve import Curve
 from gaussequiv.errors import FloatArray, UnreachableError, fail, number
+from gaussequiv.learners.base import curve_of
 from gaussequiv.problems.base import Solvable
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.theory import alpha_points
@@ -109,7 +110,7 @@ def samples_for(problem: Problem, target_error: float, *, d: int | None = None, 
         return error - goal
 
     def solved(log_alphas: FloatArray) -> Curve:
-        return as_curve(learner.solve(equivalent, np.exp(log_alphas))).finished(log_alphas.size).only_solved()
+        return curve_of(learner, equivalent, np.exp(log_alphas)).only_solved()
 
     points = np.linspace(np.log(1e-6), np.log(last), 241)
     curve = solved(points)

@@ -19,7 +19,7 @@ def measured_names(loss: Any, task: str) -> tuple[str, ...]:
     """What `fresh_scores` and `training_scores` give for a loss."""
     if task == "regression":
         return NAMES
-    return NAMES + LABEL_NAMES + (PROBABILITY_NAMES if loss.probability(np.zeros(1)) is not None else ())
+    return NAMES + LABEL_NAMES + (PROBABILITY_NAMES if loss.gives_probability else ())
 
 
 def fresh_scores(loss: Any, channel: Any, y: FloatArray, z: FloatArray) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import linalg
@@ -59,6 +59,8 @@ class TrainingSample:
     dimension: int | None = None
     uniforms: FloatArray | None = None
     _decompositions: dict[bool, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+
+    gram: ClassVar[None] = None  # kernel values take the place of rows in a `KernelSample`
 
     @property
     def p(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.proximal import moreau_gradient
+from gaussequiv.numerics.ranges import Range
 
 
 class Loss(ABC):
@@ -27,11 +29,14 @@ class Loss(ABC):
         Whether lam -> 0+ on separable data gives the maximum-margin classifier.
     kinks : tuple of (position, slope to the left, slope to the right)
         Points in t where f' jumps.
+    ranges : mapping from name to Range
+        Of the parameters that `tune` may search.
     """
 
     name: ClassVar[str]
     kind: str
     margin_limit: bool = False
+    ranges: ClassVar[Mapping[str, Range]] = {}
 
     @abstractmethod
     def at(self, t: FloatArray) -> FloatArray:
@@ -94,6 +99,11 @@ class Loss(ABC):
     def probability(self, z: ArrayLike) -> FloatArray | None:
         """P(y = 1 | z) that the loss implies as a negative log-likelihood, or None."""
         return None
+
+    @property
+    def gives_probability(self) -> bool:
+        """Whether `probability` says one."""
+        return self.probability(np.zeros(1)) is not None
 
     def value(self, y: ArrayLike, z: ArrayLike) -> FloatArray:
         """l(y, z); arrays broadcast."""

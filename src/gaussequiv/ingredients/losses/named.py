@@ -14,6 +14,7 @@ from gaussequiv.ingredients.losses.base import Loss, clipped
 from gaussequiv.ingredients.losses.convexity import check_convex
 from gaussequiv.ingredients.losses.custom import CustomLoss
 from gaussequiv.ingredients.losses.margin import Exponential, Hinge, Logistic, MaxMargin, SquaredHinge
+from gaussequiv.numerics.ranges import Range
 
 __all__ = [
     "Absolute",
@@ -75,6 +76,7 @@ class Huber(Loss):
 
     name = "huber"
     kind = "residual"
+    ranges = {"threshold": Range(1e-4, 1e4, logarithmic=True)}
 
     def __post_init__(self) -> None:
         meaning = "It is the residual beyond which the loss is linear."
@@ -150,6 +152,7 @@ class Quantile(Loss):
 
     name = "quantile"
     kind = "residual"
+    ranges = {"level": Range(1e-3, 1 - 1e-3)}
 
     def __post_init__(self) -> None:
         meaning = "It is the level of the quantile, strictly between 0 and 1."

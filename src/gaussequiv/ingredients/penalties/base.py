@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
+from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, array, did_you_mean, fail, number
+from gaussequiv.numerics.ranges import Range
 from gaussequiv.numerics.soft_threshold import tail
 
 
@@ -27,9 +29,39 @@ Averages = PenaltyAverages  # its name of before
 
 
 class Penalty:
-    """What every penalty has: a name, a value and a description. Separable ones are l1 |w|_1 + l2/2 |w|^2."""
+    """What every penalty has: a name, a value and a description. Separable ones are l1 |w|_1 + l2/2 |w|^2.
+
+    Attributes
+    ----------
+    is_quadratic : bool
+        Whether r(w) = |L' w|^2/2, with L its `root`: lam -> 0+ then selects the solution of least |L' w|.
+    ranges : mapping from name to Range
+        Of the parameters that `tune` may search.
+    """
 
     name: ClassVar[str]
+    is_quadratic: ClassVar[bool] = False
+    ranges: ClassVar[Mapping[str, Range]] = {}
+
+    @property
+    def root(self) -> FloatArray | None:
+        """L of a quadratic form L L', a vector where it is diagonal; None for the identity, and for penalties of another kind."""
+        return None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether r(w) = |w|^2/2."""
+        return self.is_quadratic and self.root is None
+
+    @property
+    def l1(self) -> float:
+        """Factor of |w|_1."""
+        return 0.0
+
+    @property
+    def text(self) -> str:
+        """What `get` reads back; the digest in place of a matrix."""
+        return ":".join([self.name, *(exact(value) for value in self.parameters.values())])
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -93,6 +125,7 @@ class L2(Separable):
     """
 
     name = "l2"
+    is_quadratic = True
 
     @property
     def l1(self) -> float:
@@ -129,6 +162,7 @@ class ElasticNet(Separable):
     l1_ratio: float = 0.5
 
     name = "elastic_net"
+    ranges = {"l1_ratio": Range(0.0, 0.995)}  # beyond, the quadratic part no longer steadies the search
 
     def __post_init__(self) -> None:
         meaning = "It is the share of the L1 norm, between 0 and 1."
@@ -163,6 +197,7 @@ class Quadratic(Penalty):
     form: Any
 
     name = "quadratic"
+    is_quadratic = True
 
     def __post_init__(self) -> None:
         form = array("form", self.form, meaning="It is the quadratic form of the penalty, a diagonal or a matrix.").copy()
@@ -190,12 +225,20 @@ class Quadratic(Penalty):
         """L with Gamma = L L': its square roots for a diagonal, its lower Cholesky factor for a matrix."""
         return self._root  # type: ignore[attr-defined]
 
+    @property
+    def digest(self) -> str:
+        """A short name of the form."""
+        return hashlib.sha256(np.ascontiguousarray(self.form).tobytes()).hexdigest()[:16]
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}:{self.digest}"
+
     def value(self, w: FloatArray) -> float:
         return float(0.5 * w @ (self.form * w if self.form.ndim == 1 else self.form @ w))
 
     def to_dict(self) -> dict[str, Any]:
-        digest = hashlib.sha256(np.ascontiguousarray(self.form).tobytes()).hexdigest()[:16]
-        return {"name": self.name, "shape": list(self.form.shape), "digest": digest}
+        return {"name": self.name, "shape": list(self.form.shape), "digest": self.digest}
 
 
 _BUILDERS: dict[str, Callable[[], Penalty]] = {"l2": L2, "l1": L1, "elastic_net": ElasticNet}

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv._text import exact
+from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, choice, closest, fail
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary, sign_error
+from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.ingredients.targets.linear_target import LinearTarget
+from gaussequiv.learners.base import Gives, Learner, Predictor
 from gaussequiv.learners.bayes.fixed_points import BRANCHES
 from gaussequiv.learners.bayes.general_bayes import general_curve, is_plain
+from gaussequiv.learners.bayes.mismatch import assumed_equivalent, mismatched_labels, posterior_label_scores
+from gaussequiv.learners.bayes.observables import BAYES
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.fixed_point import solve_monotone
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, standardise
 from gaussequiv.numerics.status import Status
+from gaussequiv.samples import empirical
+from gaussequiv.samples.measured_rows import MeasuredRows
 
 if TYPE_CHECKING:
     from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
@@ -38,7 +48,7 @@ _SHOWN: dict[str, tuple[Any, ...]] = {
 
 
 @dataclass(frozen=True)
-class BayesOptimal:
+class BayesOptimal(Learner):
     r"""Posterior-mean predictor that knows the law of the target, all of whose weights are learned.
 
     Regression: e = tau + s mean[w/(1 + qhat w)], qhat = alpha s/e. With e = alpha kappa it is one scalar equation,
@@ -87,17 +97,25 @@ class BayesOptimal:
     branch: str = "equilibrium"
 
     name = "bayes"
+    family = "bayes"
+    words = BAYES
     citations = ("barbier2019",)
+    gives = Gives(ranking=True, probabilities=True)
     sees_inputs = True  # also in a problem whose students see features: it knows the target's law
 
     def __post_init__(self) -> None:
-        if self.assumes is not None and not hasattr(self.assumes, "layers"):
+        if self.assumes is not None and not isinstance(self.assumes, (DeepNetwork, LinearTarget)):
             branch = closest(self.assumes, BRANCHES) if isinstance(self.assumes, str) else None
             hint = f"Did you mean branch={branch!r}?" if branch else ""
             raise fail("assumes", "a DeepNetwork, or None for the true target", self.assumes, hint)
         choice("branch", self.branch, BRANCHES)
 
-    @property
+    @cached_property
+    def is_bayes_optimal(self) -> bool:
+        """Unless it misjudges the target."""
+        return self.assumes is None
+
+    @cached_property
     def label(self) -> str:
         """How results name this learner."""
         if self.assumes is None:
@@ -113,8 +131,13 @@ class BayesOptimal:
         own |= {} if self.branch == "equilibrium" else {"branch": self.branch}
         return own if self.assumes is None else own | {"assumes": self.assumes.to_dict()}
 
-    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Curve:
         """Exact observables at every alpha, each an array of alpha's length."""
+        found = self._observables(equivalent, alpha)
+        words = found.labels if isinstance(found, Curve) else {}
+        return Curve(found, labels=BAYES | words, citations=self.citations, judged="test_error")
+
+    def _observables(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Mapping[str, FloatArray]:
         if self.assumes is not None:
             if not is_plain(equivalent) and (equivalent.prior is not None or not isinstance(equivalent.channel, Binary)):
                 raise fail(
@@ -127,11 +150,10 @@ class BayesOptimal:
             return self._regression(equivalent, alpha)
         return self._classification(equivalent, alpha)
 
-    def _misjudged(self, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
-        from gaussequiv.learners.bayes.mismatch import assumed_equivalent, mismatched_labels
+    def _misjudged(self, e: GaussianEquivalent, alpha: FloatArray) -> Mapping[str, FloatArray]:
         from gaussequiv.learners.convex.ridge import Ridge
 
-        believed = assumed_equivalent(e, self.assumes)
+        believed = self._believed(e)
         if believed.channel.task != e.channel.task:
             raise fail("assumes", f"a network for {e.channel.task}, the target's task", self.assumes.task)
         if getattr(believed.channel, "direction", 1) != 1:
@@ -225,6 +247,37 @@ class BayesOptimal:
             "residual": point["residual"].max(axis=1),
         }
 
+    def _believed(self, e: GaussianEquivalent) -> GaussianEquivalent:
+        """The equivalent of what it believes in."""
+        return e if self.assumes is None else assumed_equivalent(e, self.assumes)
+
+    def label_scores(self, equivalent: GaussianEquivalent, alpha: FloatArray, curve: Curve) -> dict[str, FloatArray]:
+        """auc, log_loss, brier and calibration_error of the predictive probability that it believes in."""
+        return posterior_label_scores(equivalent, self._believed(equivalent), alpha, curve["status"])
+
+    def probability(self, fit: Predictor, field: FloatArray, channel: Any) -> FloatArray | None:
+        """P(y = +1 | N(field, variance)) of the label law that it believes in; None where a fit has no variance, or labels are real."""
+        return self._said(fit, field, channel, 1.0)
+
+    def _said(self, fit: Predictor, field: FloatArray, channel: Any, label: float) -> FloatArray | None:
+        if channel.task == "regression" or not np.isfinite(fit.variance):
+            return None
+        believed = channel if self.assumes is None else self.assumes.channel
+        said: FloatArray = believed.probability(label, field + fit.threshold, np.full_like(field, fit.variance)).value
+        return said
+
+    def measured(self, task: str) -> tuple[str, ...]:
+        """On labels the ranking and the scores of a probability."""
+        return empirical.LABEL_NAMES + empirical.PROBABILITY_NAMES if task == "classification" else ()
+
+    def measure(self, fit: Predictor, rows: MeasuredRows) -> dict[str, Any]:
+        """Ranking of fresh labels, and the scores of the probability that a posterior mean and variance say."""
+        up, down = (self._said(fit, rows.field, rows.channel, label) for label in (1.0, -1.0))
+        if up is None or down is None:
+            return super().measure(fit, rows)
+        right = np.maximum(np.where(rows.y > 0, up, down), 1e-300)
+        return empirical.label_scores(rows.channel, rows.y, rows.field, up) | {"log_loss": -float(np.mean(np.log(right)))}
+
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """Gaussian weights and noise: the equivalent's posterior mean. Anything else: message passing on the sample, from the prior.
 
@@ -232,10 +285,7 @@ class BayesOptimal:
         point that it must leave.
         """
         intercept = equivalent.has_offset
-        if self.assumes is not None:
-            from gaussequiv.learners.bayes.mismatch import assumed_equivalent
-
-            equivalent = assumed_equivalent(equivalent, self.assumes)
+        equivalent = self._believed(equivalent)
         if equivalent.channel.task == "regression" and is_plain(equivalent):
             return sample.ridge(equivalent.lam_optimal, intercept)
         from gaussequiv.algorithms.message_passing.sample_fit import fit_amp

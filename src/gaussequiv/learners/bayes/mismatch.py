@@ -128,17 +128,12 @@ def posterior_scores(e: GaussianEquivalent, believed: GaussianEquivalent, at: Fi
     }
 
 
-def added_label_scores(learner: Any, e: GaussianEquivalent, alpha: FloatArray, curve: Observables) -> Observables:
-    """What `solve(..., scores=True)` adds for learners on binary labels whose own curve leaves it out: ridge and Bayes."""
-    if hasattr(learner, "loss"):
-        return {}
-    if hasattr(learner, "ranking"):
-        return {"auc": learner.ranking(e, alpha)}
+def posterior_label_scores(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray, status: FloatArray) -> Observables:
+    """What `solve(..., scores=True)` adds for a posterior mean on binary labels; `status` is that of its curve."""
     if getattr(e.channel, "direction", 1) != 1:
         raise fail("scores", "False for the Bayes-optimal learner of labels whose probability does not rise with the field", True)
-    believed = e if getattr(learner, "assumes", None) is None else assumed_equivalent(e, learner.assumes)
     _, mass = e.offset_nodes()
     found = solve_labels(e, believed, alpha)
-    status = np.maximum(curve["status"], found.status.reshape(alpha.size, mass.size).max(axis=1))
+    worst = np.maximum(status, found.status.reshape(alpha.size, mass.size).max(axis=1))
     scores = posterior_scores(e, believed, found.fields)
-    return {name: value.reshape(alpha.size, mass.size) @ mass for name, value in scores.items()} | {"status": status}
+    return {name: value.reshape(alpha.size, mass.size) @ mass for name, value in scores.items()} | {"status": worst}

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, array
+from gaussequiv.learners.base import Learner
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.learners.convex.model import Model
-from gaussequiv.learners.convex.ridge import Ridge
 from gaussequiv.learners.convex.scores import Observables, score_nodes
 
 
 def curve_distributions(
-    learner: Any, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, margins: FloatArray | None, probabilities: FloatArray | None
+    learner: Learner,
+    e: GaussianEquivalent,
+    alpha: FloatArray,
+    lam: FloatArray,
+    margins: FloatArray | None,
+    probabilities: FloatArray | None,
 ) -> Observables:
     r"""P(y z <= margin) on fresh and on training rows, and P(y = +1 | predicted probability), averaged over the offset's law.
 
     A training row's field is the proximal point x of its cavity field omega = x + V dl/dx, so that P(y x <= t) = P(y omega <= t + V l'(t)).
     lam holds the penalties of the curve, all positive. Shapes (alpha, margin) and (alpha, probability).
     """
-    if isinstance(learner, Ridge):
-        learner = ERM("square", intercept=learner.intercept)
-    if not isinstance(learner, ERM) or learner.tune:
+    risk = learner.risk
+    if risk is None or not learner.gives.margins:
         raise ArgumentError(
             f"Argument `margins` or `probabilities` needs ridge or convex learners without `tune`, but learner={learner.label}."
         )
     if np.any(lam <= 0):
         raise ArgumentError(f"Argument `lam` must be positive for distributions over rows, but lam={float(np.min(lam)):g}.")
-    model = Model(learner, e)
+    erm = ERM(risk.loss, penalty=risk.penalty, intercept=risk.intercept, class_weight=risk.class_weight, sample_weight=risk.sample_weight)
+    model = Model(erm, e)
     nodes = model.b0.size
     at = model.points(alpha, lam)
     fields = model.solve(at).fields
@@ -42,7 +45,7 @@ def curve_distributions(
             out[name] = np.stack([_margin(model, fields, V, value) for value in t], axis=1)
     if probabilities is not None:
         p = array("probabilities", probabilities, ndim=1)
-        if model.loss.probability(np.zeros(1)) is None:
+        if not model.loss.gives_probability:
             raise ArgumentError(
                 f"Argument `probabilities` needs a loss that gives them, such as logistic, but the loss is {model.loss.name}."
             )

@@ -10,27 +10,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv._text import exact
+from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.penalties import base as penalties
+from gaussequiv.learners.base import Gives, Learner, Predictor, Risk, Tunable
 from gaussequiv.learners.convex.labels import linearise
+from gaussequiv.learners.convex.measured import measure_convex
 from gaussequiv.learners.convex.model import CHUNK, Model, Points, hard_margin
+from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.learners.convex.ridge_curve import ridge_curve
+from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved, present
 from gaussequiv.numerics.keys import Key
+from gaussequiv.numerics.ranges import Range
 from gaussequiv.numerics.status import Status
+from gaussequiv.samples import empirical
+from gaussequiv.samples.measured_rows import MeasuredRows
 
 if TYPE_CHECKING:
     from gaussequiv.samples.training_sample import LinearPredictor
 
 Observables = dict[str, FloatArray]
-TUNABLE = ("threshold", "level", "l1_ratio")
+NONNEGATIVE = Range(0.0, np.inf, logarithmic=True)  # of lam
 HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
 
 
 @dataclass(frozen=True)
-class ERM:
+class ERM(Learner):
     r"""min_{w, c} sum_mu s(y_mu) l(y_mu, c + w.v_mu/sqrt(p)) + lam r(w), with the convex loss l and r(w) = |w|^2/2 by default.
 
     With R_i = 1/(lam + Vhat w_i), signal modes v_i, g = (prox_V(omega) - omega)/V, omega = c + sqrt(q) xi, omega* = b0 + (m/sqrt q) xi,
@@ -86,6 +94,8 @@ class ERM:
     tune: tuple[str, ...] = ()
     name: str = field(default="erm", init=False)
 
+    words = CONVEX
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "loss", losses.get(self.loss))
         object.__setattr__(self, "penalty", penalties.get(self.penalty))
@@ -101,20 +111,47 @@ class ERM:
         if self.sample_weight is not None:
             object.__setattr__(self, "sample_weight", _sample_weight(self.sample_weight))
         object.__setattr__(self, "tune", (self.tune,) if isinstance(self.tune, str) else tuple(self.tune))
-        known = {**self.loss.parameters, **self.penalty.parameters}
+        known, ranges = self._own, {**self.loss.ranges, **self.penalty.ranges}
         for name in self.tune:
             if name not in known:
                 raise fail("tune", f"hyperparameters of the loss or penalty ({', '.join(known) or 'none here'})", name)
-            if name not in TUNABLE:
-                meaning = "Its range is not known: give it a number, and compare curves at several."
-                raise fail("tune", f"hyperparameters with a known range ({', '.join(TUNABLE)})", name, meaning)
+            if name not in ranges:
+                meaning = "Its class declares no range of it in `ranges`: give it a number, and compare curves at several."
+                raise fail("tune", f"hyperparameters with a known range ({', '.join(ranges) or 'none here'})", name, meaning)
             if name in self.loss.parameters and self.minimise in ("test_loss", "train_loss"):
                 raise fail("minimise", f"another observable than the loss itself when its {name} is tuned", self.minimise)
 
-    @property
+    @cached_property
     def citations(self) -> tuple[str, ...]:
         """Keys of the papers behind the curve."""
-        return ("loureiro2021", "thrampoulidis2018") if getattr(self.penalty, "l1", 0) else ("loureiro2021",)
+        return ("loureiro2021", "thrampoulidis2018") if self.penalty.l1 else ("loureiro2021",)
+
+    @cached_property
+    def gives(self) -> Gives:
+        """Ranking always, probabilities with a loss that says them; distributions of margins at given hyperparameters."""
+        return Gives(ranking=True, probabilities=self.loss.gives_probability, unasked=True, margins=not self.tune)
+
+    @cached_property
+    def risk(self) -> Risk:
+        """What it minimises."""
+        return Risk(self.loss, self.penalty, self.intercept, self.class_weight, self.sample_weight)
+
+    @cached_property
+    def tunable(self) -> dict[str, Tunable]:
+        """lam, and the hyperparameters of the loss and the penalty whose ranges these declare."""
+        ranges = {**self.loss.ranges, **self.penalty.ranges}
+        return {"lam": Tunable(self.lam, NONNEGATIVE)} | {name: Tunable(self._own[name], one) for name, one in ranges.items()}
+
+    @cached_property
+    def family(self) -> str | None:
+        """The loss, for a plain penalty and nothing beside it: weights, forced intercepts and tuned hyperparameters were not fitted."""
+        extras = (self.intercept, self.class_weight, self.sample_weight, self.tune or None)
+        return self.loss.name if self.penalty.is_plain and extras == (None,) * 4 else None
+
+    @property
+    def _own(self) -> dict[str, float]:
+        """Hyperparameters of the loss and the penalty."""
+        return {**self.loss.parameters, **self.penalty.parameters}
 
     @property
     def class_weights(self) -> tuple[float, float]:
@@ -132,8 +169,8 @@ class ERM:
         own = {key: value for key, value in self.loss.parameters.items() if key not in self.tune}
         parts = [f"{key}={exact(value)}" for key, value in own.items()]
         parts.append(f"lam={self.lam if isinstance(self.lam, str) else exact(self.lam)}")
-        if self.penalty.name != "l2":
-            parts.append(f"penalty={as_text(self.penalty)}")
+        if not self.penalty.is_plain:
+            parts.append(f"penalty={self.penalty.text}")
         if self.intercept is not None:
             parts.append(f"intercept={self.intercept}")
         if self.class_weight is not None:
@@ -151,9 +188,9 @@ class ERM:
         weights = None if self.class_weight is None else {str(k): v for k, v in self.class_weight.items()}
         return {
             "name": self.name,
-            "loss": as_text(self.loss),
+            "loss": ":".join([self.loss.name, *(exact(value) for value in self.loss.parameters.values())]),
             "lam": self.lam,
-            "penalty": as_text(self.penalty),
+            "penalty": self.penalty.text,
             "intercept": self.intercept,
             "class_weight": weights,
             "sample_weight": None if self.sample_weight is None else [list(pair) for pair in self.sample_weight],
@@ -177,19 +214,23 @@ class ERM:
             return replace(self, loss=replace(self.loss, **{name: value}))
         return replace(self, penalty=replace(self.penalty, **{name: value}))
 
-    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Curve:
         """Exact observables at every alpha, each an array of alpha's length."""
+        return Curve(self._solved_at(equivalent, alpha), labels=CONVEX, citations=self.citations, judged="test_error")
+
+    def _solved_at(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
         if self.lam != "optimal" and not self.tune:
             return self.curve(equivalent, alpha, np.full_like(alpha, self.lam))
         from gaussequiv.learners.convex.optimum import optimise
 
         return optimise(self, equivalent, alpha)
 
-    def sensitivity(self, e: GaussianEquivalent, alpha: FloatArray, names: tuple[str, ...]) -> dict[str, Observables]:
+    def sensitivity(self, equivalent: GaussianEquivalent, alpha: FloatArray, names: tuple[str, ...]) -> dict[str, Mapping[str, Any]]:
         """Implicit derivatives of all observables in every named parameter (see `sensitivity.parameters`), averaged over b0; lam > 0."""
         from gaussequiv.learners.convex.sensitivity import check_names, tangents
 
         check_names(self, names)
+        e = equivalent
         learner, lam = self, np.full_like(alpha, np.nan if self.lam == "optimal" else self.lam)
         if self.lam == "optimal" or self.tune:
             if self.tune:
@@ -204,11 +245,28 @@ class ERM:
         at = model.points(alpha, lam)
         found = tangents(model, at, model.solve(at), names)
         floor = {name: _floor_slope(e, name) for name in names}
-        out = {name: {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()} for name, values in found.items()}
-        for name, values in out.items():
-            values["floor"] = np.full_like(alpha, floor[name])
-            values["excess_over_floor"] = values["test_error"] - floor[name]
+        out: dict[str, Mapping[str, Any]] = {}
+        for name, values in found.items():
+            averaged = {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()}
+            out[name] = averaged | {"floor": np.full_like(alpha, floor[name]), "excess_over_floor": averaged["test_error"] - floor[name]}
         return out
+
+    def probability(self, fit: Predictor, field: FloatArray, channel: Any) -> FloatArray | None:
+        """That of the loss as a negative log-likelihood."""
+        said: FloatArray | None = fit.loss.probability(field)
+        return said
+
+    def measured(self, task: str) -> tuple[str, ...]:
+        """Losses, the constant and V; on labels also the ranking, and the scores of a probability."""
+        return empirical.measured_names(self.loss, task)
+
+    def measure(self, fit: Predictor, rows: MeasuredRows) -> dict[str, Any]:
+        """Losses, ranking, probabilities, V and distributions over rows of one fit."""
+        return measure_convex(self, fit, rows)
+
+    def place(self, equivalent: GaussianEquivalent, lam: float) -> dict[str, float]:
+        """lam and the hyperparameters of the loss."""
+        return {"lam": lam} | {name: float(value) for name, value in self.loss.parameters.items()}
 
     def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> Observables:
         """Observables at given penalties, one for each alpha."""
@@ -272,7 +330,7 @@ class ERM:
         below, above = self.loss.slope(0.0, np.array([-1e-9, 1e-9]))
         if self.loss.kind == "residual" and not below <= 0 <= above:
             raise ArgumentError(f"Argument `lam` must be positive for the loss {self.loss.name}: its least value is not at y = z.")
-        if self.penalty.name not in ("l2", "quadratic"):
+        if not self.penalty.is_quadratic:
             raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
 
     def _solved(self, model: Model, at: Points) -> tuple[Any, Observables]:
@@ -298,9 +356,9 @@ class ERM:
         if uniforms is None and self.sample_weight is not None:
             uniforms = np.random.default_rng(key).random(sample.y.size)
         intercept, weight = self.fits_intercept(equivalent), self.weights_of(sample.y, uniforms)
-        if hasattr(sample, "gram"):
-            if learner.penalty.name != "l2":
-                raise ArgumentError(f"Argument `penalty` must be l2 for a kernel student, but penalty={as_text(learner.penalty)}.")
+        if sample.gram is not None:
+            if not learner.penalty.is_plain:
+                raise ArgumentError(f"Argument `penalty` must be l2 for a kernel student, but penalty={learner.penalty.text}.")
             found = fit_erm_kernel(sample.gram, sample.y, learner.loss, lam, intercept, weight)
         else:
             found = fit_erm(sample, learner.loss, lam, learner.penalty, intercept, sample_weight=weight)
@@ -322,21 +380,12 @@ class ERM:
 
 def _floor_slope(e: GaussianEquivalent, name: str) -> float:
     """d floor/d(parameter), by fourth-order differences of its closed form."""
-    from gaussequiv.learners.convex.sensitivity import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved
-
     if name not in EQUIVALENT_PARAMETERS:
         return 0.0
-    value = {"noise": float(e.channel.noise), "signal": 1.0}.get(name, float(np.sum(e.effective_noise)))
+    value = present(e, name)
     step = STEP * (value or 1.0)
     stencil = CENTRAL if value >= 2 * step else FORWARD
     return sum(weight * moved(e, name, value + k * step).floor for k, weight in stencil) / step
-
-
-def as_text(part: Any) -> str:
-    """A loss or penalty as the text that `get` reads back; a user's own by its name, a quadratic form by its digest."""
-    if hasattr(part, "form"):
-        return f"{part.name}:{part.to_dict()['digest']}"
-    return ":".join([part.name, *(exact(value) for value in part.parameters.values())])
 
 
 def _class_weight(value: Any) -> dict[int, float]:

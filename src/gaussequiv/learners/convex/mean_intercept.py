@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import AccuracyWarning, FloatArray
+from gaussequiv.learners.base import Learner
 from gaussequiv.learners.convex.labels import linearise
 
 LARGE = 0.05  # of the error, as the largest finite-size allowance
 
 
-def mean_intercept_effect(learner: Any, e: GaussianEquivalent, curve: Mapping[str, FloatArray], d: int) -> FloatArray:
+def mean_intercept_effect(learner: Learner, e: GaussianEquivalent, curve: Mapping[str, FloatArray], d: int) -> FloatArray:
     """c^2 s/(M p) at every alpha, relative to the error without its variance part (regression) or to q (labels); 0 with an intercept."""
     none = np.zeros_like(curve["test_error"])
-    if not hasattr(learner, "fits_intercept") or learner.fits_intercept(e) or e.input_mean_square <= 0:
+    if learner.risk is None or learner.fits_intercept(e) or e.input_mean_square <= 0:
         return none
     constant = curve.get("intercept", none) ** 2
-    if (
-        getattr(getattr(learner, "loss", None), "kind", "residual") == "residual"
-    ):  # an average over offsets of both signs is 0, its square not
+    if learner.risk.loss.kind == "residual":  # an average over offsets of both signs is 0, its square not
         labels = linearise(e, True)
         constant = np.maximum(constant, float(labels.mass @ labels.intercept**2))
     added = constant * float(e.weights @ e.eigenvalues) / (e.input_mean_square * e.aspect * d)
@@ -36,7 +34,7 @@ def mean_intercept_effect(learner: Any, e: GaussianEquivalent, curve: Mapping[st
     return np.divide(added, scale, out=none, where=np.isfinite(scale) & (scale > 0))
 
 
-def warn_mean_intercept(learner: Any, e: GaussianEquivalent, curve: Mapping[str, FloatArray], d: int) -> None:
+def warn_mean_intercept(learner: Learner, e: GaussianEquivalent, curve: Mapping[str, FloatArray], d: int) -> None:
     """Say so where the effect exceeds what a verdict allows for at this d."""
     effect = float(mean_intercept_effect(learner, e, curve, d).max(initial=0.0))
     if effect > LARGE:

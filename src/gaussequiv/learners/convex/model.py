@@ -339,9 +339,9 @@ def _spectral_half(e: GaussianEquivalent, penalty: Any) -> SpectralHalf:
             f"Argument `features` must have a linear part that varies with the inputs for a convex learner, but {e.student or e.inputs} "
             "have none at n ~ d: such a student learns a constant at most (Ridge gives its curve)."
         )
-    if penalty.name == "l2" or (penalty.name == "quadratic" and e.form == penalty.to_dict()["digest"]):
+    if penalty.is_plain or (penalty.is_quadratic and e.form == penalty.digest):
         return QuadraticStudent(e)
-    if penalty.name == "quadratic":
+    if penalty.is_quadratic:
         raise ArgumentError(
             "Argument `penalty` of quadratic form needs a problem whose inputs have its dimension: solve it through `Problem`."
         )

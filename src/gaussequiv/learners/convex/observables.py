@@ -16,7 +16,6 @@ CONVEX = (
     | DISTRIBUTIONS
     | GRIDS
     | {
-        "lam": Observable("ridge penalty", averaged=False, solved=False),
         "intercept": Observable("constant of the student", "output units"),
         "test_loss": Observable("mean loss on fresh rows", "loss units"),
         "train_loss": Observable("mean weighted loss on training rows", "loss units"),

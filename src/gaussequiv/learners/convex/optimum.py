@@ -13,6 +13,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.sensitivity import tangents
+from gaussequiv.numerics.ranges import Range
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue)
 FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
 MAXIMISED = ("auc",)
 SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
+SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
 COARSE, FINE, SECANTS = 2, 7, 3  # nodes for each panel of the offset's law, and steps that end the search
-BOUNDS = {"level": (1e-3, 1 - 1e-3), "l1_ratio": (0.0, 0.995), "threshold": (1e-4, 1e4)}
 
 
 def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
@@ -83,7 +84,7 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             bracket[outside], inside[outside] = found, within
             best[outside] = np.where(within, wider, best[outside])
             low = outside[~within & (wider == 0) & (edge == 0)]
-            known = erm.penalty.name in ("l2", "quadratic")  # other penalties have no equations of their own for lam -> 0+
+            known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
             bracket[low], ends[low] = -np.inf if known else more[0], True
             high = outside[~within & (wider == more.size - 1) & (edge > 0)]
             bracket[high], ends[high] = more[-1], True
@@ -159,12 +160,10 @@ def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observa
     free = erm.lam == "optimal"
     names = (("lam",) if free else ()) + erm.tune
     now = {**erm.loss.parameters, **erm.penalty.parameters, "lam": max(lam, 1e-8)}
-    logarithmic = [name in ("lam", "threshold") for name in names]
+    ranges = [SEARCHED if name == "lam" else erm.tunable[name].range for name in names]
+    logarithmic = [one.logarithmic for one in ranges]
     start = [np.log(now[name]) if log else now[name] for name, log in zip(names, logarithmic, strict=True)]
-    bounds = [
-        (np.log(1e-9), np.log(1e8)) if name == "lam" else tuple(np.log(BOUNDS[name])) if log else BOUNDS[name]
-        for name, log in zip(names, logarithmic, strict=True)
-    ]
+    bounds = [(np.log(one.low), np.log(one.high)) if one.logarithmic else (one.low, one.high) for one in ranges]
 
     def learner(x: FloatArray) -> tuple[ERM, float]:
         values = {name: float(np.exp(v)) if log else float(v) for name, v, log in zip(names, x, logarithmic, strict=True)}

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv._text import exact
+from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail, number
+from gaussequiv.ingredients.losses.named import Square
+from gaussequiv.ingredients.penalties.base import L2
+from gaussequiv.learners.base import Gives, Learner, Risk, Tunable
 from gaussequiv.learners.convex.labels import LinearLabels, linearise
+from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.learners.convex.optimal_lam import optimal_lam
-from gaussequiv.learners.convex.ridge_curve import Observables, ridge_curve, student_fields, student_moments
+from gaussequiv.learners.convex.ridge_curve import ridge_curve, student_fields, student_moments
 from gaussequiv.learners.convex.scores import area_under_curve
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 from gaussequiv.numerics.keys import Key
+from gaussequiv.numerics.ranges import Range
 
 if TYPE_CHECKING:
     from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
 
 @dataclass(frozen=True)
-class Ridge:
+class Ridge(Learner):
     r"""min_w sum_mu (y_mu - c - w.v_mu/sqrt(p))^2/2 + (lam/2) |w|^2, in regression or on +-1 labels; v the student's p inputs or features.
 
     With load = n/p (alpha for raw inputs), kappa the root of (lam + nugget)/kappa + mean[w/(w+kappa)] = load (nugget: kernels only),
@@ -68,7 +75,9 @@ class Ridge:
     constrain: bool = False
 
     name = "ridge"
+    words = CONVEX
     citations = ("loureiro2021",)
+    gives = Gives(ranking=True, margins=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.lam, str):
@@ -82,7 +91,7 @@ class Ridge:
         if self.constrain not in (True, False):
             raise fail("constrain", "True or False", self.constrain)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How results name this learner."""
         text = self.lam if isinstance(self.lam, str) else exact(self.lam)
@@ -96,9 +105,24 @@ class Ridge:
         """The description that saved results carry."""
         return {"name": self.name, "lam": self.lam, "intercept": self.intercept, "constrain": self.constrain}
 
-    def fits_intercept(self, e: GaussianEquivalent) -> bool:
+    @cached_property
+    def risk(self) -> Risk:
+        """Half the squared residuals, and lam |w|^2/2."""
+        return Risk(Square(), L2(), self.intercept)
+
+    @cached_property
+    def tunable(self) -> dict[str, Tunable]:
+        """lam."""
+        return {"lam": Tunable(self.lam, Range(0.0, np.inf, logarithmic=True))}
+
+    @cached_property
+    def family(self) -> str | None:
+        """Ridge, without a forced intercept, which was not fitted."""
+        return self.name if self.intercept is None else None
+
+    def fits_intercept(self, equivalent: GaussianEquivalent) -> bool:
         """Whether this student fits a constant on this target."""
-        return e.has_offset if self.intercept is None else self.intercept
+        return equivalent.has_offset if self.intercept is None else self.intercept
 
     def _learns_constant(self, e: GaussianEquivalent) -> bool:
         """With an intercept, or without one on inputs whose mean serves as such."""
@@ -107,18 +131,25 @@ class Ridge:
     def _penalty(self, e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray) -> FloatArray:
         return optimal_lam(e, labels, alpha, self.constrain) if self.lam == "optimal" else np.full_like(alpha, self.lam)
 
-    def ranking(self, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
-        """P(score of a +1 row > score of a -1 row) on fresh rows with binary labels, at every alpha."""
+    def label_scores(self, equivalent: GaussianEquivalent, alpha: FloatArray, curve: Curve) -> dict[str, FloatArray]:
+        """auc: P(score of a +1 row > score of a -1 row) on fresh rows with binary labels, at every alpha."""
+        e = equivalent
         labels = linearise(e, self._learns_constant(e))
         lam = self._penalty(e, labels, alpha)
         moments = student_moments(e, labels, solve_effective_ridge(alpha / e.aspect, lam + e.nugget, e.eigenvalues, e.weights))
         at = student_fields(e, labels, moments, np.ones_like(moments["q"]))
-        return area_under_curve(e.channel, at).reshape(moments["q"].shape) @ labels.mass
+        return {"auc": area_under_curve(e.channel, at).reshape(moments["q"].shape) @ labels.mass}
 
-    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Observables:
+    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Curve:
         """Exact observables at every alpha, each an array of alpha's length."""
         labels = linearise(equivalent, self._learns_constant(equivalent))
-        return ridge_curve(equivalent, labels, alpha, self._penalty(equivalent, labels, alpha))
+        found = ridge_curve(equivalent, labels, alpha, self._penalty(equivalent, labels, alpha))
+        return Curve(found, labels=CONVEX, citations=self.citations, judged="test_error")
+
+    def place(self, equivalent: GaussianEquivalent, lam: float) -> dict[str, float]:
+        """lam over its optimum tau/s on the inputs, and lam itself, which counts for features."""
+        best = equivalent.lam_optimal
+        return {"lam_ratio": lam / best if 0 < best < np.inf else np.inf, "lam": lam}
 
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """Fit one training sample exactly; "optimal" takes the theory's penalty at the sample's alpha. Nothing is drawn from `key`."""

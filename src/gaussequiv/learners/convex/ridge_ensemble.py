@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from gaussequiv.curve import Curve, Observable
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, integer, number
 from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.learners.base import Learner, Tunable
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.numerics.iterate import iterate
 from gaussequiv.numerics.keys import Key
+from gaussequiv.numerics.ranges import Range
 from gaussequiv.samples.training_sample import LinearPredictor
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ LARGEST_COUNT = 40  # of one row in a bootstrap sample: beyond, its probability 
 
 
 @dataclass(frozen=True)
-class RidgeEnsemble:
+class RidgeEnsemble(Learner):
     r"""K minimisers of sum_mu p_mu (y_mu - w.v_mu/sqrt(p))^2/2 + (lam/2)|w|^2, each with its own weights p_mu; their mean predicts.
 
     The order parameters of two members are 2 x 2: with g = p/(1 + p V), R = 1/(lam + Vhat w), modes w of signal v, load = n/p, noise tau,
@@ -70,6 +73,7 @@ class RidgeEnsemble:
     resampling: str = "bootstrap"
 
     name = "ridge_ensemble"
+    words = WORDS
     citations = ("clarte2024",)
 
     def __post_init__(self) -> None:
@@ -77,10 +81,15 @@ class RidgeEnsemble:
         integer("members", self.members, minimum=1)
         _share(self.resampling)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How results name this learner."""
         return f"ridge_ensemble(lam={exact(self.lam)}, members={self.members}, {self.resampling})"
+
+    @cached_property
+    def tunable(self) -> dict[str, Tunable]:
+        """lam."""
+        return {"lam": Tunable(self.lam, Range(0.0, np.inf, logarithmic=True))}
 
     def to_dict(self) -> dict[str, Any]:
         """The description that saved results carry."""
@@ -138,7 +147,7 @@ class RidgeEnsemble:
             "steps": np.full_like(q, found.steps),
             "residual": np.full_like(q, found.residual),
         }
-        return Curve(observables, labels=WORDS, citations=self.citations)
+        return Curve(observables, labels=WORDS, citations=self.citations, judged="test_error")
 
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """The mean of K weighted ridge fits; the rows' weights come from `key`."""

@@ -30,7 +30,7 @@ def classification_scores(loss: Any, channel: Any, classes: Any, at: Fields, rho
         "train_loss": train_loss,
         "auc": area_under_curve(channel, at),
     }
-    if loss.probability(np.zeros(1)) is not None:
+    if loss.gives_probability:
         out |= probability_scores(loss, channel, at)
     return out
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean
+from gaussequiv.learners import differences
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.scores import Observables
+from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved
 
 if TYPE_CHECKING:
+    from gaussequiv.learners.base import Learner
     from gaussequiv.learners.convex.erm import ERM
 
-STEP = 1e-3  # relative, of fourth-order differences of explicit expressions: truncation and rounding are both near 1e-12
-CENTRAL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
-FORWARD = ((0, -25 / 12), (1, 4.0), (2, -3.0), (3, 4 / 3), (4, -1 / 4))  # at the edge of a parameter's range
 POINT_PARAMETERS = ("alpha", "lam")
-EQUIVALENT_PARAMETERS = ("noise", "signal", "effective_noise")
 
 
 def parameters(erm: ERM) -> tuple[str, ...]:
@@ -38,52 +36,14 @@ def check_names(erm: ERM, names: tuple[str, ...]) -> None:
             raise ArgumentError(f"Argument `sensitivity` must name parameters among {', '.join(known)}, but got {name!r}.{hint}")
 
 
-def curve_sensitivity(learner: Any, e: GaussianEquivalent, alpha: FloatArray, names: tuple[str, ...]) -> Observables:
+def curve_sensitivity(learner: Learner, e: GaussianEquivalent, alpha: FloatArray, names: tuple[str, ...]) -> dict[str, Any]:
     """d(observable)/d(parameter) at every alpha, as ``d_<observable>_d_<parameter>``, averaged over the offset's law.
 
     Convex learners: implicit differentiation, with hyperparameters that were "optimal" held at their optimum (for the minimised observable
     that is the total derivative too). Others, whose curves are closed forms or roots solved to rounding: fourth-order differences of those.
     """
-    if hasattr(learner, "sensitivity"):
-        found: dict[str, Observables] = learner.sensitivity(e, alpha, names)
-    else:
-        found = {name: _closed_form(learner, e, alpha, name) for name in names}
+    found = learner.sensitivity(e, alpha, names)
     return {f"d_{key}_d_{name}": value for name, values in found.items() for key, value in values.items()}
-
-
-def _closed_form(learner: Any, e: GaussianEquivalent, alpha: FloatArray, name: str) -> Observables:
-    known = [*(["lam"] if isinstance(getattr(learner, "lam", None), float) else []), "alpha", *EQUIVALENT_PARAMETERS]
-    if name not in known:
-        hint = did_you_mean(name, known)
-        raise ArgumentError(
-            f"Argument `sensitivity` must name parameters among {', '.join(known)} for {learner.label}, but got {name!r}.{hint}"
-        )
-    value: Any = {"alpha": alpha, "lam": getattr(learner, "lam", 0.0), "noise": e.channel.noise, "signal": 1.0}.get(name)
-    value = float(np.sum(e.effective_noise)) if value is None else value
-    step = STEP * np.where(np.asarray(value) == 0, 1.0, np.abs(value))
-    stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else CENTRAL
-
-    def at(k: int) -> Observables:
-        if name == "alpha":
-            return dict(learner.solve(e, value + k * step))
-        if name == "lam":
-            return dict(replace(learner, lam=float(value + k * step)).solve(e, alpha))
-        return dict(learner.solve(moved(e, name, float(value + k * step)), alpha))
-
-    parts = [(weight, at(k)) for k, weight in stencil]
-    skip = ("status", "steps", "residual", "lam")
-    return {key: np.asarray(sum(weight * values[key] for weight, values in parts)) / step for key in parts[0][1] if key not in skip}
-
-
-def moved(e: GaussianEquivalent, name: str, value: float) -> GaussianEquivalent:
-    """The equivalent with its label noise, squared slope (relative) or effective noise (in all) replaced."""
-    if name == "noise":
-        return replace(e, channel=e.channel.with_noise(value))
-    if name == "signal":
-        return replace(e, alignment=e.alignment * value, signal_variance=e.signal_variance * value)
-    total = float(np.sum(e.effective_noise))
-    scaled = e.effective_noise * (value / total) if total > 0 else np.array([value])
-    return replace(e, effective_noise=scaled)
 
 
 def present(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
@@ -92,12 +52,8 @@ def present(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
         return at.load
     if name == "lam":
         return at.lam
-    if name == "noise":
-        return float(e.channel.noise)
-    if name == "signal":
-        return 1.0
-    if name == "effective_noise":
-        return float(np.sum(e.effective_noise))
+    if name in EQUIVALENT_PARAMETERS:
+        return differences.present(e, name)
     return float({**erm.loss.parameters, **erm.penalty.parameters}[name])
 
 

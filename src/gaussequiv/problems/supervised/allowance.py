@@ -19,12 +19,13 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.priors.named import Gaussian
+from gaussequiv.learners.base import Learner
 
 if TYPE_CHECKING:
     from gaussequiv.problems.supervised.description import Problem
 
 
-def family(problem: Problem, learner: Any) -> str | None:
+def family(problem: Problem, learner: Learner) -> str | None:
     """The family whose fit may cover a problem: task, learner or loss, odd or with offset, isotropic or structured inputs, features."""
     target, inputs = problem.target, problem.inputs
     if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
@@ -33,16 +34,11 @@ def family(problem: Problem, learner: Any) -> str | None:
         return None
     if not isinstance(getattr(target, "prior", None), (Gaussian, type(None))):
         return None
-    if target.offset is not None or getattr(learner, "intercept", None) is not None:
-        return None  # neither given offsets nor forced intercepts were fitted
-    name = learner.name
-    if hasattr(learner, "loss"):
-        if learner.penalty.name != "l2" or learner.class_weight is not None or learner.sample_weight is not None or learner.tune:
-            return None
-        name = learner.loss.name
+    if target.offset is not None or learner.family is None:
+        return None  # given offsets were not fitted
     odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
     shape = "isotropic" if getattr(inputs, "isotropic", False) else "structured"
-    key = f"{target.task}/{name}/{'odd' if odd else 'offset'}/{shape}"
+    key = f"{target.task}/{learner.family}/{'odd' if odd else 'offset'}/{shape}"
     if not problem.sees_features(learner):
         return key
     features = problem.features
@@ -69,22 +65,15 @@ def coordinates(problem: Problem, equivalent: GaussianEquivalent, d: int) -> dic
     }
 
 
-def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, lam: float) -> dict[str, float]:
-    """What places a learner inside or outside the range of a fit: lam over tau/s for ridge on inputs, else lam itself; features' width."""
-    out: dict[str, float] = {}
-    if problem.sees_features(learner):
-        out["lam"] = lam
-        if hasattr(problem.features, "widths_at"):
-            out["feature_ratio"] = problem.features.widths_at(d)[-1] / d
-    elif learner.name == "ridge":
-        out["lam_ratio"] = lam / equivalent.lam_optimal if 0 < equivalent.lam_optimal < np.inf else np.inf
-    elif hasattr(learner, "loss"):
-        out["lam"] = lam
-        out |= {name: float(value) for name, value in learner.loss.parameters.items()}
+def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learner: Learner, d: int, lam: float) -> dict[str, float]:
+    """What places a learner inside or outside the range of a fit: what it says itself; the features' width."""
+    out = learner.place(equivalent, lam)
+    if problem.sees_features(learner) and hasattr(problem.features, "widths_at"):
+        out["feature_ratio"] = problem.features.widths_at(d)[-1] / d
     return out
 
 
-def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Any, d: int, alpha: float, lam: float) -> float:
+def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Learner, d: int, alpha: float, lam: float) -> float:
     """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, lam over tau/s) and at smaller d.
 
     A bias c/d was fitted from the smallest of the table's sizes on; below, higher powers of 1/d count.

@@ -18,6 +18,7 @@ from gaussequiv.errors import fail, integer
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.base import Learner, as_learner
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.supervised.axis import ALPHA
@@ -58,6 +59,7 @@ class Problem(Solvable):
     inputs: Any = field(default_factory=GaussianInputs)
     learner: Any = field(default_factory=BayesOptimal)
     features: Any = None
+    _learners: tuple[Learner, ...] = field(init=False, repr=False, default=())
     _equivalents: dict[Any, GaussianEquivalent] = field(init=False, repr=False, default_factory=dict)
     _plans: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
@@ -74,19 +76,19 @@ class Problem(Solvable):
             raise fail("learner", "a learner such as BayesOptimal() or Ridge(0.1), not its name", self.learner)
         if isinstance(self.learner, Sequence):
             object.__setattr__(self, "learner", tuple(self.learner))
-        if not self.learners:
+        given = self.learner if isinstance(self.learner, tuple) else (self.learner,)
+        if not given:
             raise fail("learner", "a learner or a non-empty sequence of learners", self.learner)
-        for learner in self.learners:
-            if not fits("learner", learner):
-                raise fail("learner", "a learner such as BayesOptimal() or Ridge(0.1)", learner, misplaced("learner", learner))
+        adapted = tuple(as_learner(one, "" if fits("learner", one) else misplaced("learner", one)) for one in given)
+        object.__setattr__(self, "_learners", adapted)
         labels = [learner.label for learner in self.learners]
         if len(set(labels)) < len(labels):
             raise fail("learner", "a sequence of different learners", labels)
 
     @property
-    def learners(self) -> tuple[Any, ...]:
-        """All learners, also when there is one."""
-        return self.learner if isinstance(self.learner, tuple) else (self.learner,)
+    def learners(self) -> tuple[Learner, ...]:
+        """All learners, also when there is one; an object with the required members alone has the contract's defaults for the rest."""
+        return self._learners
 
     @property
     def task(self) -> str:
@@ -95,7 +97,7 @@ class Problem(Solvable):
 
     def sees_features(self, learner: Any) -> bool:
         """Whether a learner is trained on the problem's features (True) or on the raw inputs."""
-        return self.features is not None and not getattr(learner, "sees_inputs", False)
+        return self.features is not None and not as_learner(learner).sees_inputs
 
     def equivalent(self, d: int | None = None) -> GaussianEquivalent:
         """The Gaussian equivalent, in the limit or with the eigenvalues that a simulation of size d uses.
@@ -106,9 +108,9 @@ class Problem(Solvable):
 
     def equivalent_of(self, learner: Any, d: int | None = None) -> GaussianEquivalent:
         """The equivalent that one learner sees."""
-        penalty = getattr(learner, "penalty", None)
-        if getattr(penalty, "name", "") == "quadratic":
-            return self._under_form(penalty, d)
+        risk = as_learner(learner).risk
+        if risk is not None and risk.penalty.root is not None:
+            return self._under_form(risk.penalty, d)
         return self._equivalent(self.sees_features(learner), d)
 
     def validity(self, n: int | None = None, d: int | None = None, widths: int | Sequence[int] | None = None) -> Promise:
@@ -160,7 +162,7 @@ class Problem(Solvable):
         if d not in (None, size) or self.inputs.dimension not in (None, size):
             raise fail("penalty", f"a quadratic form of dimension {d or self.inputs.dimension}, that of the inputs", root)
         back = np.diag(1 / root) if root.ndim == 1 else np.linalg.inv(root).T
-        key = (penalty.to_dict()["digest"], size)
+        key = (penalty.digest, size)
         if key not in self._equivalents:
             found = from_features(self.inputs, self.target, GivenFeatures([back], activations="linear"), size)
             self._equivalents[key] = replace(found, form=key[0])
@@ -280,7 +282,7 @@ class Problem(Solvable):
     def citations(self) -> tuple[str, ...]:
         """Keys of the papers behind the equivalent and the learners."""
         keys = ["cui2023", "camilli2025"] + (["schroder2023"] if self.features is not None else [])
-        return tuple(dict.fromkeys([*keys, *(key for learner in self.learners for key in getattr(learner, "citations", ()))]))
+        return tuple(dict.fromkeys([*keys, *(key for learner in self.learners for key in learner.citations)]))
 
     def with_parameter(self, name: str, value: Any) -> Problem:
         """The same problem with one field of its target, inputs, features or (single) learner replaced; used by sweeps.

@@ -77,7 +77,7 @@ class MessagePassing(Solvable):
         if self.problem.axis != ALPHA:
             raise fail("problem", "a supervised Problem, for the steps of message passing", self.problem)
         learners = self.problem.learners
-        if len(learners) != 1 or learners[0].name != "bayes" or learners[0].assumes is not None:
+        if len(learners) != 1 or not learners[0].is_bayes_optimal:
             raise fail(
                 "problem", "a problem whose learner is BayesOptimal(), which message passing computes", [one.label for one in learners]
             )

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv._memory import FLOAT, require_memory
-from gaussequiv.curve import Curve, as_curve, stack
+from gaussequiv.curve import Curve, stack
 from gaussequiv.errors import FloatArray, fail, grid, integer
-from gaussequiv.learners.bayes.observables import BAYES
+from gaussequiv.learners.base import Learner, curve_of
 from gaussequiv.learners.convex.mean_intercept import warn_mean_intercept
-from gaussequiv.learners.convex.observables import CONVEX
+from gaussequiv.learners.convex.observables import GRIDS
 from gaussequiv.problems.supervised.allowance import allowances
 from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
 from gaussequiv.problems.supervised.scored import DISTRIBUTIONS, distribution_grids
@@ -62,7 +61,7 @@ def theory(
     if isinstance(problem.learner, tuple):
         curve.coordinates["learner"] = [learner.label for learner in problem.learners]
     curve.coordinates |= {"alpha": points} | ({} if samples is None else {"n": ("alpha", samples)}) | grids
-    curve.labels = BAYES | CONVEX | WORDS | curve.labels
+    curve.labels = WORDS | GRIDS | curve.labels
     curve.judged = "test_error"
     curve.attributes["task"] = problem.task
     if samples is not None:
@@ -80,11 +79,11 @@ def theory(
 
 
 def _one(
-    problem: Problem, learner: Any, alpha: FloatArray, d: int | None, names: tuple[str, ...], grids: dict[str, FloatArray], scores: bool
+    problem: Problem, learner: Learner, alpha: FloatArray, d: int | None, names: tuple[str, ...], grids: dict[str, FloatArray], scores: bool
 ) -> Curve:
     """The curve of one learner, with sensitivities, scores and distributions where they were asked for."""
     equivalent = problem.equivalent_of(learner, d)
-    curve = as_curve(learner.solve(equivalent, alpha)).finished(alpha.size)
+    curve = curve_of(learner, equivalent, alpha)
     if (size := d if d is not None else problem.inputs.dimension) is not None:
         warn_mean_intercept(learner, equivalent, dict(curve), size)
     if names:
@@ -92,21 +91,17 @@ def _one(
 
         curve.add(curve_sensitivity(learner, equivalent, alpha, names))
     if scores and problem.task == "classification":
-        from gaussequiv.learners.bayes.mismatch import added_label_scores
-
-        curve.add(added_label_scores(learner, equivalent, alpha, dict(curve)))
-    if grids:
+        curve.add(learner.label_scores(equivalent, alpha, curve))
+    if grids and learner.risk is not None:
         _add_distributions(curve, learner, equivalent, alpha, dict(grids))
     return curve
 
 
-def _add_distributions(curve: Curve, learner: Any, equivalent: Any, alpha: FloatArray, grids: dict[str, FloatArray]) -> None:
-    """Distributions over rows, of learners with a penalty; a calibration curve needs a loss that gives probabilities."""
+def _add_distributions(curve: Curve, learner: Learner, equivalent: Any, alpha: FloatArray, grids: dict[str, FloatArray]) -> None:
+    """Distributions over rows, of learners that minimise a convex risk; a calibration curve needs one that gives probabilities."""
     from gaussequiv.learners.convex.distributions import curve_distributions
 
-    if not hasattr(learner, "lam"):
-        return
-    if not hasattr(learner, "loss") or learner.loss.probability(np.zeros(1)) is None:
+    if not learner.gives.probabilities:
         grids.pop("probability", None)
     found = curve_distributions(learner, equivalent, alpha, curve["lam"], grids.get("margin"), grids.get("probability"))
     curve.add({name: ((DISTRIBUTIONS[name],), array) for name, array in found.items()})

@@ -8,8 +8,8 @@ import numpy as np
 
 from gaussequiv.curve import Curve
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.bayes.observables import BAYES
-from gaussequiv.learners.convex.observables import CONVEX
+from gaussequiv.learners.base import Predictor, as_predictor
+from gaussequiv.learners.convex.observables import GRIDS
 from gaussequiv.numerics.keys import FEATURES, FIT, TEST, TRAIN, WEIGHTS
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Key
@@ -39,7 +39,7 @@ def trial(plan: TrialPlan, key: Key) -> Curve:
         coordinates["learner"] = [learner.label for learner in problem.learners]
     return Curve(
         observables,
-        labels=BAYES | CONVEX | WORDS,
+        labels=WORDS | GRIDS | {name: words for learner in problem.learners for name, words in learner.words.items()},
         leading=("learner",) if several else (),
         beside={"offset": ((), offset)},
         coordinates=coordinates,
@@ -82,13 +82,13 @@ def _run(plan: TrialPlan, key: Key) -> dict[str, FloatArray]:
     learners = plan.problem.learners
     shape = (len(learners), plan.n.size)
     out = {name: np.full(shape, np.nan) for name in MEASURED}
-    fits: list[list[Any]] = [[] for _ in group]
+    fits: list[list[Predictor]] = [[] for _ in group]
     for i, n in enumerate(plan.n):
         for student, found in zip(group, fits, strict=True):
             sample = student.sample(y, int(n))
             sample.uniforms = uniforms[:n]
             for k in student.learners:
-                fit = learners[k].fit(sample, plan.equivalents[k], np.random.default_rng((*key, FIT, int(n))))
+                fit = as_predictor(learners[k].fit(sample, plan.equivalents[k], np.random.default_rng((*key, FIT, int(n)))))
                 found.append(fit)
                 out["train_error"][k, i] = np.mean(plan.loss(y[:n], _respond(fit(student.train(int(n)))[:, None], [fit])[:, 0]))
                 out["lam"][k, i], out["status"][k, i] = fit.lam, fit.status
@@ -106,20 +106,20 @@ def _run(plan: TrialPlan, key: Key) -> dict[str, FloatArray]:
     return out | extras | {"offset": measured["offset"]}
 
 
-def _respond(prediction: FloatArray, fits: list[Any]) -> FloatArray:
+def _respond(prediction: FloatArray, fits: list[Predictor]) -> FloatArray:
     """Predicted labels from predicted fields, one column for each fit."""
-    if all(getattr(fit, "response", None) is None for fit in fits):
+    if all(fit.response is None for fit in fits):
         return prediction
     return np.stack([column if fit.response is None else fit.response(column) for column, fit in zip(prediction.T, fits, strict=True)], 1)
 
 
-def _measure(plan: TrialPlan, teacher: Teacher, group: list[StudentView], fits: list[list[Any]]) -> dict[str, Any]:
+def _measure(plan: TrialPlan, teacher: Teacher, group: list[StudentView], fits: list[list[Predictor]]) -> dict[str, Any]:
     """Stream the test rows once for all students, learners and sample sizes."""
     batches = [student.batch(found) for student, found in zip(group, fits, strict=True)]
     intercepts = np.array([fit.intercept for found in fits for fit in found])
     sums = {name: np.zeros(intercepts.size) for name in ("test_error", "clean_error", "field", "square", "product")}
     field_sum = 0.0
-    wanted = plan.scores or any(hasattr(learner, "loss") for learner in plan.problem.learners)
+    wanted = plan.scores or any(learner.gives.unasked for learner in plan.problem.learners)
     kept: list[tuple[FloatArray, FloatArray]] = []
     some: list[FloatArray] = [np.zeros((0, 0)) for _ in group]
     for start, stop in blocks(plan.test):
