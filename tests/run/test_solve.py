@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 
 import gaussequiv as ge
-from gaussequiv.curve import Curve
+from gaussequiv.curve import Curve, Observable
 from gaussequiv.numerics.status import Status
 
 PROBLEM = ge.Problem(ge.DeepNetwork("tanh", depth=2, weight_variance=4, noise=0.1))
@@ -182,3 +182,12 @@ def test_observables_with_further_dims_are_cleared_point_by_point():
     assert np.isnan(curve["a"]).tolist() == [False, True] and curve.dims("b", "x") == ("x", "bin")
     trial = Curve({"a": np.array([1.0]), "status": np.array([1.0])}).finished(1)
     assert trial["a"][0] == 1.0  # measured on a fit that was stopped early
+
+
+def test_curves_are_joined_like_dicts_and_stay_as_they_were():
+    word = {"a": Observable("first"), "b": Observable("second")}
+    one = Curve({"a": np.array([1.0, 2.0]), "c": (("bin",), np.ones((2, 3)))}, labels={"a": word["a"]}, citations=("x",))
+    both = one | Curve({"b": np.zeros(2), "c": np.zeros(2)}, labels={"b": word["b"]}, citations=("y",))
+    assert list(both) == ["a", "c", "b"] and both.labels == word and both.citations == ("x", "y") and both.extra == {}
+    assert list(one) == ["a", "c"] and one.labels == {"a": word["a"]} and one.extra == {"c": ("bin",)} and one.citations == ("x",)
+    assert (one | {"a": np.zeros(2)})["a"].tolist() == [0.0, 0.0] and one["a"].tolist() == [1.0, 2.0]

@@ -12,8 +12,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.features.base import RandomFeatures
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
-from gaussequiv.learners.bayes.observables import BAYES
-from gaussequiv.learners.convex.observables import CONVEX
+from gaussequiv.learners.base import curve_of
 from gaussequiv.problems.supervised.axis import WORDS
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.reproduce.paper import Check
@@ -44,14 +43,14 @@ def instances(
     curves, rho = [], []
     for i in progress_bar(range(INSTANCES), "instances", progress):
         e = instance(problem.target, problem.features, np.random.default_rng((seed, i)), d)
-        curves.append(problem.learners[0].solve(e, grid))
+        curves.append(curve_of(problem.learners[0], e, grid))
         rho.append(e.rho)
     names = (*observables, "status", "steps", "residual")
     variables: dict[str, Any] = {name: (("instance", "alpha"), np.stack([curve[name] for curve in curves])) for name in names}
     variables["rho"] = (("instance",), np.array(rho))
     call = {"d": d, "instances": INSTANCES, "seed": seed}
     attributes = provenance(problem, "instances", call) | {"source": "theory of single instances", "d": d}
-    out = dataset(variables, {"alpha": grid, "instance": np.arange(INSTANCES)}, attributes, BAYES | CONVEX | WORDS)
+    out = dataset(variables, {"alpha": grid, "instance": np.arange(INSTANCES)}, attributes, WORDS | curves[-1].labels)
     warn_unconverged(out)
     return out
 
