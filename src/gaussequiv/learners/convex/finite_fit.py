@@ -160,7 +160,7 @@ def _row_space(a: FloatArray) -> tuple[FloatArray, FloatArray]:
     basis, triangle, order = linalg.qr(a.T, mode="economic", pivoting=True)
     heights = np.abs(np.diag(triangle))
     rank = max(1, int(np.sum(heights > _ROUNDING * heights[0])))
-    coordinates = np.empty((a.shape[0], rank))
+    coordinates: FloatArray = np.empty((a.shape[0], rank))
     coordinates[order] = triangle[:rank].T
     return basis[:, :rank], coordinates
 

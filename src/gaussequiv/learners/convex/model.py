@@ -269,11 +269,11 @@ class Model:
         stuck = np.flatnonzero(lam > at.lam)
         if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
             rest = at.take(stuck)
-            part = self.saddle(rest, loss).solve(self.start(rest), picard=DAMPED, sign=None if sign is None else sign[stuck])
+            part = self.saddle(rest, loss, self._sign(rest)).solve(self.start(rest), damped_steps=DAMPED)
             solution.status[stuck] = Status.max_steps
             solution.steps[stuck] += part.steps
             good = part.status == Status.converged
-            _place(solution, stuck[good], part, good)
+            solution.place(stuck[good], part.take(good))
         return solution
 
     def _from_emptiness(self, at: Points, loss: Any) -> tuple[SolvedPoints, FloatArray]:
