@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussequiv.errors import fail, integer
+from gaussequiv.errors import LARGEST_MOMENT, fail, integer
 from gaussequiv.ingredients.activations.layers import dual_of
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
@@ -99,6 +99,9 @@ def reduce_depth(network: DeepNetwork, variance: float, mean_square: float = 0.0
         )
         second, shared, spread = dual.second, dual.product, dual.spread
     readout = network.readout_variance
+    if not readout * second <= LARGEST_MOMENT:
+        meaning = f"The variance of the readout is {readout:.6g}, the mean square of what it reads {second:.6g}."
+        raise fail("readout_variance", f"small enough for an output of mean square at most {LARGEST_MOMENT:g}", readout, meaning)
     above = [float(np.prod([later.gain for later in layers[i + 1 :]])) for i in range(len(layers))]
     noise = tuple(readout * layer.created * factor for layer, factor in zip(layers, above, strict=True))
     return DepthReduction(

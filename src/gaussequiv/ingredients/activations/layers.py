@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv._memory import require_memory
-from gaussequiv.errors import ArgumentError, fail, integer, per_layer
+from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, fail, integer, per_layer
 from gaussequiv.ingredients.activations import base as acts
 
 BYTES_OF_A_LAYER = 1000.0  # of its description, moments and weights' variances
@@ -49,14 +49,15 @@ def set_layers(description: Any, layers: tuple[acts.Activation, ...]) -> Callabl
 
 
 def dual_of(phi: acts.Activation, layer: int, covariance: float, gap: float) -> acts.Dual:
-    """The moments of one layer (0 is the lowest) at a pair of variance covariance + gap; an `ArgumentError` where they overflow."""
+    """The moments of one layer (0 is the lowest) at a pair of variance covariance + gap; an `ArgumentError` where they, or products
+    of two of them, overflow."""
     variance = covariance + gap
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         dual = phi.dual(variance, covariance, gap)
-    if not np.all(np.isfinite(dual)):
+    if not np.all(np.isfinite(dual)) or max(variance, dual.second) > LARGEST_MOMENT:
         raise ArgumentError(
-            f"Argument `weight_variance` must keep the network's moments finite, but those of layer {layer + 1}, {phi.name!r}, overflow at "
-            f"pre-activations of variance {variance:.6g}."
+            f"Argument `weight_variance` must keep the network's moments below {LARGEST_MOMENT:g}, but those of layer {layer + 1}, "
+            f"{phi.name!r}, are not at pre-activations of variance {variance:.6g}."
         )
     return dual
 

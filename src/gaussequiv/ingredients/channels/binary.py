@@ -91,9 +91,10 @@ class Binary:
         keep, total = 1 - self.flips[0] - self.flips[1], np.asarray(V) + self.noise
         if self.link.symmetric:  # P(-1) at omega is P(+1) at -omega: no 1 - P that loses its digits
             p: Smoothed = self.link.smoothed(sign * omega, total)
-            return Smoothed(lowest + keep * p.value, keep * sign * p.first, keep * p.second, keep * sign * p.third)
+            return Smoothed(lowest + keep * np.minimum(p.value, 1.0), keep * sign * p.first, keep * p.second, keep * sign * p.third)
         p = self.link.smoothed(omega, total)
-        value = np.where(sign > 0, p.value, 1 - p.value)
+        value = np.minimum(p.value, 1.0)  # sums of weights exceed 1 by rounding
+        value = np.where(sign > 0, value, 1 - value)
         return Smoothed(lowest + keep * value, keep * sign * p.first, keep * sign * p.second, keep * sign * p.third)
 
     def up(self, omega: FloatArray, V: FloatArray | float) -> Smoothed:

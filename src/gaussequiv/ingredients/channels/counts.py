@@ -19,6 +19,8 @@ from gaussequiv.numerics.panels import legendre_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
 LARGEST_RATE = 1e6  # of Poisson counts
+LARGEST_COUNT = 1e10  # of which the square roots are summed panel by panel
+LARGEST_DRAW = 9e18  # rate of a count that fits into an integer
 
 
 @dataclass(frozen=True)
@@ -193,25 +195,36 @@ class Poisson(QuadratureChannel):
         return super()._tilted(counts, omega, V)
 
     def mean_label(self, z: FloatArray) -> FloatArray:
-        rate: FloatArray = self.scale * self._call(np.asarray(z, float))  # type: ignore[attr-defined]
+        with np.errstate(over="ignore"):  # an infinite rate has no counts
+            rate: FloatArray = self.scale * self._call(np.asarray(z, float))  # type: ignore[attr-defined]
         return rate
 
     def label_variance(self, z: FloatArray) -> FloatArray:
         return self.mean_label(z)
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
-        return rng.poisson(self.mean_label(field)).astype(float)
+        rate = self.mean_label(field)
+        if not np.all(rate <= LARGEST_DRAW):
+            raise fail(
+                "labels", f"counts of rates up to {LARGEST_DRAW:g} for fields of this size", str(self), f"A rate is {rate.max():.6g}."
+            )
+        return rng.poisson(rate).astype(float)
 
     def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
         if np.any(np.asarray(y) < 0):
             raise fail("y", "non-negative counts", float(np.min(y)))
         rate = self.mean_label(z)
-        return special.xlogy(y, rate) - rate - special.gammaln(np.asarray(y) + 1)
+        with np.errstate(invalid="ignore"):
+            value: FloatArray = special.xlogy(y, rate) - rate - special.gammaln(np.asarray(y) + 1)
+        return np.where(np.isinf(rate), -np.inf, value)
 
     def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
         """Every count up to 400; beyond, where the law of y is smooth over many counts, panels in sqrt(y)."""
         rate = self.mean_label(np.linspace(low, high, 257))
         last = float(rate.max() + 10 * np.sqrt(rate.max()) + 40)
+        if not last <= LARGEST_COUNT:
+            meaning = f"Its rate reaches {rate.max():.6g} for fields between {low:.6g} and {high:.6g}."
+            raise fail("labels", f"counts up to {LARGEST_COUNT:g} for this learner", str(self), meaning)
         y = np.arange(min(int(last), 400) + 1.0)
         weights = np.ones(y.size)
         if last <= 400:

@@ -15,6 +15,7 @@ PANELS = (12, 24, 48, 96, 192)
 AGREED = 1e-9  # change under twice as many panels, in units of the label's standard deviation
 FAR = 1e-13  # share of the outermost panels that still counts
 TOLERATED = 1e-6  # estimated error from which a warning says so
+ROUNDING, LEAST_SPREAD = 1e-10, 1e-140  # of a label, relative to its mean and at all: a label that does not vary has no digits
 _GRADED = np.array([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0])
 _BLOCK = 16  # offsets at a time
 
@@ -60,9 +61,10 @@ def _block(channel: Any, b0: FloatArray, root: float, width: float) -> FloatArra
     error = np.inf
     for count in PANELS[1:]:
         finer, _ = _rule(channel, b0, root, width, REACHES[reach], count + 6 * reach)
-        spread = np.sqrt(finer[2] + finer[3]) + 1e-300
-        scale = np.stack([spread + np.abs(finer[0]), spread / root, spread**2, spread**2])
-        error, found = float(np.max(np.abs(finer - found) / scale)), finer
+        spread = np.sqrt(finer[2] + finer[3]) + ROUNDING * np.abs(finer[0]) + LEAST_SPREAD
+        with np.errstate(over="ignore", invalid="ignore"):
+            scale = np.stack([spread + np.abs(finer[0]), spread / root, spread**2, spread**2])
+            error, found = float(np.max(np.abs(finer - found) / scale)), finer
         if not error > AGREED:
             return found
     if error > TOLERATED:
@@ -75,6 +77,7 @@ def _block(channel: Any, b0: FloatArray, root: float, width: float) -> FloatArra
     return found
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a law without moments is refused by name
 def _rule(channel: Any, b0: FloatArray, root: float, width: float, reach: float, count: int) -> tuple[FloatArray, float]:
     """The four moments, shape (4, offsets), and the share of the two outermost panels in the second moment."""
     kinks = np.array(channel.kinks or ())

@@ -216,15 +216,17 @@ class QuadratureChannel:
         count = max(int(np.ceil((high - low) / panel)), 1)
         inner = [k for k in self.kinks if low < k < high]
         z, dz = legendre_panels(np.sort(np.concatenate([np.linspace(low, high, count + 1), inner]))[None, :], order)
+        if z.size == 0:
+            raise fail("labels", f"a law of fields that vary beyond rounding, not by {root:.3g} about {low:.6g}", str(self))
         y, weights = self.label_nodes(low, high)
-        u = (z - omega[:, None]) / root
-        kernel = dz / (root * np.sqrt(2 * np.pi)) * np.exp(-0.5 * u * u)
-        if float(z.size) * y.size > LARGEST_TABLE:
+        if float(z.size) * max(y.size, omega.size) > LARGEST_TABLE:
             raise fail(
                 "labels",
                 f"one that a grid of 4e8 values resolves, not {z.size} fields by {y.size} labels: too steep for its noise",
                 str(self),
             )
+        u = (z - omega[:, None]) / root
+        kernel = dz / (root * np.sqrt(2 * np.pi)) * np.exp(-0.5 * u * u)
         found = np.empty((2, omega.size, y.size))
         step = max(1, int(4e6 // z.size))
         for start in range(0, y.size, step):

@@ -151,14 +151,15 @@ def _fitted(z: FloatArray, values: Transforms, poles: FloatArray) -> LayerModes 
     )
     found = []
     for matrix, value in targets:
-        if not np.any(value):
+        seen = value > 0  # where it has not underflowed
+        if not np.any(seen):
             found.append(np.zeros(poles.size))
             continue
-        relative = matrix / value[:, None]
+        relative = matrix[seen] / value[seen, None]
         norm = np.linalg.norm(relative, axis=0)
         convex = np.vstack([relative / norm, 1e-13 * np.eye(norm.size)])  # strictly: nearly equal modes would let the active set cycle
         try:
-            solution, _ = nnls(convex, np.append(np.ones(value.size), np.zeros(norm.size)), maxiter=100 * norm.size)
+            solution, _ = nnls(convex, np.append(np.ones(seen.sum()), np.zeros(norm.size)), maxiter=100 * norm.size)
         except RuntimeError:
             return None
         found.append(solution / norm)

@@ -23,6 +23,8 @@ ACCURACY = 1e-9
 KEPT = 8
 NODES = 48
 SIMILAR = 6.0  # ratio of the largest to the smallest variance up to which NODES Chebyshev nodes give every digit
+BLOCK = 2**23  # values in one table of nodes
+WIDEST = 4e6  # variance of the argument of a function of scale 1
 NEAR = 0.7  # correlations above are summed to full order, pair by pair
 
 
@@ -212,7 +214,8 @@ class _SeriesDual:
 
     def _exact(self, s: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
         coefficients, second = np.empty((s.size, terms)), np.empty(s.size)
-        rows = 256
+        count = 1 if self.phi.kinks else self._count(float(s.max(initial=0.0)))
+        rows = int(np.clip(BLOCK // count, 1, 256))
         for start in range(0, s.size, rows):
             part = slice(start, start + rows)
             root = np.sqrt(s[part])
@@ -220,19 +223,18 @@ class _SeriesDual:
             f = self.phi(root[:, None] * z)
             second[part] = (weights * f * f).sum(axis=1)
             f *= weights
-            if not self.phi.kinks:  # the same nodes for all rows: one matrix product
+            if not self.phi.kinks and z.size * terms <= BLOCK:  # the same nodes for all rows: one matrix product
                 coefficients[part] = f @ _hermite(z.size, terms)
                 continue
             previous, current = np.zeros_like(z), np.ones_like(z)
             for k in range(terms):
-                coefficients[part, k] = np.einsum("ij,ij->i", f, current)
+                coefficients[part, k] = np.einsum("ij,ij->i", f, np.broadcast_to(current, f.shape))
                 previous, current = current, (z * current - np.sqrt(k) * previous) / np.sqrt(k + 1)
         return coefficients, second
 
     def _nodes(self, root: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
         if not self.phi.kinks:
-            count = 1025 * 2 ** int(np.ceil(np.log2(max(1.0, float(root.max()) / 4))))
-            z = np.linspace(-REACH, REACH, count)[None, :]
+            z = np.linspace(-REACH, REACH, self._count(float(root.max()) ** 2))[None, :]
             weights = np.exp(-0.5 * z * z)
             return z, weights / weights.sum()
         x, w = np.polynomial.legendre.leggauss(128 + terms // 2)
@@ -242,6 +244,15 @@ class _SeriesDual:
         half, middle = 0.5 * np.diff(edges, axis=1)[:, :, None], 0.5 * (edges[:, 1:] + edges[:, :-1])[:, :, None]
         z = (middle + half * x).reshape(root.size, -1)
         return z, (half * w).reshape(root.size, -1) * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+
+    def _count(self, variance: float) -> int:
+        """Evenly spaced nodes that resolve a smooth function of scale 1 at pre-activations of this variance."""
+        if variance > WIDEST:
+            raise ArgumentError(
+                f"Argument `weight_variance` must keep the variance of pre-activations below {WIDEST:g} where a kernel has activation "
+                f"{self.phi.name!r}, whose series is summed over nodes of its own scale, but it is {variance:.6g}."
+            )
+        return 1025 * 2 ** int(np.ceil(np.log2(max(1.0, np.sqrt(variance) / 4))))
 
     def _complete(self, s: FloatArray) -> tuple[FloatArray, float]:
         """Coefficients until what is left of E phi^2 is nothing, or MOST_TERMS of them; and the fraction that is left."""

@@ -128,7 +128,7 @@ class GaussianInputs:
         if d is None or self.covariance is not None:
             values, mass = self._law.limit()
         else:
-            values, counts = np.unique(self._law.at(d), return_counts=True)
+            values, counts = np.unique(self._at(d), return_counts=True)
             mass = counts / d
         return values, mass
 
@@ -136,7 +136,7 @@ class GaussianInputs:
         if self.covariance is not None:
             root = (self._vectors * np.sqrt(self._law.values)) @ self._vectors.T
         else:
-            root = np.sqrt(self._law.at(d))
+            root = np.sqrt(self._at(d))
         return _GaussianRows(key, d, root, self.mean)
 
     def centre(self, d: int) -> FloatArray:
@@ -145,7 +145,14 @@ class GaussianInputs:
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         if self.covariance is not None:
             return self._vectors, self._law.values
-        return None, self._law.at(d)
+        return None, self._at(d)
+
+    def _at(self, d: int) -> FloatArray:
+        """The d eigenvalues, of which one at least is positive."""
+        values: FloatArray = self._law.at(d)
+        if not np.any(values > 0):
+            raise fail("d", f"large enough for the spectrum {self._law} to have a positive eigenvalue", d, "d is the input dimension.")
+        return values
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,8 @@ class MarchenkoPastur:
     def at(self, d: int) -> FloatArray:
         values, mass = self.limit()
         zeros = round(d * max(1 - 1 / self.ratio, 0.0))
+        if zeros == d:  # fewer than half a row
+            return np.zeros(d)
         positive = values > 0
         values, mass = values[positive], mass[positive] / mass[positive].sum()
         cumulative = np.cumsum(mass) - 0.5 * mass  # values fall along the grid of angles

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import ArgumentError, FloatArray
+from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.losses.named import MaxMargin, Square, SquaredHinge
 from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages, residual_averages
@@ -315,9 +315,20 @@ class Model:
         return np.array([values[b] for b in b0.tolist()])
 
     def observe(self, at: Points, solution: SolvedPoints, loss: Any = None, keys: tuple[str, ...] | None = None) -> Observables:
-        """Observables at solved points, not averaged over b0; with `keys` only what those need."""
-        loss = loss or self.loss
+        """Observables at solved points, not averaged over b0; with `keys` only what those need.
+
+        nan where an order parameter has overflowed.
+        """
         f = solution.fields
+        sound = np.all(np.isfinite(f), axis=0) & (f.q > 0) & (f.q <= LARGEST_MOMENT) & (f.c**2 <= LARGEST_MOMENT)
+        if not sound.all():
+            one = np.ones_like(f.q)
+            harmless = Fields(one, one, 0 * one, 0 * one, f.b0, self.rho * one, (self.rho + 1) * one)
+            f = Fields(*(np.where(sound, known, other) for known, other in zip(f, harmless, strict=True)))
+        found = self._observed(f, loss or self.loss, keys)
+        return {key: np.where(sound, value, np.nan) for key, value in found.items()}
+
+    def _observed(self, f: Fields, loss: Any, keys: tuple[str, ...] | None) -> Observables:
         orders = {"m": f.m, "q": f.q, "V": f.V, "intercept": f.c}
         if self.real is not None:
             return self.real.scores(loss, f, self.erm.sample_weights) | orders

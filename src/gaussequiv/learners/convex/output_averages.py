@@ -36,9 +36,8 @@ Weights = tuple[tuple[float, float], ...]
 def square_averages(moments: LabelMoments, bent: FloatArray, at: Fields, weights: Weights) -> Averages:
     """The square loss on labels of any law; `moments` at every point's b0, `bent` = Var E[y | field] - c1^2 rho."""
     mean, slope = moments.mean, moments.slope
-    rho = at.rest + at.m**2 / at.q
     gap = at.c - mean
-    Q = at.rest * at.q / rho + (at.m / rho - slope) ** 2 * rho + bent + moments.noise + gap**2
+    Q = _structure_error(slope, at) + bent + moments.noise + gap**2
     value, jacobian = np.zeros((at.V.size, 4)), np.zeros((at.V.size, 4, 6))
     jacobian[:, :, 4:] = np.nan  # by rho and b0: the label law would change too
     for weight, fraction in weights:
@@ -74,8 +73,9 @@ class _Point:
         self.V, self.q, self.m, c = (float(part[0]) for part in (at.V, at.q, at.m, at.c))
         rho = float(at.rest[0]) + self.m**2 / self.q
         within = float(at.rest[0]) + law.variance - rho  # V* with the noise inside the label's function
-        self.sigma = float(np.sqrt(within * self.q / law.variance + law.noise)) + LEAST
-        t = c + (self.m / law.variance) * law.centred - law.label
+        free, drift = (within / law.variance, self.m / law.variance) if law.variance > 0 else (1.0, 0.0)  # a field that does not vary
+        self.sigma = float(np.sqrt(free * self.q + law.noise)) + LEAST
+        t = c + drift * law.centred - law.label
         moments = law.mass * law.centred ** np.arange(3)[:, None]
         if t.size > DIRECT:
             t, moments = projected(t, moments, _edges(loss, [w * self.V for w, _ in weights], self.sigma, float(t.min()), float(t.max())))
@@ -86,7 +86,8 @@ class _Point:
 
         dg/dV = g dg/domega; sigma^2 moves with q by 1 and with m by -2 m/rho, t with c by 1 and with m by (nu - b0)/rho.
         """
-        sigma, rho, m = self.sigma, self.law.variance, self.m
+        sigma, m = self.sigma, self.m
+        rho = self.law.variance or np.inf  # E Z0' g of a field that does not vary is of no use: no student learns it
         value, jacobian = np.zeros(4), np.zeros((4, 4))
         for weight, fraction in self.weights:
             r, inner, z = residuals(self.loss, self.t, sigma, weight * self.V)
@@ -158,15 +159,22 @@ def untrained(loss: Any, law: LabelAtoms, weights: Weights, c: float = 0.0) -> t
     slope = loss.slope(0.0, r)
     mean, second = sum(w * f for w, f in weights), sum(w * w * f for w, f in weights)
     square = float(law.mass @ (inner * slope**2).sum(axis=1))
-    field = -float((law.mass * law.centred) @ (inner * slope).sum(axis=1)) / law.variance
+    field = -float((law.mass * law.centred) @ (inner * slope).sum(axis=1)) / (law.variance or np.inf)
     return second * square, mean * field, mean * float(law.mass @ (inner * slope).sum(axis=1))
 
 
 def label_errors(moments: LabelMoments, bent: FloatArray, at: Fields) -> dict[str, FloatArray]:
     """test_error and clean_error (squared), without the difference of nearly equal numbers; arguments as in `square_averages`."""
-    rho = at.rest + at.m**2 / at.q
-    clean = at.rest * at.q / rho + (at.m / rho - moments.slope) ** 2 * rho + bent + (at.c - moments.mean) ** 2
+    clean = _structure_error(moments.slope, at) + bent + (at.c - moments.mean) ** 2
     return {"test_error": clean + moments.noise, "clean_error": clean}
+
+
+def _structure_error(slope: FloatArray, at: Fields) -> FloatArray:
+    """Var(student field - slope times the target field); q where the target's field does not vary."""
+    rho = at.rest + at.m**2 / at.q
+    varies = rho > 0
+    whole = np.where(varies, rho, 1.0)
+    return np.where(varies, at.rest / whole, 1.0) * at.q + (at.m / whole - slope) ** 2 * rho
 
 
 def label_losses(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights) -> dict[str, FloatArray]:

@@ -16,6 +16,8 @@ from gaussequiv.learners.convex.output_averages import Weights, label_averages, 
 
 KEPT = 10_000_000  # pairs of field and label kept for all offsets together
 RESOLVED = 1e-6  # miss of the pairs in a moment of the label that counts as rounding
+ROUNDING = 1e-10  # of a label, relative to its mean
+LEAST_SQUARE = 1e-280
 SILENT = 1e-12  # dependence of the label's law on the field, in standard deviations, that rounding explains
 
 
@@ -43,12 +45,16 @@ class RealLabels:
         """The pairs have the mean, slope and variance of the law, which are known to rounding."""
         at = int(np.argmin(np.abs(self.b0 - b0)))
         mean, slope, scatter, noise = (float(part[at]) for part in self.moments)
-        spread = np.sqrt(scatter + noise) + 1e-300
+        square = scatter + noise + (ROUNDING * mean) ** 2
+        if square < LEAST_SQUARE:
+            return  # labels that do not differ from zero
+        spread = float(np.sqrt(square))
         own = float(law.mass @ law.label)
+        along = float((law.mass * law.centred) @ (law.label - own))
         gaps = (
             (own - mean) / (spread + abs(mean)),
-            (float((law.mass * law.centred) @ law.label) / law.variance - slope) * np.sqrt(law.variance) / spread,
-            (float(law.mass @ (law.label - own) ** 2) + law.noise) / spread**2 - 1,
+            (along / np.sqrt(law.variance) - slope * np.sqrt(law.variance)) / spread if law.variance > 0 else 0.0,
+            (float(law.mass @ (law.label - own) ** 2) + law.noise - scatter - noise) / square,
         )
         worst = max(abs(gap) for gap in gaps)
         if worst > RESOLVED:

@@ -64,8 +64,11 @@ def tangents(
     """Derivatives of the observables (those in `keys`, or all) in every named parameter, at solved points and not averaged over b0.
 
     F(x, theta) = 0 gives dx = -F_x^(-1) F_theta with the exact Jacobian F_x; F_theta and the observables O(x, theta) are explicit and are
-    differentiated by fourth-order differences, the latter along (dx, 1).
+    differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite there is no derivative: nan.
     """
+    defined = np.flatnonzero(np.isfinite(solution.residual))
+    if defined.size < at.alpha.size:
+        return _among(at.alpha.size, defined, model, at, solution, names, keys)
     at = model.capped(at)
     x = solution.unknowns
     everything = np.arange(x.shape[0])
@@ -104,6 +107,19 @@ def tangents(
         out[name] = {key: np.asarray(sum(weight * values[key] for weight, values in taken)) / width for key in taken[0][1]}
         if name == "alpha":
             out[name] = {key: v / model.e.aspect for key, v in out[name].items()}
+    return out
+
+
+def _among(
+    count: int, defined: Any, model: Model, at: Points, solution: Solution, names: tuple[str, ...], keys: tuple[str, ...] | None
+) -> dict[str, Observables]:
+    """`tangents` at some points, nan at the others."""
+    wanted = model.observables() if keys is None else keys
+    out = {name: {key: np.full(count, np.nan) for key in wanted} for name in names}
+    if defined.size:
+        for name, values in tangents(model, at.take(defined), solution.take(defined), names, keys).items():
+            for key, value in values.items():
+                out[name][key][defined] = value
     return out
 
 
