@@ -264,6 +264,45 @@ def test_everything(part):
     check(part, 250, quick=False, allowed=180.0)
 
 
+def simulated(index, quick):
+    """What is wrong with a simulation of hardly any size, or nothing."""
+    rng = np.random.default_rng((300, index))
+    d, n = (int(rng.integers(1, 4)), int(rng.integers(0, 3))) if rng.random() < 0.5 else rng.integers(1, 12, 2).tolist()
+    test = int(rng.choice([2, 3, 50]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ge.ConvergenceWarning)  # the status is judged below
+        warnings.simplefilter("ignore", ge.AccuracyWarning)
+        try:
+            with Bounded(20.0):
+                problem = random_problem(rng, quick)
+                run = ge.simulate(problem, alpha=max(n, 1e-3) / d, d=d, trials=1, seed=index, test_samples=test, progress=False)
+        except ge.ArgumentError as error:
+            return "" if "Argument `" in str(error) else f"an error that names no argument: {error}"
+        except OutOfTime:
+            return "more than 20 s of CPU time"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+    error = run.test_error.values[run.status.values == 0]
+    return "" if np.all(np.isfinite(error)) else f"test_error {error}"
+
+
+def check_simulated(indices, quick):
+    wrong = {index: found for index in indices if (found := simulated(index, quick))}
+    assert not wrong, f"{len(wrong)} simulations:\n" + "\n".join(f"seed (300, {index}): {found}" for index, found in wrong.items())
+
+
+@needs_timer
+def test_simulations_of_hardly_any_size():
+    """One row or none, one or two dimensions, one trial: a fit, a status or a named error."""
+    check_simulated(range(100), quick=True)
+
+
+@needs_timer
+@pytest.mark.slow
+def test_simulations_of_hardly_any_size_of_every_kind():
+    check_simulated(range(100, 400), quick=False)
+
+
 # --- what was found, by name ---------------------------------------------------------------------------------------------------------
 
 

@@ -167,3 +167,40 @@ def test_real_labels_of_a_field_that_does_not_vary(loss):
         warnings.simplefilter("ignore", ge.ConvergenceWarning)
         curve = ge.solve(ge.Problem(target, learner=ge.ERM(loss, 0.1, intercept=True)), alpha=[0.5, 2.0])
     np.testing.assert_allclose(np.where(curve.converged, curve.test_error, 0.0), 0.0, atol=1e-12)
+
+
+def test_sine_kernels_of_wide_arguments():
+    """exp(-(s1 + s2)/2) sinh(c), of which only the product is finite."""
+    kernel = dual_kernels.get(activations.get("sine"))
+    for s in (0.6, 3.0, 300.0, 1e6):
+        both, c = np.array([s]), np.array([[s - 0.5]])
+        expected = 0.5 * (np.exp(-0.5) - np.exp(-2 * s + 0.5))
+        assert kernel.product(c.copy(), both, both) == pytest.approx(expected, rel=1e-13)
+        expected = 0.5 * (np.exp(-0.5) + np.exp(-2 * s + 0.5))
+        assert kernel.slope(c, both, both) == pytest.approx(expected, rel=1e-13)
+    assert kernel.product(np.full((1, 1), 1e-12), np.ones(1), np.ones(1)) == pytest.approx(1e-12 / np.e, rel=1e-13)
+
+
+def test_labels_without_noise_have_no_scan():
+    """Whatever a fit asks of a channel whose likelihood is a point: an error that names the labels."""
+    channel = Output(np.tanh)
+    for V in (0.0, 1.0):
+        with pytest.raises(ge.ArgumentError, match="`labels`"):
+            channel.g_out(np.array([0.3]), np.zeros(1), np.array([V]))
+
+
+def test_best_constants_of_an_exponential_loss_far_from_the_labels():
+    """The search for the constant starts tens of standard deviations away, where the loss overflows."""
+    target = ge.DeepNetwork("linear", task="classification", labels="logit", readout_variance=1e5)
+    model = Model(ge.ERM("exponential", 0.1, penalty="l1", intercept=True), ge.Problem(target).equivalent())
+    square, field, constant = model._untrained(np.zeros(1))
+    assert constant == pytest.approx(0.0, abs=1e-9) and square == pytest.approx(1.0) and field > 0
+
+
+def test_the_best_penalty_of_a_kernel_without_a_linear_part():
+    problem = ge.Problem(ge.DeepNetwork("erf", noise=0.1), learner=ge.Ridge("optimal"), features=ge.DotProductKernel(np.square))
+    e = problem.equivalent()
+    assert e.matched and e.lam_optimal == np.inf
+    curve = ge.solve(problem, alpha=[0.5, 2.0])
+    np.testing.assert_allclose(curve.test_error, curve.floor, rtol=1e-12)
+    assert np.all(curve.lam == np.inf) and np.all(curve.converged)

@@ -113,14 +113,16 @@ class GaussianEquivalent:
 
     @cached_property
     def slope2(self) -> float:
-        """s = signal_variance / mean(eigenvalues)."""
-        return self.signal_variance / float(self.weights @ self.eigenvalues)
+        """s = signal_variance / mean(eigenvalues); 0 for a student without a linear part."""
+        mean = float(self.weights @ self.eigenvalues)
+        return self.signal_variance / mean if mean > 0 else 0.0
 
     @cached_property
     def matched(self) -> bool:
         """Whether every mode carries signal in proportion to its eigenvalue: raw inputs and kernels, not features."""
         linear = float(self.weights @ self.signal_modes)
-        return bool(np.allclose(self.signal_modes, linear / float(self.weights @ self.eigenvalues) * self.eigenvalues, rtol=1e-12, atol=0))
+        share = linear / float(self.weights @ self.eigenvalues) if linear > 0 else 0.0
+        return bool(np.allclose(self.signal_modes, share * self.eigenvalues, rtol=1e-12, atol=0))
 
     @property
     def lam_optimal(self) -> float:

@@ -84,9 +84,10 @@ class QuadratureChannel:
         y, omega, V = np.broadcast_arrays(np.asarray(y, float), np.asarray(omega, float), np.asarray(V, float))
         flat = [a.ravel() for a in (y, omega, np.sqrt(V))]
         out = np.empty((3, y.size))
-        count = 2 * max(int(np.ceil(9 * flat[2].max(initial=0.0) / (0.5 * self.resolution))), 32) + 1
-        if count > LARGEST_SCAN:
+        spread = float(flat[2].max(initial=0.0))
+        if self.resolution <= 0 or 36 * spread > LARGEST_SCAN * self.resolution:
             raise fail("labels", "a channel that varies on scales above 5e-5 of the spread of the field (more noise)", str(self))
+        count = 2 * max(int(np.ceil(9 * spread / (0.5 * self.resolution))), 32) + 1
         scan = np.concatenate([-_OUTSIDE[::-1], np.linspace(-9, 9, count), _OUTSIDE])
         block = max(1, 2_000_000 // scan.size)
         for start in range(0, y.size, block):

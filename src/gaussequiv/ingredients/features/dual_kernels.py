@@ -167,16 +167,18 @@ class _SineDual:
     """exp(-(s1 + s2)/2) sinh(c)."""
 
     def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        return self._scaled(np.sinh(c, out=c), s1, s2)
+        size = np.abs(c)
+        return -0.5 * np.sign(c) * np.expm1(-2 * size) * self._damped(size, s1, s2)
 
     def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        return self._scaled(np.cosh(c), s1, s2)
+        size = np.abs(c)
+        return 0.5 * (1 + np.exp(-2 * size)) * self._damped(size, s1, s2)
 
     @staticmethod
-    def _scaled(c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        c *= np.exp(-0.5 * s1)[:, None]
-        c *= np.exp(-0.5 * s2)
-        return c
+    def _damped(size: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+        """exp(|c| - (s1 + s2)/2) <= 1: the hyperbolic functions alone would overflow."""
+        out: FloatArray = np.exp(np.minimum(size - 0.5 * s1[:, None] - 0.5 * s2, 0.0))
+        return out
 
     def second(self, s: FloatArray) -> FloatArray:
         return -0.5 * np.expm1(-2 * s)

@@ -159,10 +159,11 @@ class Model:
             return twice * (mass * slope).sum(axis=1), field, once * mass.sum(axis=1)
         for label, weight, factor in self.classes:
             p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
-            slope = weight * self.loss.slope(label, c)
-            square += factor * p.value * slope**2
-            field -= factor * p.first * slope
-            mean += factor * p.value * slope
+            with np.errstate(over="ignore", invalid="ignore"):  # exp of a far margin
+                slope = weight * self.loss.slope(label, c)
+                square += factor * np.where(p.value > 0, p.value * slope**2, 0.0)
+                field -= factor * np.where(p.first != 0, p.first * slope, 0.0)
+                mean += factor * np.where(p.value > 0, p.value * slope, 0.0)
         return square, field, mean
 
     def average(self, loss: Any) -> Any:

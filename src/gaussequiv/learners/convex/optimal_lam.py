@@ -27,9 +27,10 @@ def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
     error are explicit in it.
     """
     v, w = e.signal_modes, e.eigenvalues
-    slope2 = float(e.weights @ v) / float(e.weights @ w)
-    if slope2 == 0 or not np.any(labels.slope):
+    signal = float(e.weights @ v)
+    if signal == 0 or not np.any(labels.slope):
         return np.full_like(alpha, np.inf)
+    slope2 = signal / float(e.weights @ w)
     matched = np.allclose(v, slope2 * w, rtol=1e-12, atol=0)
     single = labels.offset.size == 1
     if e.channel.task == "regression":  # squared error: a constant of its own changes nothing
