@@ -163,3 +163,40 @@ def test_logit_labels_of_any_scale_take_no_time_and_tend_to_the_sign():
     assert np.allclose(error("logit:1e-3"), error("sign"), atol=1e-5)
     assert np.allclose(error("logit:1e-6"), error("sign"), atol=1e-9)
     assert time.process_time() - start < 2
+
+
+def rising(z):
+    return 0.05 + 0.9 / (1 + np.exp(-3 * np.clip(z, -50, 50)))
+
+
+def stepped(z):
+    return np.where(z > 0.3, 0.9, np.where(z > -0.5, 0.4, 0.1))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-4, 0.02, 0.4, 3.0, 200.0])
+@pytest.mark.parametrize("function", [rising, stepped])
+def test_averages_from_a_table_are_those_of_panels(function, size):
+    """Rows of fields that share a variance take a table; single fields take the link's own panels."""
+    link = links.FunctionLink(function)
+    rng = np.random.default_rng(1)
+    V = size * rng.uniform(0.5, 2, (4, 1))
+    omega = 2 * np.sqrt(1 + size) * rng.normal(size=(4, 30))
+    found, expected = link.smoothed(omega, V), link.smoothed(omega.ravel(), np.repeat(V.ravel(), 30))
+    for k, (one, other) in enumerate(zip(found, expected, strict=True)):
+        np.testing.assert_allclose((one * V ** (k / 2)).ravel(), other * np.repeat(V.ravel(), 30) ** (k / 2), rtol=0, atol=10.0 ** (k - 13))
+
+
+def test_averages_of_one_variance_are_integrated_once():
+    """A second look at fields between those of the first evaluates the link nowhere anew."""
+    calls = []
+
+    def counted(z):
+        calls.append(np.size(z))
+        return rising(z)
+
+    link = links.FunctionLink(counted)
+    omega = np.linspace(-3, 3, 50)
+    link.smoothed(omega, np.array(0.3))
+    before = sum(calls)
+    link.smoothed(0.9 * omega, np.array(0.31))
+    assert sum(calls) == before

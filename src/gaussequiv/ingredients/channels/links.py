@@ -13,6 +13,8 @@ from scipy import special
 from gaussequiv._jax import elementwise
 from gaussequiv._text import exact
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, did_you_mean, fail, number
+from gaussequiv.numerics.heat import HeatTable
+from gaussequiv.numerics.panels import REACH, normal_panels
 
 _SQRT_2PI = float(np.sqrt(2 * np.pi))
 _ORDER = 12  # Gauss-Legendre nodes on a panel of a user's link
@@ -23,6 +25,8 @@ _ANGLE = 1e-6  # the same for sqrt(p (1 - p)), which bends where p touches 0 or 
 _SHORTEST = 4e-13  # of the field: a panel that is still unresolved holds a jump
 _DENSITY = 32  # points per unit of the field at which a panel is checked
 _JUMP = 1e-9
+_BLOCK = 1024  # fields integrated at once: temporaries stay within a processor's cache
+_ROW = 8  # fields of one variance from which a table is worth while
 _WIDE = 4.0  # scales of the logistic function: a field's law of larger deviation is integrated over the logistic noise instead
 _NOISE = 0.5 * np.arange(-80, 81)  # its distribution function is analytic in |Im t| < pi: the error is exp(-4 pi^2) = 7e-18
 _NOISE_WEIGHT = 0.125 / np.cosh(0.5 * _NOISE) ** 2
@@ -216,32 +220,50 @@ class FunctionLink:
             raise fail("probability", "a function with values in [0, 1]", worst)
         self.symmetric = bool(np.allclose(self._call(-z) + values, 1, rtol=0, atol=1e-14))
         self.panels, self.places, self.direction = _resolved(self._call, self.kinks, self.name)
+        self._table = HeatTable(self._grid)
 
     def __call__(self, z: FloatArray) -> FloatArray:
         return self._call(np.asarray(z, float))
 
     def smoothed(self, omega: FloatArray, V: FloatArray) -> Smoothed:
-        from gaussequiv.numerics.panels import REACH, normal_panels
+        omega, V = np.asarray(omega, float), np.asarray(V, float)
+        shape = np.broadcast_shapes(omega.shape, V.shape)
+        shared = V.ndim == 0 or V.shape[-1] == 1  # along the last axis
+        width = shape[-1] if shape and shared else 1
+        rows = np.broadcast_to(omega, shape).reshape(-1, width)
+        variance = np.broadcast_to(V, (*shape[:-1], 1) if shape and shared else shape).ravel()
+        out = np.empty((4, *rows.shape))
+        tabulated = self._table.reaches(rows, variance) if width >= _ROW else np.zeros(variance.shape, dtype=bool)
+        if tabulated.any():
+            out[:, tabulated] = self._table.derivatives(rows[tabulated], variance[tabulated])
+        if not tabulated.all():
+            rest = np.repeat(variance[~tabulated], width)
+            out[:, ~tabulated] = self._integrated(rows[~tabulated].ravel(), rest).reshape(4, -1, width)
+        np.clip(out[0], 0.0, 1.0, out=out[0])  # not beyond by rounding: 1 - P has a logarithm
+        return Smoothed(*out.reshape(4, *shape))
 
-        omega, V = np.broadcast_arrays(np.asarray(omega, float), np.asarray(V, float))
-        centre, root = omega.reshape(-1, 1), np.sqrt(V).reshape(-1, 1)
-        out = [np.empty(centre.size) for _ in range(4)]
-        for start in range(0, centre.size, 4096):
-            part = slice(start, start + 4096)
+    def _integrated(self, omega: FloatArray, V: FloatArray, derivatives: int = 3) -> FloatArray:
+        """The average and its derivatives at every omega, on the link's panels."""
+        root = np.sqrt(V).reshape(-1, 1)
+        centre = omega.reshape(-1, 1)
+        out = np.empty((1 + derivatives, centre.size))
+        for start in range(0, centre.size, _BLOCK):
+            part = slice(start, start + _BLOCK)
             with np.errstate(divide="ignore", invalid="ignore"):
                 breaks = (self.panels - centre[part]) / root[part]
             inside = np.abs(breaks) < REACH  # at V = 0 none is
             breaks = np.sort(np.where(inside, breaks, REACH), axis=1)[:, : int(inside.sum(axis=1).max(initial=0))]
             nodes = normal_panels(breaks, _ORDER)
-            xi, r = nodes.xi, root[part, 0]
+            xi = nodes.xi
             weighted = nodes.weights * self._call(centre[part] + root[part] * xi)
-            square = xi * xi
             with np.errstate(divide="ignore", invalid="ignore"):
-                out[0][part] = np.minimum(weighted.sum(axis=1), 1.0)  # not above by rounding: 1 - P has a logarithm
-                out[1][part] = np.einsum("pk,pk->p", weighted, xi) / r
-                out[2][part] = np.einsum("pk,pk->p", weighted, square - 1) / r**2
-                out[3][part] = np.einsum("pk,pk,pk->p", weighted, square - 3, xi) / r**3
-        return Smoothed(*(values.reshape(omega.shape) for values in out))
+                for k, hermite in enumerate((1.0, xi, xi * xi - 1, xi * (xi * xi - 3))[: 1 + derivatives]):
+                    out[k, part] = (weighted * hermite).sum(axis=1) / root[part, 0] ** k
+        return out
+
+    def _grid(self, omega: FloatArray, V: float) -> FloatArray:
+        """The average alone, for the table."""
+        return self._integrated(omega, np.full_like(omega, V), 0)[0]
 
     def width(self, V: FloatArray) -> FloatArray:
         return np.sqrt(V)
