@@ -6,12 +6,15 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 
 REACH = 8.6  # exp(-REACH**2 / 2) = 9e-17
 BASE = np.linspace(-REACH, REACH, 12)
 ORDER = 16
+GROUP = 12.0  # standard deviations over which centres share nodes
+IntArray = NDArray[np.intp]
 
 
 class Nodes(NamedTuple):
@@ -63,6 +66,43 @@ def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, 
     half = 0.5 * length[:, used, None]
     middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, used, None]
     return (middle + half * x).reshape(edges.shape[0], -1), (half * w).reshape(edges.shape[0], -1)
+
+
+class Group(NamedTuple):
+    """Normal laws that share nodes x, shape (nodes,): which of the centres, and z and weights of shape (centres, nodes)."""
+
+    which: IntArray
+    x: FloatArray
+    z: FloatArray
+    weights: FloatArray
+
+
+def shared_panels(centres: FloatArray, root: float, breaks: FloatArray, order: int = ORDER) -> list[Group]:
+    """Nodes for E f(c + root z), z standard normal, at many centres c of one f that is smooth between the `breaks`.
+
+    Centres within 12 root of each other share their nodes, at which f is asked once; z = (x - c)/root.
+
+    Examples
+    --------
+    >>> (group,) = shared_panels(np.array([0.0, 0.5]), 1.0, np.array([0.3]))
+    >>> (group.weights @ np.abs(group.x - 0.3)).round(6)
+    array([0.833522, 0.813793])
+    """
+    by_size = np.argsort(centres, kind="stable")
+    t = centres[by_size]
+    starts = [0]
+    while (stop := int(np.searchsorted(t, t[starts[-1]] + GROUP * root, side="right"))) < t.size:
+        starts.append(max(stop, starts[-1] + 1))
+    breaks = np.sort(breaks)
+    out = []
+    for start, stop in zip(starts, [*starts[1:], t.size], strict=True):
+        low, high = t[start] - REACH * root, t[stop - 1] + REACH * root
+        edges = np.linspace(low, high, int(np.ceil((high - low) / ((BASE[1] - BASE[0]) * root))) + 1)
+        inner = breaks[np.searchsorted(breaks, low) : np.searchsorted(breaks, high)]
+        x, dx = (part[0] for part in legendre_panels(np.sort(np.concatenate([edges, inner]))[None, :], order))
+        z = (x - t[start:stop, None]) / root
+        out.append(Group(by_size[start:stop], x, z, np.exp(-0.5 * z * z) * (dx / (root * np.sqrt(2 * np.pi)))))
+    return out
 
 
 def running_integral(nodes: Nodes, values: FloatArray) -> FloatArray:

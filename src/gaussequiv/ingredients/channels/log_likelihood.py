@@ -225,10 +225,6 @@ class LogLikelihood(QuadratureChannel):
         found = super().field_breaks(y, z)
         return found if self.labels is not None else [*found, *(crossings(kink, z, y) for kink in self.law.kinks)]
 
-    def outer_fields(self, q: float, V: float, offset: float, order: int) -> tuple[FloatArray, FloatArray]:
-        """As the base's; with additive noise one field stands for all."""
-        return (np.array([offset]), np.ones(1)) if self.additive else super().outer_fields(q, V, offset, order)
-
     def outcomes(self, omega: FloatArray, V: float, order: int) -> Outcomes:
         """As the base's, the integral over the field split where a label's kink lies."""
         if self.labels is not None:

@@ -15,7 +15,8 @@ import numpy as np
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, likelihood_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
-from gaussequiv.numerics.panels import legendre_panels, normal_panels
+from gaussequiv.numerics.lattice import Lattice
+from gaussequiv.numerics.panels import legendre_panels, normal_panels, shared_panels
 from gaussequiv.numerics.tilted import tilted_moments
 
 REACH = 8.6
@@ -26,6 +27,9 @@ LARGEST_SCAN = 400_001
 LARGEST_GRID = 1e6  # panels of a grid of fields or labels
 LARGEST_TABLE = 4e8  # fields times labels of one grid
 _OUTSIDE = np.linspace(9.5, 40.0, 62)
+FARTHEST = 1e6  # offsets, in standard deviations of the field, for which integrals are shared
+KEPT = 512  # pairs of q and V for which they are kept
+BLOCK = 1024  # fields averaged at once: temporaries stay within a processor's cache
 ORDERS = (8, 12)  # of the Gauss-Legendre panels; the first serves iterations, their difference is the error
 
 
@@ -58,13 +62,15 @@ def noisy_labels(values: FloatArray, noise: float) -> tuple[FloatArray, FloatArr
 class QuadratureChannel:
     """Base of channels that give `log_likelihood(y, z)` and `label_nodes(low, high)`; closed forms override `outcomes` or the rest.
 
-    `kinks` are the fields at which the likelihood is not smooth, `resolution` the smallest scale on which it varies with the field.
+    `kinks` are the fields at which the likelihood is not smooth, `resolution` the smallest scale on which it varies with the field;
+    `additive` laws are those of y - field, so that one field stands for all.
     """
 
     task: str = "regression"
     noise: float = 0.0
     kinks: tuple[float, ...] = ()
     resolution: float = np.inf
+    additive: bool = False
 
     def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """log P(y | z); arguments broadcast."""
@@ -190,13 +196,24 @@ class QuadratureChannel:
         flat = np.asarray(b0, float).ravel()
         if rest <= 0:
             return np.zeros(np.shape(b0))
-        width = np.sqrt(rest) * _EDGES
-        omega, outer = self._omega(linear, np.concatenate([k + width for k in (self.kinks or (0.0,))]), flat, 16)
-        z, weights = self._fields(omega.ravel(), np.full(omega.size, rest))
-        values = self.mean_label(z)
-        centred = values - (weights * values).sum(axis=1, keepdims=True)
-        spread = (weights * centred**2).sum(axis=1).reshape(omega.shape)
-        return (outer * spread).sum(axis=1).reshape(np.shape(b0))
+        if linear <= 0:
+            return self._conditional(flat, rest).reshape(np.shape(b0))
+        places = np.concatenate([k + np.sqrt(rest) * _EDGES for k in (self.kinks or (0.0,))])
+        out = np.empty(flat.size)
+        for group in shared_panels(flat, float(np.sqrt(linear)), places):
+            out[group.which] = group.weights @ self._conditional(group.x, rest)
+        return out.reshape(np.shape(b0))
+
+    def _conditional(self, omega: FloatArray, rest: float) -> FloatArray:
+        """Var of E[y | field] for a field ~ N(omega, rest)."""
+        out = np.empty(omega.size)
+        for start in range(0, omega.size, BLOCK):
+            part = omega[start : start + BLOCK]
+            z, weights = self._fields(part, np.full(part.size, rest))
+            values = self.mean_label(z)
+            centred = values - (weights * values).sum(axis=1, keepdims=True)
+            out[start : start + BLOCK] = (weights * centred**2).sum(axis=1)
+        return out
 
     def _omega(self, q: float, places: FloatArray, offset: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
         root = np.sqrt(max(q, 1e-300))
@@ -243,19 +260,33 @@ class QuadratureChannel:
         return OutputInformation(second[0], second[1], float(max(*changes[:2], abs(second[2] - 1))))
 
     def _information(self, q: float, V: float, offset: float, order: int) -> tuple[float, float, float]:
-        omega, outer = self.outer_fields(q, V, offset, order)
-        psi = fisher = mass = 0.0
+        if self.additive or not abs(offset) < FARTHEST * np.sqrt(q):
+            omega, outer = (np.array([offset]), np.ones(1)) if self.additive else self.outer_fields(q, V, offset, order)
+            psi, fisher, mass = (self._at_fields(omega, V, order) @ outer).tolist()
+            return psi, fisher, mass
+        # offsets of one target, and points of one curve, ask for the same q and V: integrals over the label are kept
+        known: dict[tuple[float, float, int], Lattice] = self.__dict__.setdefault("_lattices", {})
+        key = (q, V, order)
+        if key not in known:
+            while len(known) >= KEPT:
+                del known[next(iter(known))]
+            places = np.concatenate([k + np.sqrt(V) * _EDGES for k in (self.kinks or (0.0,))])
+            known[key] = Lattice(lambda omega: self._at_fields(omega, V, order), float(np.sqrt(q)), places, order + 6)
+        psi, fisher, mass = known[key].averages(offset).tolist()
+        return psi, fisher, mass
+
+    def _at_fields(self, omega: FloatArray, V: float, order: int) -> FloatArray:
+        """int dy Z log Z, int dy (dZ/domega)^2/Z and int dy Z at increasing omega, shape (3, fields)."""
+        out = np.empty((3, omega.size))
         group = np.floor((omega - omega[0]) / (8 * np.sqrt(V)))  # fields that share a grid of labels
         cuts = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [omega.size]])
         for a, b in pairwise(cuts):
             found = self.outcomes(omega[a:b], V, order)
             Z = np.maximum(found.Z, TINY)
-            used = found.Z > TINY
-            share = outer[a:b, None] * found.weights * used
-            psi += float((share * Z * np.log(Z)).sum())
-            fisher += float((share * found.slope**2 / Z).sum())
-            mass += float((share * Z).sum())
-        return psi, fisher, mass
+            share = found.weights * (found.Z > TINY)
+            for row, values in enumerate((Z * np.log(Z), found.slope**2 / Z, Z)):
+                out[row, a:b] = (share * values).sum(axis=1)
+        return out
 
     def outer_fields(self, q: float, V: float, offset: float, order: int) -> tuple[FloatArray, FloatArray]:
         """Nodes and weights for E over omega ~ N(offset, q), increasing."""

@@ -23,6 +23,7 @@ from gaussequiv.numerics.panels import ORDER, normal_panels
 # directions of the derivatives, the last axis of `jacobian`
 V_, Q_, M_, C_, RHO_, B0_ = range(6)
 SQUARE, FIELD, SCORE, RESPONSE, RADIAL = range(5)
+CANCELLED = 1e-14  # of a difference of two numbers, what rounding leaves
 
 
 class Fields(NamedTuple):
@@ -54,6 +55,22 @@ class Averages(NamedTuple):
     value: FloatArray
     jacobian: FloatArray
     terms: FloatArray | None = None
+
+
+def about_mean(averages: Averages) -> Averages:
+    """Var g in place of E g^2, which it equals where an intercept makes E g vanish.
+
+    On the way there E g^2 grows with the square of the error in the intercept. Where nearly all labels are alike it is far smaller at the
+    solution than just beside it, and its logarithm far from linear; the variance knows of no intercept to first order.
+    """
+    value, jacobian = averages.value.copy(), averages.jacobian.copy()
+    square, mean = averages.value[:, SQUARE], averages.value[:, SCORE]
+    left = square - mean * mean
+    known = left > CANCELLED * square  # else rounding
+    value[:, SQUARE] = np.where(known, left, CANCELLED * square)
+    slope = jacobian[:, SQUARE]
+    jacobian[:, SQUARE] = np.where(known[:, None], slope - 2 * mean[:, None] * jacobian[:, SCORE], CANCELLED * slope)
+    return averages._replace(value=value, jacobian=jacobian)
 
 
 def binary_averages(loss: Any, channel: Any, classes: Any, at: Fields, order: int = ORDER) -> Averages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.losses.named import MaxMargin, Square, SquaredHinge
-from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages, residual_averages
+from gaussequiv.learners.convex.averages import Averages, Fields, about_mean, binary_averages, residual_averages
 from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT, QuadraticStudent, SeparableStudent, SpectralHalf
 from gaussequiv.learners.convex.offsets import IntArray, between, pioneers
 from gaussequiv.learners.convex.real_labels import RealLabels
@@ -169,12 +170,15 @@ class Model:
     def average(self, loss: Any) -> Any:
         """The averages of `SaddlePoint` for a loss."""
 
-        def evaluate(fields: Fields, index: Any) -> Averages:
+        def plain(fields: Fields) -> Averages:
             if self.real is not None:
                 return self.real.averages(loss, fields, self.erm.sample_weights)
             if self.regression:
                 return residual_averages(loss, self.channel.noise, fields, self.erm.sample_weights)
             return binary_averages(loss, self.channel, self.classes, fields)
+
+        def evaluate(fields: Fields, index: Any) -> Averages:
+            return about_mean(plain(fields)) if self.free_constant else plain(fields)
 
         return evaluate
 
@@ -196,23 +200,25 @@ class Model:
         if at.load.size > CHUNK:
             return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.load.size, CHUNK)])
         at = self.capped(at)
-        if isinstance(self.spectral, SeparableStudent) and self.erm.penalty.l1 > 0:
-            return self._descend(at, loss)
+        kinked = isinstance(self.spectral, SeparableStudent) and self.erm.penalty.l1 > 0
+        from_afar = self._descend if kinked else self._from_afar
         if (few := pioneers(at.load, at.lam, at.b0)) is not None:
-            return self._between(at, few, loss)
-        return self._from_afar(at, loss)
+            return self._between(at, few, loss, from_afar)
+        return from_afar(at, loss)
 
-    def _between(self, at: Points, few: IntArray, loss: Any) -> SolvedPoints:
+    def _between(self, at: Points, few: IntArray, loss: Any, from_afar: Callable[[Points, Any], SolvedPoints]) -> SolvedPoints:
         """A few offsets of every curve from afar; the others start between them, and from afar if that fails."""
-        known = self._from_afar(at.take(few), loss)
+        known = from_afar(at.take(few), loss)
         start = between(few, known.unknowns, at.load, at.lam, at.b0)
         solution = self.saddle(at, loss, self._sign(at)).solve(start, damped_steps=0, longest=DIRECT_STEPS)
         solution.place(few, known)
         solution.steps[few] = known.steps
-        failed = np.flatnonzero(solution.status != Status.converged)
+        lost = solution.status != Status.converged
+        lost |= np.max(np.abs(solution.unknowns - start)[:, LOGS], axis=1) > STEADY  # another solution than the neighbours'
+        failed = np.flatnonzero(lost)
         failed = failed[~np.isin(failed, few)]
         if failed.size:
-            again = self._from_afar(at.take(failed), loss)
+            again = from_afar(at.take(failed), loss)
             solution.place(failed, again)
             solution.steps[failed] += again.steps
         return solution

@@ -2,10 +2,11 @@ r"""Averages of the saddle point for real labels of any law, and what is observe
 
 Given the target field nu ~ N(b0, rho) and its label y, the student's field on a fresh row is Gaussian of mean c + (m/rho)(nu - b0) and
 variance q - m^2/rho. So the residual r = omega - y is t + sigma z with one t for every pair of field and label (`label_atoms`; labels y =
-f(nu) + sqrt(noise) z have one pair for every field, and sigma^2 = q - m^2/rho + noise), and g of r is averaged by an outer sum over t and
-an inner rule over z whose panels end at the breaks of the loss. Where pairs are many, E g(t + sigma z), smooth on the scale sigma at the
-breaks, is interpolated between nodes in t: pairs are replaced by weights of those nodes. By Stein,
-E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho, and E dg/domega = E[z g]/sigma, so that no second derivative of the loss is needed.
+f(nu) + sqrt(noise) z have one pair for every field, and sigma^2 = q - m^2/rho + noise). Panels in r that end at the breaks of the loss
+serve all t within a few sigma of each other: the loss is asked there alone, and every t brings its normal density. Where pairs are
+many, E g(t + sigma z), smooth on the scale sigma at the breaks, is interpolated between nodes in t: pairs are replaced by weights of
+those nodes. By Stein, E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho, and E dg/domega = E[z g]/sigma, so that no second derivative
+of the loss is needed.
 
 The square loss needs the label's mean mu, slope c1 and variance alone: with Q = E r^2 and k = 1/(1 + V), the averages are
 k^2 Q, c1 k, k (mu - c) and k.
@@ -21,7 +22,7 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RESPONSE, SCORE, SQUARE, V_, Averages, Fields
-from gaussequiv.numerics.panels import legendre_panels, normal_panels
+from gaussequiv.numerics.panels import legendre_panels, shared_panels
 
 LEAST = 1e-12  # standard deviation of r given t that rounding leaves
 INNER, DIRECT = 12, 400  # order of the inner rule; pairs up to which nothing is interpolated
@@ -81,6 +82,11 @@ class _Point:
             t, moments = projected(t, moments, _edges(loss, [w * self.V for w, _ in weights], self.sigma, float(t.min()), float(t.max())))
         self.t, self.moments = t, moments  # sums of 1, nu - b0 and its square over the pairs behind every t
 
+    def law_of_residuals(self, V: float) -> tuple[FloatArray, FloatArray]:
+        """r, shape (nodes,), and sums over t of E z^k times 1, nu - b0 and its square, shape (k = 0..2, 3, nodes)."""
+        breaks = self.loss.breaks(np.full(1, V))[0]
+        return law_of_residuals(self.t, self.moments, self.sigma, breaks[np.isfinite(breaks)])
+
     def averages(self) -> tuple[FloatArray, FloatArray]:
         """The four averages (4,) and their derivatives by V, q, m, c (4, 4).
 
@@ -90,27 +96,28 @@ class _Point:
         rho = self.law.variance or np.inf  # E Z0' g of a field that does not vary is of no use: no student learns it
         value, jacobian = np.zeros(4), np.zeros((4, 4))
         for weight, fraction in self.weights:
-            r, inner, z = residuals(self.loss, self.t, sigma, weight * self.V)
+            r, sums = self.law_of_residuals(weight * self.V)
             g, h = self.loss.proximal(0.0, r, np.full_like(r, weight * self.V))
             g, h = weight * g, weight * h
 
-            def mean(values: FloatArray, inner: FloatArray = inner) -> FloatArray:
-                """Over z at every t, then the sums of 1, nu - b0 and its square times that."""
-                return self.moments @ (inner * values).sum(axis=1)
+            def mean(values: FloatArray, power: int = 0, sums: FloatArray = sums) -> FloatArray:
+                """Sums of 1, nu - b0 and its square times E z^power values."""
+                return sums[power] @ values
 
-            own, slope, tilt = mean(g), mean(h), mean(z * h)  # E g, E h and 2 sigma d E g/d sigma^2
-            first, square, along = mean(z * g), mean(g * g), mean(2 * g * h)
+            own, slope, tilt = mean(g), mean(h), mean(h, 1)  # E g, E h and 2 sigma d E g/d sigma^2
+            gh = g * h
+            first, square, along = mean(g, 1), mean(g * g), mean(2 * gh)
             in_t = np.zeros((4, 2))  # derivatives by t: sums of 1 and of nu - b0
             in_variance, in_V = np.zeros(4), np.zeros(4)
             response = -float(slope[0])
-            in_t[RESPONSE] = -mean(z * h)[:2] / sigma
-            in_variance[RESPONSE] = -float(mean(z * z * h)[0]) / (2 * sigma**2) + float(first[0]) / (2 * sigma**3)
-            in_V[RESPONSE] = -float(mean(z * g * h)[0]) / sigma
-            in_t[SQUARE], in_variance[SQUARE], in_V[SQUARE] = along[:2], mean(z * g * h)[0] / sigma, mean(2 * g * g * h)[0]
-            in_t[SCORE], in_variance[SCORE], in_V[SCORE] = slope[:2], tilt[0] / (2 * sigma), mean(g * h)[0]
+            in_t[RESPONSE] = -mean(h, 1)[:2] / sigma
+            in_variance[RESPONSE] = -float(mean(h, 2)[0]) / (2 * sigma**2) + float(first[0]) / (2 * sigma**3)
+            in_V[RESPONSE] = -float(mean(gh, 1)[0]) / sigma
+            in_t[SQUARE], in_variance[SQUARE], in_V[SQUARE] = along[:2], mean(gh, 1)[0] / sigma, mean(2 * g * gh)[0]
+            in_t[SCORE], in_variance[SCORE], in_V[SCORE] = slope[:2], tilt[0] / (2 * sigma), mean(gh)[0]
             in_t[FIELD] = (slope[1:] + m * in_t[RESPONSE]) / rho
             in_variance[FIELD] = (tilt[1] / (2 * sigma) + m * in_variance[RESPONSE]) / rho
-            in_V[FIELD] = (mean(g * h)[1] + m * in_V[RESPONSE]) / rho
+            in_V[FIELD] = (mean(gh)[1] + m * in_V[RESPONSE]) / rho
             part = np.stack([in_V, in_variance, in_t[:, 1] / rho - (2 * m / rho) * in_variance, in_t[:, 0]], axis=1)
             part[FIELD, 2] += response / rho
             value += fraction * np.array([square[0], (own[1] + m * response) / rho, own[0], response])
@@ -118,12 +125,17 @@ class _Point:
         return value, jacobian
 
 
-def residuals(loss: Any, t: FloatArray, sigma: float, V: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """r = t + sigma z, weights of z and z, shape (values of t, nodes), with panels that end at the breaks of the loss at V."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        edges = np.nan_to_num((loss.breaks(np.full(1, V)) - t[:, None]) / sigma, nan=0.0)
-    nodes = normal_panels(edges, INNER)
-    return t[:, None] + sigma * nodes.xi, nodes.weights, nodes.xi
+def law_of_residuals(t: FloatArray, moments: FloatArray, sigma: float, breaks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Nodes r and the measures sum_t moments_j(t) z^k N(r; t, sigma^2) dr, z = (r - t)/sigma, at them, shape (k = 0..2, j, nodes).
+
+    Panels end at the `breaks`; t far from each other have their own.
+    """
+    nodes, sums = [], []
+    for group in shared_panels(t, sigma, breaks, INNER):
+        own, tilted = moments[:, group.which], group.weights * group.z
+        nodes.append(group.x)
+        sums.append(np.stack([own @ values for values in (group.weights, tilted, tilted * group.z)]))
+    return np.concatenate(nodes), np.concatenate(sums, axis=2)
 
 
 def _edges(loss: Any, V: list[float], sigma: float, low: float, high: float) -> FloatArray:
@@ -155,12 +167,13 @@ def projected(t: FloatArray, moments: FloatArray, edges: FloatArray) -> tuple[Fl
 
 def untrained(loss: Any, law: LabelAtoms, weights: Weights, c: float = 0.0) -> tuple[float, float, float]:
     """E g^2, E Z0' g and E dl/dz of the student z = c, for which g = -dl/dz."""
-    r, inner, _ = residuals(loss, c - law.label, float(np.sqrt(law.noise)) + LEAST, 1e-9)
+    moments = law.mass * law.centred ** np.arange(3)[:, None]
+    breaks = loss.breaks(np.full(1, 1e-9))[0]
+    r, sums = law_of_residuals(c - law.label, moments, float(np.sqrt(law.noise)) + LEAST, breaks[np.isfinite(breaks)])
     slope = loss.slope(0.0, r)
     mean, second = sum(w * f for w, f in weights), sum(w * w * f for w, f in weights)
-    square = float(law.mass @ (inner * slope**2).sum(axis=1))
-    field = -float((law.mass * law.centred) @ (inner * slope).sum(axis=1)) / (law.variance or np.inf)
-    return second * square, mean * field, mean * float(law.mass @ (inner * slope).sum(axis=1))
+    own = sums[0] @ slope
+    return second * float(sums[0, 0] @ slope**2), -mean * float(own[1]) / (law.variance or np.inf), mean * float(own[0])
 
 
 def label_errors(moments: LabelMoments, bent: FloatArray, at: Fields) -> dict[str, FloatArray]:
@@ -182,13 +195,12 @@ def label_losses(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights
     out = {name: np.zeros(at.V.size) for name in ("train_error", "test_loss", "train_loss")}
     for i, law in enumerate(laws):
         one = _Point(loss, law, weights, at.take(slice(i, i + 1)))
-        mass = one.moments[0]
-        r, inner, _ = residuals(loss, one.t, one.sigma, 1e-9)
-        out["test_loss"][i] = mass @ (inner * loss.value(0.0, r)).sum(axis=1)
+        r, sums = one.law_of_residuals(1e-9)
+        out["test_loss"][i] = sums[0, 0] @ loss.value(0.0, r)
         for weight, fraction in weights:
             V = weight * one.V
-            r, inner, _ = residuals(loss, one.t, one.sigma, V)
+            r, sums = one.law_of_residuals(V)
             fitted = r + V * loss.proximal(0.0, r, np.full_like(r, V))[0]
-            out["train_error"][i] += fraction * (mass @ (inner * fitted**2).sum(axis=1))
-            out["train_loss"][i] += fraction * weight * (mass @ (inner * loss.value(0.0, fitted)).sum(axis=1))
+            out["train_error"][i] += fraction * (sums[0, 0] @ fitted**2)
+            out["train_loss"][i] += fraction * weight * (sums[0, 0] @ loss.value(0.0, fitted))
     return out
