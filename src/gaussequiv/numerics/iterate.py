@@ -44,7 +44,8 @@ def iterate(
         Of the undamped step, relative to the state where that is larger than 1.
     max_steps : int
     accelerate : int
-        How many past steps Anderson's acceleration mixes (0: none). It restarts where a step grows.
+        How many past steps Anderson's acceleration mixes (0: none). It restarts where a step grows. Mixed states may lie anywhere:
+        iterate the logarithm of what is positive.
 
     Returns
     -------

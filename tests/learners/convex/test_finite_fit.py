@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+import gaussequiv as ge
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.penalties.base import L1, L2, ElasticNet, Quadratic
@@ -278,6 +279,20 @@ def test_residual_losses_interpolate_at_zero_penalty(name, intercept):
     np.testing.assert_allclose(sample.x @ sparse.coefficients + sparse.intercept, sample.y, atol=1e-8)
     assert np.sum(np.abs(sparse.coefficients)) < np.sum(np.abs(found.coefficients))
     assert np.sum(sparse.coefficients != 0) <= 20
+
+
+def test_a_flat_bottom_has_no_limit_at_zero_penalty():
+    """Any fit within the tube costs nothing: lam -> 0+ is not the interpolator of least norm; small penalties show another norm."""
+    tube = losses.CustomLoss(lambda r: jnp.maximum(jnp.abs(r) - 0.4, 0.0), "residual", "tube", kinks=(-0.4, 0.4))
+    sample, _ = data(20, 45, "residual")
+    norms = [np.linalg.norm(found.coefficients) for found in (fit_erm(sample, tube, 1e-6, L2()), sample.ridge(0.0, False))]
+    assert norms[0] < 0.9 * norms[1]
+    for n in (20, 80):
+        with pytest.raises(ArgumentError, match="`lam` must be positive for the loss tube: its least value is not at y = z alone"):
+            fit_erm(data(n, 45, "residual")[0], tube, 0.0, L2())
+    problem = ge.Problem(ge.DeepNetwork("tanh", noise=0.1), learner=ge.ERM(tube, lam=0.0))
+    with pytest.raises(ArgumentError, match="its least value is not at y = z alone"):
+        ge.solve(problem, [0.5])
 
 
 def test_weighted_square_loss_is_weighted_ridge():

@@ -36,6 +36,16 @@ def test_all_rows_once_is_ridge():
             assert curve[name].values[0] == pytest.approx(curve[name].values[1], rel=1e-9), name
 
 
+@pytest.mark.parametrize("lam", [1e-6, 0.03, 30.0])
+def test_every_point_has_the_physical_solution(lam):
+    """The equations have one with V < 0 too; curves far apart in alpha are solved together."""
+    alpha = np.array([0.02, 0.7, 1.0, 2.0, 60.0])
+    curve = ge.solve(ge.Problem(LINEAR, learner=[RidgeEnsemble(lam, 1, "subsample:1"), ge.Ridge(lam), RidgeEnsemble(lam)]), alpha)
+    assert curve.converged.all() and float(curve.V.min()) > 0
+    assert curve.V.values[0] == pytest.approx(curve.V.values[1], rel=1e-9)
+    assert curve.q.values[0] == pytest.approx(curve.q.values[1], rel=1e-6)
+
+
 def test_more_members_vary_less_and_the_limit_keeps_what_they_share():
     curve = ge.solve(ge.Problem(LINEAR, learner=[RidgeEnsemble(0.1, k) for k in (1, 2, 10, 10**6)]), alpha=[1.0])
     q, shared = curve.q.values[:, 0], float(curve.Q.values[0, 0, 0, 1])

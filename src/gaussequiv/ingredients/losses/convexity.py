@@ -37,6 +37,13 @@ def check_rising(name: str, t: FloatArray, slope: FloatArray, curvature: FloatAr
         raise not_convex(name, f"its slope falls from {slope[i]:.6g} to {slope[i + 1]:.6g} between {t[i]:.6g} and {t[i + 1]:.6g}")
 
 
+def check_least_at_zero(loss: Loss) -> None:
+    """Refuse lam = 0 for a loss of the residual whose least value is elsewhere, or on an interval: what lam -> 0+ gives is not known."""
+    below, above = loss.slope_at(np.array([-1e-9, 1e-9]))
+    if not below < 0 < above:
+        raise ArgumentError(f"Argument `lam` must be positive for the loss {loss.name}: its least value is not at y = z alone.")
+
+
 def not_convex(name: str, where: str) -> ArgumentError:
     """The error that names a loss and a place."""
     return ArgumentError(

@@ -14,6 +14,7 @@ from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.ingredients.penalties import base as penalties
 from gaussequiv.learners.base import Gives, Learner, Predictor, Risk, Tunable
 from gaussequiv.learners.convex.labels import linearise
@@ -322,14 +323,13 @@ class ERM(Learner):
         return out
 
     def _check_limit(self, model: Model) -> None:
-        """lam = 0 needs a known limit: a margin loss that names it, or a residual loss with its least value at y = z and an L2 penalty."""
+        """lam = 0 needs a known limit: a margin loss that names it, or a residual loss of least value at y = z alone and an L2 penalty."""
         if self.loss.kind == "margin" and not self.loss.margin_limit:
             raise ArgumentError(
                 f"Argument `lam` must be positive for the loss {self.loss.name}: set margin_limit if lam -> 0+ is the hard margin."
             )
-        below, above = self.loss.slope(0.0, np.array([-1e-9, 1e-9]))
-        if self.loss.kind == "residual" and not below <= 0 <= above:
-            raise ArgumentError(f"Argument `lam` must be positive for the loss {self.loss.name}: its least value is not at y = z.")
+        if self.loss.kind == "residual":
+            check_least_at_zero(self.loss)
         if not self.penalty.is_quadratic:
             raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail, number
+from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.ingredients.losses.named import Hinge, Logistic, Loss, MaxMargin, Square
 from gaussequiv.ingredients.penalties.base import L2, Penalty, Quadratic, Separable
 from gaussequiv.learners.finite.minimise import minimise
@@ -216,10 +217,12 @@ def _limit(unit: Objective) -> _Fit:
     if loss.margin_limit:
         if separable(unit.a, y, unit.intercept):
             return _fit(minimise(replace(unit, loss=MaxMargin(), weights=np.ones(n))))
-    elif loss.kind == "residual" and _least_at_zero(loss) and k + unit.intercept >= n:
-        found = minimise(replace(unit, loss=_Interpolation(), weights=np.ones(n)))
-        if found.residual <= ACCEPTED:
-            return _fit(found)
+    elif loss.kind == "residual":
+        check_least_at_zero(loss)
+        if k + unit.intercept >= n:
+            found = minimise(replace(unit, loss=_Interpolation(), weights=np.ones(n)))
+            if found.residual <= ACCEPTED:
+                return _fit(found)
     return _fit(minimise(replace(unit, l2=0.0, l1=0.0)))
 
 
@@ -231,12 +234,6 @@ def separable(a: FloatArray, y: FloatArray, intercept: bool) -> bool:
     found = minimise(Objective(a, y, np.ones(y.size), Hinge(), 0.0, 0.0, intercept))
     size = np.abs(a) @ np.abs(found.w) + abs(found.c)  # equal rows of opposite labels are told apart by rounding alone
     return bool(np.all(y * (a @ found.w + found.c) > _TOLD_APART * size))
-
-
-def _least_at_zero(loss: Loss) -> bool:
-    sides = np.array([-1e-9, 1e-9])
-    below, above = loss.slope_at(sides)
-    return bool(below <= 0 <= above)
 
 
 def _single_class(unit: Objective) -> _Fit:

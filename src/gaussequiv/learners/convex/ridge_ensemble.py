@@ -16,9 +16,10 @@ from gaussequiv.errors import ArgumentError, FloatArray, fail, integer, number
 from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.learners.base import Learner, Tunable
 from gaussequiv.learners.convex.observables import CONVEX
-from gaussequiv.numerics.iterate import iterate
+from gaussequiv.numerics.fixed_point import solve_monotone
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.ranges import Range
+from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import LinearPredictor
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ WORDS = CONVEX | {
     "member": Observable("member of the ensemble"),
     "other": Observable("other member"),
 }
-TOLERANCE = 1e-13
+TOLERANCE = 1e-10  # of log V
 LARGEST_COUNT = 40  # of one row in a bootstrap sample: beyond, its probability is below 1e-48
 
 
@@ -111,15 +112,19 @@ class RidgeEnsemble(Learner):
         w, weights, v = e.eigenvalues, e.weights, e.signal_modes
         load = np.asarray(alpha, dtype=float) / e.aspect
 
-        def shrunk(V: FloatArray) -> FloatArray:
-            """w R of every mode at every alpha."""
-            shrink: FloatArray = w / (self.lam + load[:, None] * _mean_response(counts, mass, V)[:, None] * w)
+        def shrunk(V: FloatArray, i: Any = slice(None)) -> FloatArray:
+            """w R of every mode at the alphas i."""
+            shrink: FloatArray = w / (self.lam + (load[i] * _mean_response(counts, mass, V))[:, None] * w)
             return shrink
 
-        found = iterate(
-            lambda V: shrunk(V) @ weights, np.full(load.shape, float(weights @ w) / self.lam), accelerate=4, tolerance=TOLERANCE
-        )
-        V = found.state
+        most = float(weights @ w) / self.lam  # V at alpha = 0
+
+        def gap(log_V: FloatArray, i: Any) -> FloatArray:
+            log_T: FloatArray = np.log(shrunk(np.exp(np.minimum(log_V, np.log(most))), i) @ weights)
+            return log_T - log_V
+
+        log_V, steps = solve_monotone(gap, np.full(load.shape, np.log(most)))
+        V, residual = np.exp(log_V), np.abs(gap(log_V, slice(None)))
         response = counts / (1 + counts * V[:, None])
         first, second = response @ mass, response**2 @ mass
         shrink, signal, noise = shrunk(V), float(weights @ v), e.noise
@@ -133,7 +138,7 @@ class RidgeEnsemble(Learner):
             Q[:, pair[0], pair[1]] = (known + share * (noise + signal - 2 * m)) / (1 - share)
         q = Q[:, 0, 1] + (Q[:, 0, 0] - Q[:, 0, 1]) / self.members
         excess = signal - 2 * m + q
-        status = np.full(load.shape, float(found.status))
+        status = np.where(residual <= TOLERANCE, float(Status.converged), float(Status.max_steps))
         observables = {
             "test_error": noise + excess,
             "floor": np.full_like(q, noise),
@@ -144,8 +149,8 @@ class RidgeEnsemble(Learner):
             "lam": np.full_like(q, self.lam),
             "Q": (("member", "other"), Q),
             "status": status,
-            "steps": np.full_like(q, found.steps),
-            "residual": np.full_like(q, found.residual),
+            "steps": steps,
+            "residual": residual,
         }
         return Curve(observables, labels=WORDS, citations=self.citations, judged="test_error")
 
