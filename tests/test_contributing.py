@@ -1,18 +1,23 @@
 """The templates of CONTRIBUTING.md run."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.reproduce.reproduce import reproduce
+from gaussequiv.testing import check_learner, check_loss
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
 
 def template(name):
-    """The code block that defines a name, executed."""
-    (block,) = [part.split("```")[0] for part in PAGE.read_text().split("```python\n")[1:] if f"class {name}" in part]
+    """What the one code block that defines a name defines it as."""
+    (block,) = [
+        part.split("```")[0] for part in PAGE.read_text().split("```python\n")[1:] if re.search(rf"^(class )?{name}\b( =|\(|:)", part, re.M)
+    ]
     space = {"__name__": "template"}
     exec(compile(block, str(PAGE), "exec"), space)
     return space[name]
@@ -48,3 +53,45 @@ def ge_curve(observables):
     from gaussequiv.curve import Curve
 
     return Curve(observables)
+
+
+TANH = ge.DeepNetwork("tanh", noise=0.1)
+
+
+def test_a_loss_keeps_its_contract_and_agrees_with_simulation(tmp_path):
+    loss = template("Insensitive")
+    check_loss(loss(0.3))
+    both = ge.compare(ge.Problem(TANH, learner=ge.ERM(loss(0.3), lam=0.2)), [1.0, 3.0], d=200, trials=16, allowance=3.0)
+    assert both.attrs["verdict"] == "agree", both.attrs["reason"]
+    tube, absolute = (ge.solve(ge.Problem(TANH, learner=ge.ERM(one, lam=0.2)), [2.0]).test_error for one in (loss(1e-9), "absolute"))
+    assert float(tube[0]) == pytest.approx(float(absolute[0]), rel=1e-8)
+    loaded = ge.load(ge.save(ge.solve(ge.Problem(TANH, learner=ge.ERM(loss(0.3), lam=0.2)), [2.0]), tmp_path / "tube.nc"))
+    assert ge.rerun(loaded, parts={"insensitive": loss(0.3)}).test_error.values.tolist() == loaded.test_error.values.tolist()
+
+
+def test_a_learner_of_matrices_keeps_its_contract_and_agrees_with_simulation(tmp_path):
+    learner = template("Committee")
+    check_learner(learner())
+    problem = ge.Problem(TANH, learner=learner())
+    both = ge.compare(problem, [0.5, 2.0], d=200, trials=16, allowance=3.0)
+    assert both.attrs["verdict"] == "agree", both.attrs["reason"]
+    loaded = ge.load(ge.save(ge.solve(problem, [2.0]), tmp_path / "committee.nc"))
+    assert ge.rerun(loaded, parts={"committee": learner}).Q.values.tolist() == loaded.Q.values.tolist()
+
+
+@pytest.mark.parametrize("inputs", [ge.GaussianInputs(), ge.GaussianInputs("two-level:9:0.3:0.2")], ids=str)
+def test_the_learner_of_matrices_is_ridge_where_it_must(inputs):
+    learner, alpha = template("Committee"), [0.7, 1.0, 2.0]
+    one, many = learner((0.3, 0.3, 0.3), 0.3), learner((0.1, 1.0, 10.0), 0.0)
+    ridge = ge.solve(ge.Problem(TANH, inputs, [ge.Ridge(lam) for lam in (0.3, 0.1, 1.0, 10.0)]), alpha)
+    assert ge.solve(ge.Problem(TANH, inputs, one), alpha).test_error.values == pytest.approx(ridge.test_error.values[0], rel=1e-8)
+    Q = ge.solve(ge.Problem(TANH, inputs, many), alpha).Q.values
+    assert np.diagonal(Q, axis1=1, axis2=2).T == pytest.approx(ridge.q.values[1:], rel=1e-8)
+
+
+def test_a_paper_is_reproduced(tmp_path):
+    paper = template("PAPER")
+    (made,) = reproduce(paper, fast=True, output=tmp_path, progress=False)
+    assert all(check.agrees for check in made.checks)
+    assert (np.abs(made.data["simulation"].z) < 4).all()
+    assert {"hastie2022.md", "hastie2022-descent.png", "hastie2022-descent-theory.nc"} < {path.name for path in tmp_path.iterdir()}

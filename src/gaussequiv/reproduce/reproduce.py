@@ -29,7 +29,7 @@ class Reproduction:
 
 
 def reproduce(
-    key: str,
+    paper: str | Paper,
     figure: str | None = None,
     *,
     fast: bool = False,
@@ -42,8 +42,8 @@ def reproduce(
 
     Parameters
     ----------
-    key : str
-        The paper (`reproduce.catalogue.keys`).
+    paper : str or Paper
+        A key (`reproduce.catalogue.keys`), or a paper of one's own.
     figure : str, optional
         Only this figure.
     fast : bool
@@ -66,7 +66,8 @@ def reproduce(
     >>> all(check.agrees for check in made[0].checks)
     True
     """
-    paper = get(key)
+    paper = get(paper) if isinstance(paper, str) else paper
+    key = paper.key
     chosen = paper.figures if figure is None else (paper.figure(figure),)
     seed = integer("seed", seed, minimum=0)
     folder = Path(output)

@@ -59,7 +59,8 @@ def track(
             ratio, in theory and simulation; "informed" is 1e4. Needed where the prior is a fixed point (labels that are even in the field).
         variances : {"scalar", "vector"}
             As in `GAMP`; state evolution is the same.
-        test_samples, normalise_teacher : as in `Problem.trial`.
+        test_samples, normalise_teacher
+            As in `Problem.trial`.
 
     Returns
     -------
