@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gaussequiv import __version__
 
 project = "gaussequiv"
@@ -24,6 +26,7 @@ autodoc_type_aliases = {"ArrayLike": "ArrayLike", "FloatArray": "FloatArray"}
 autodoc_default_options = {"members": True, "show-inheritance": False}
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True
+napoleon_custom_sections = ["Result"]
 napoleon_use_ivar = True  # attributes of a class become a list, so that fields are described once
 
 html_theme = "furo"
@@ -47,9 +50,40 @@ def _notes(lines: list[str]) -> list[str]:
     return out
 
 
+_ENTRY = re.compile(r"(\w+(?:, \w+)*) : (.*)")
+
+
+def _fields(lines: list[str]) -> list[str]:
+    """Errors "Name : when" in numpydoc's form, and returns that are one paragraph as such: napoleon would read every line as an entry."""
+    out: list[str] = []
+    i = 0
+    while i < len(lines):
+        if lines[i] not in ("Returns", "Raises") or i + 1 == len(lines) or set(lines[i + 1]) != {"-"}:
+            out.append(lines[i])
+            i += 1
+            continue
+        end = next((k for k in range(i + 2, len(lines)) if not lines[k]), len(lines))
+        body = lines[i + 2 : end]
+        found: list[str] = []
+        if lines[i] == "Returns":
+            if not any(line.startswith(" ") for line in body):
+                found = ["Result", "------", *body]
+        elif body and _ENTRY.match(body[0]):
+            for line in body:
+                match = _ENTRY.match(line)
+                if match:
+                    found += [match[1], "    " + match[2]]
+                else:
+                    found.append("    " + line.strip())
+            found = ["Raises", "------", *found]
+        out += found or lines[i:end]
+        i = end
+    return out
+
+
 def _prepare(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Plain-text docstrings to reStructuredText: indented equations stay verbatim, bars are not substitutions."""
-    lines[:] = _notes(lines)
+    lines[:] = _fields(_notes(lines))
     if what == "property" and lines:  # napoleon would read "tau: the noise" as a type and its description
         lines[0] = lines[0].replace(": ", " – ")
     out: list[str] = []
