@@ -163,7 +163,7 @@ def _row_space(a: FloatArray) -> tuple[FloatArray, FloatArray]:
     rank = max(1, int(np.sum(heights > _ROUNDING * heights[0])))
     coordinates: FloatArray = np.empty((a.shape[0], rank))
     coordinates[order] = triangle[:rank].T
-    return basis[:, :rank], coordinates
+    return np.asarray(basis[:, :rank], dtype=np.float64), coordinates
 
 
 def _solve(unit: Objective, lam: float) -> _Fit:

@@ -67,8 +67,8 @@ def tangents(
     differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite there is no derivative: nan.
     """
     defined = np.flatnonzero(np.isfinite(solution.residual))
-    if defined.size < at.alpha.size:
-        return _among(at.alpha.size, defined, model, at, solution, names, keys)
+    if defined.size < at.load.size:
+        return _among(at.load.size, defined, model, at, solution, names, keys)
     at = model.capped(at)
     x = solution.unknowns
     everything = np.arange(x.shape[0])
@@ -111,7 +111,7 @@ def tangents(
 
 
 def _among(
-    count: int, defined: Any, model: Model, at: Points, solution: Solution, names: tuple[str, ...], keys: tuple[str, ...] | None
+    count: int, defined: Any, model: Model, at: Points, solution: SolvedPoints, names: tuple[str, ...], keys: tuple[str, ...] | None
 ) -> dict[str, Observables]:
     """`tangents` at some points, nan at the others."""
     wanted = model.observables() if keys is None else keys
