@@ -1,5 +1,7 @@
 """Every named piece keeps its contract, and broken ones are told what to mend."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,11 @@ import gaussequiv as ge
 from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.ingredients.penalties.base import L2
 from gaussequiv.ingredients.priors import named as priors
+from gaussequiv.learners.base import Gives, Learner, Risk, Tunable
+from gaussequiv.numerics.ranges import Range
+from gaussequiv.problems.supervised import dictionary
 from gaussequiv.testing import (
     ContractError,
     check_activation,
@@ -57,9 +63,35 @@ def test_channels_keep_the_contract(channel):
     check_channel(channel)
 
 
-@pytest.mark.parametrize("learner", [ge.Ridge(0.1), ge.BayesOptimal(), ge.Logistic(0.1), ge.ERM("huber", 0.1)], ids=lambda one: one.label)
-def test_learners_keep_the_contract(learner):
-    check_learner(learner)
+LINEAR = ge.DeepNetwork((), noise=1.0)
+LABELS = ge.DeepNetwork("erf", noise=0.1, task="classification")
+LEARNERS = [
+    (ge.Ridge(0.1), None),
+    (ge.Ridge("optimal", intercept=True), LABELS),
+    (ge.RidgeEnsemble(0.5, 4), None),
+    (ge.RidgeEnsemble(0.5, 3, "subsample:0.6"), None),
+    (ge.BayesOptimal(), None),
+    (ge.BayesOptimal(), LABELS),
+    (ge.BayesOptimal(), ge.LinearTarget("gauss-bernoulli:0.5", noise=0.1)),
+    (ge.BayesOptimal(assumes=ge.DeepNetwork("erf", noise=0.5)), None),
+    (ge.BayesOptimal(assumes=ge.DeepNetwork("erf", noise=0.5, task="classification")), LABELS),
+    (ge.Lasso(0.3), LINEAR),
+    (ge.ElasticNetRegression(0.3), LINEAR),
+    pytest.param(ge.Huber(0.5, tune=("threshold",)), None, marks=pytest.mark.slow),
+    (ge.Logistic(0.1, class_weight={-1: 1, 1: 2}), None),
+    (ge.ERM("logistic", 0.1, sample_weight=((1, 0.9), (10, 0.1))), None),
+    (ge.SVM(0), ge.DeepNetwork((), task="classification")),
+    *((ge.ERM(name, 0.3), None) for name in LOSSES if name not in ("max_margin",)),
+]
+
+
+@pytest.mark.parametrize(("learner", "target"), LEARNERS, ids=lambda one: str(one.label) if isinstance(one, Learner) else "")
+def test_learners_keep_the_contract(learner, target):
+    check_learner(learner, target)
+
+
+def test_every_learner_is_checked():
+    assert set(dictionary.LEARNERS.values()) == {type(one[0]) for one in LEARNERS if isinstance(one[0], Learner)}
 
 
 def test_a_supervised_problem_keeps_the_contract():
@@ -165,7 +197,7 @@ class WrongNoise(ge.Quantised):
         return 2 * super().label_variance(z)
 
 
-class WrongSlope(Sign):
+class WrongScore(Sign):
     def g_out(self, y, omega, V):
         g, dg = super().g_out(y, omega, V)
         return -g, dg
@@ -180,7 +212,7 @@ class WrongLabels(Sign):
     ("channel", "words"),
     [
         (WrongNoise([-1, 0, 1], 0.2), "`label_variance` is"),
-        (WrongSlope(0.2), "`g_out` is not d log Z/d omega"),
+        (WrongScore(0.2), "`g_out` is not d log Z/d omega"),
         (WrongLabels(0.2), "share of y = 1"),
     ],
     ids=["variance", "slope", "labels"],
@@ -209,17 +241,78 @@ class WrongTheory(ge.Ridge):
         return curve
 
 
+class WrongRisk(ge.Ridge):
+    risk = Risk(losses.Huber(0.2), L2())
+
+
+class WrongSlope(ge.Ridge):
+    def sensitivity(self, equivalent, alpha, names):
+        found = super().sensitivity(equivalent, alpha, names)
+        return {name: {key: 1.1 * value for key, (_, value) in one.items()} for name, one in found.items()}
+
+
+class NoProbability(ge.Ridge):
+    gives = Gives(ranking=True, margins=True, probabilities=True)
+
+
+class TooCertain(NoProbability):
+    def probability(self, fit, field, channel):
+        return np.linspace(0, 2, field.size)
+
+
+class NoRanking(ge.Ridge):
+    gives = Gives(margins=True)
+
+
+class Unnamed(ge.Ridge):
+    def measured(self, task):
+        return ()
+
+
+class OutOfRange(ge.Ridge):
+    tunable = {"lam": Tunable(0.1, Range(1.0, 2.0))}
+
+
+class Stuck(ge.Ridge):
+    def with_hyperparameter(self, name, value):
+        return self
+
+
+class Proud(ge.Ridge):
+    is_bayes_optimal = True
+
+
+class NoPredictor(ge.Ridge):
+    def fit(self, sample, equivalent, key=None):
+        return "weights"
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (WrongShape, r"shape \(1,\) for 3 alphas"),
+        (WrongShape, r"3 points, but has shape \(1,\)"),
         (Neighbours, "among other points"),
         (WrongTheory, "the theory says"),
+        (WrongRisk, "lowers the declared `risk`"),
+        (WrongSlope, "d_test_error_d_alpha is .*the curve's slope"),
+        (NoProbability, "gives.probabilities is True"),
+        (TooCertain, "`probability` reaches from .* to 2"),
+        (NoRanking, "has `auc`, against what `gives` declares"),
+        (Unnamed, "`measure` gives auc, which `measured` does not name"),
+        (OutOfRange, "lam=0.1 outside of its range"),
+        (Stuck, "`with_hyperparameter"),
+        (Proud, "above that of the best ridge"),
+        (NoPredictor, "must give a gaussequiv.samples.training_sample.LinearPredictor"),
     ],
 )
 def test_broken_learners_are_told(kind, words):
     with pytest.raises(ContractError, match=words):
         check_learner(kind(0.1))
+
+
+def test_what_a_learner_lacks_is_told():
+    with pytest.raises(ContractError, match=r"it has no `solve`.*gaussequiv.learners.base"):
+        check_learner(SimpleNamespace(name="mine", fit=print))
 
 
 class FixedSeed(ge.Problem):

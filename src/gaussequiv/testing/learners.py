@@ -1,4 +1,4 @@
-"""`check_learner`: a learner's exact curve and its fits of finite samples."""
+"""`check_learner`: a learner's exact curve, its fits of finite samples, and whether what it declares is true."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.curve import as_curve
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.learners.base import REQUIRED, Learner, Predictor, as_learner, as_predictor, curve_of
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.samples.training_sample import TrainingSample
-from gaussequiv.testing.contract import close, json_able, members, require
+from gaussequiv.testing.contract import ContractError, close, json_able, members, require
+from gaussequiv.testing.declarations import check_declarations
 
 _SIZE = 60
 _TRIALS = 16
@@ -20,11 +21,12 @@ _POINTS = np.array([0.5, 1.5, 3.0])
 
 
 def check_learner(learner: Any, target: Any = None, *, seed: int = 0) -> None:
-    """Check that a learner's curves have their shape and that its fits of true samples agree with them.
+    """Check that a learner keeps the contract `gaussequiv.learners.base.Learner`: its curves have their shape, its fits of true samples
+    agree with them, and what it declares is true.
 
     Parameters
     ----------
-    learner : object with `name`, `label`, `to_dict`, `solve(equivalent, alpha)`, `fit(sample, equivalent, key)`
+    learner : Learner, or an object with `name`, `solve(equivalent, alpha)` and `fit(sample, equivalent, key)`
     target : DeepNetwork or LinearTarget, optional
         Default: a network with one hidden layer of erf and label noise 0.1; sign labels where the learner's loss is one of the margin.
     seed : int
@@ -34,33 +36,39 @@ def check_learner(learner: Any, target: Any = None, *, seed: int = 0) -> None:
     ------
     ContractError : a member is missing, `to_dict` is not for JSON, an array has another shape than alpha, a point depends on its
         neighbours, a fit gives no predictor, or the mean test error of the trials differs from the theory at their d by more than 5
-        standard errors plus 10/d of its value.
+        standard errors plus 10/d of its value. Of the declarations: probabilities, rankings or distributions of margins outside [0, 1], or
+        there without being declared; observables that are not in `measured`; a sensitivity that is not the curve's slope; a fit that does
+        not minimise the declared risk; a Bayes-optimal learner above the best ridge; a number outside its range.
 
     Examples
     --------
     >>> from gaussequiv.learners.convex.ridge import Ridge
     >>> check_learner(Ridge(0.1))
     """
-    members(learner, ("name", "label", "to_dict", "solve", "fit"), "learner in ARCHITECTURE.md")
-    for name in ("name", "label"):
-        value = getattr(learner, name)
-        require(isinstance(value, str) and bool(value), learner, f"`{name}` is {value!r}.", "Give a word for files and figures.")
+    members(learner, REQUIRED, "Learner in gaussequiv.learners.base")
+    own, learner = learner, as_learner(learner)
+    for name, value in (("name", learner.name), ("label", learner.label)):
+        require(isinstance(value, str) and bool(value), own, f"`{name}` is {value!r}.", "Give a word for files and figures.")
     json_able(learner)
     if target is None:
-        margin = getattr(getattr(learner, "loss", None), "kind", "") == "margin"
+        margin = learner.risk is not None and learner.risk.loss.kind == "margin"
         target = DeepNetwork("erf", noise=0.1, task="classification" if margin else "regression")
     problem = Problem(target, learner=learner)
     equivalent = problem.equivalent_of(learner)
-    error = _curve(learner, equivalent, _POINTS)
+    among = _curve(learner, equivalent, _POINTS)
     alone = _curve(learner, equivalent, _POINTS[1:2])
     wrong = "`solve` at alpha={at} gives {found} among other points, but {expected} alone."
-    close(learner, error[1], alone[0], 1e-6 * (1 + np.abs(alone[0])), _POINTS[1], wrong, "A point must not depend on the others.")
+    close(learner, among[1], alone[0], 1e-6 * (1 + np.abs(alone[0])), _POINTS[1], wrong, "A point must not depend on the others.")
     _fit(learner, equivalent, target.channel.task, seed)
     _agreement(learner, problem, seed)
+    check_declarations(learner, target, seed)
 
 
-def _curve(learner: Any, equivalent: Any, alpha: FloatArray) -> FloatArray:
-    curve = as_curve(learner.solve(equivalent, alpha))
+def _curve(learner: Learner, equivalent: Any, alpha: FloatArray) -> FloatArray:
+    try:
+        curve = curve_of(learner, equivalent, alpha)
+    except ArgumentError as told:
+        raise ContractError(f"{type(learner).__name__}: `solve` gives no curve along alpha. {told}") from told
     for name in ("test_error", "status"):
         require(name in curve, learner, f"`solve` gives no `{name}`.", "Return at least `test_error` and `status` for every alpha.")
     for name, values in curve.items():
@@ -74,24 +82,28 @@ def _curve(learner: Any, equivalent: Any, alpha: FloatArray) -> FloatArray:
     return error
 
 
-def _fit(learner: Any, equivalent: Any, task: str, seed: int) -> None:
+def _fit(learner: Learner, equivalent: Any, task: str, seed: int) -> None:
     rng = np.random.default_rng((seed, 1))
     x = rng.standard_normal((80, 40))
     y = x @ rng.standard_normal(40) / np.sqrt(40) + rng.standard_normal(80)
     y = np.where(y < 0, -1.0, 1.0) if task == "classification" else y
-    fits = [
-        learner.fit(TrainingSample(x.copy(), y.copy(), uniforms=np.linspace(0.01, 0.99, 80)), equivalent, np.random.default_rng((seed, 2)))
-        for _ in range(2)
-    ]
     mend = "Return a LinearPredictor of gaussequiv.samples.training_sample."
-    require(callable(fits[0]) and hasattr(fits[0], "status"), learner, f"`fit` gives {type(fits[0]).__name__}.", mend)
+
+    def once() -> Predictor:
+        sample = TrainingSample(x.copy(), y.copy(), uniforms=np.linspace(0.01, 0.99, 80))
+        try:
+            return as_predictor(learner.fit(sample, equivalent, np.random.default_rng((seed, 2))))
+        except ArgumentError as error:
+            raise ContractError(f"{type(learner).__name__}: {error} {mend}") from error
+
+    fits = [once(), once()]
     first, second = (np.asarray(fit(x[:7])) for fit in fits)
     require(first.shape == (7,), learner, f"the predictor gives shape {first.shape} for 7 rows.", mend)
     wrong = "two fits of one sample with generators of the same seed predict {found} and {expected}."
     close(learner, first, second, 1e-9 * (1 + np.abs(second)), 0.0, wrong, "Draw from `key` alone.")
 
 
-def _agreement(learner: Any, problem: Problem, seed: int) -> None:
+def _agreement(learner: Learner, problem: Problem, seed: int) -> None:
     points = _POINTS[1:]
     theory = problem.theory(points, _SIZE)["test_error"].reshape(points.size)
     trials = [problem.trial(points, _SIZE, (seed, t), test_samples=1000)["test_error"].reshape(points.size) for t in range(_TRIALS)]

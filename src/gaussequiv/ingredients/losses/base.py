@@ -27,6 +27,8 @@ class Loss(ABC):
     kind : {"margin", "residual"}
     margin_limit : bool
         Whether lam -> 0+ on separable data gives the maximum-margin classifier.
+    tilts : bool
+        Whether f(t) = exp(-t), whose mean over a normal law is that of a shifted one in closed form.
     kinks : tuple of (position, slope to the left, slope to the right)
         Points in t where f' jumps.
     ranges : mapping from name to Range
@@ -36,6 +38,7 @@ class Loss(ABC):
     name: ClassVar[str]
     kind: str
     margin_limit: bool = False
+    tilts: bool = False
     ranges: ClassVar[Mapping[str, Range]] = {}
 
     @abstractmethod

@@ -93,6 +93,7 @@ class Exponential(Loss):
     """
 
     name = "exponential"
+    tilts = True
     kind = "margin"
     margin_limit = True
 

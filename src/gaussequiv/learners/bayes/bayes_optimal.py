@@ -100,7 +100,6 @@ class BayesOptimal(Learner):
     family = "bayes"
     words = BAYES
     citations = ("barbier2019",)
-    gives = Gives(ranking=True, probabilities=True)
     sees_inputs = True  # also in a problem whose students see features: it knows the target's law
 
     def __post_init__(self) -> None:
@@ -109,6 +108,12 @@ class BayesOptimal(Learner):
             hint = f"Did you mean branch={branch!r}?" if branch else ""
             raise fail("assumes", "a DeepNetwork, or None for the true target", self.assumes, hint)
         choice("branch", self.branch, BRANCHES)
+
+    @cached_property
+    def gives(self) -> Gives:
+        """Rankings and probabilities of labels, unless it believes in a network of real ones."""
+        labels = self.assumes is None or self.assumes.task == "classification"
+        return Gives(ranking=labels, probabilities=labels)
 
     @cached_property
     def is_bayes_optimal(self) -> bool:

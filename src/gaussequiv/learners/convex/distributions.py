@@ -26,13 +26,13 @@ def curve_distributions(
     A training row's field is the proximal point x of its cavity field omega = x + V dl/dx, so that P(y x <= t) = P(y omega <= t + V l'(t)).
     lam holds the penalties of the curve, all positive. Shapes (alpha, margin) and (alpha, probability).
     """
+    if np.any(lam <= 0):
+        raise ArgumentError(f"Argument `lam` must be positive for distributions over rows, but lam={float(np.min(lam)):g}.")
     risk = learner.risk
     if risk is None or not learner.gives.margins:
         raise ArgumentError(
             f"Argument `margins` or `probabilities` needs ridge or convex learners without `tune`, but learner={learner.label}."
         )
-    if np.any(lam <= 0):
-        raise ArgumentError(f"Argument `lam` must be positive for distributions over rows, but lam={float(np.min(lam)):g}.")
     erm = ERM(risk.loss, penalty=risk.penalty, intercept=risk.intercept, class_weight=risk.class_weight, sample_weight=risk.sample_weight)
     model = Model(erm, e)
     nodes = model.b0.size

@@ -129,8 +129,9 @@ class ERM(Learner):
 
     @cached_property
     def gives(self) -> Gives:
-        """Ranking always, probabilities with a loss that says them; distributions of margins at given hyperparameters."""
-        return Gives(ranking=True, probabilities=self.loss.gives_probability, unasked=True, margins=not self.tune)
+        """Ranking always, probabilities with a loss that says them; margins and sensitivities at given hyperparameters, lam > 0."""
+        smooth = not self.tune and self.lam != 0
+        return Gives(ranking=True, probabilities=self.loss.gives_probability, unasked=True, margins=smooth, sensitivities=smooth)
 
     @cached_property
     def risk(self) -> Risk:

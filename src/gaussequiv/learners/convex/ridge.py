@@ -77,7 +77,6 @@ class Ridge(Learner):
     name = "ridge"
     words = CONVEX
     citations = ("loureiro2021",)
-    gives = Gives(ranking=True, margins=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.lam, str):
@@ -104,6 +103,11 @@ class Ridge(Learner):
     def to_dict(self) -> dict[str, object]:
         """The description that saved results carry."""
         return {"name": self.name, "lam": self.lam, "intercept": self.intercept, "constrain": self.constrain}
+
+    @cached_property
+    def gives(self) -> Gives:
+        """A ranking of labels; distributions of margins at lam > 0."""
+        return Gives(ranking=True, margins=self.lam != 0)
 
     @cached_property
     def risk(self) -> Risk:

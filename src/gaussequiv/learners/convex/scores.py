@@ -80,7 +80,7 @@ def own_breaks(loss: Any, label: float, breaks: FloatArray) -> FloatArray:
 def _test_loss(loss: Any, channel: Any, at: Fields) -> FloatArray:
     total = np.zeros_like(at.q)
     for label in (1.0, -1.0):
-        if loss.name == "exponential":  # the normal weight times exp(-y omega) is a normal weight about c - y q
+        if loss.tilts:  # the normal weight times exp(-y omega) is a normal weight about c - y q
             tilted = at._replace(c=at.c - label * at.q, b0=at.b0 - label * at.m)
             nodes, _, target = score_nodes(channel, tilted, np.zeros((at.q.size, 0)))
             mass = (nodes.weights * channel.probability(label, target, at.rest[:, None]).value).sum(axis=1)

@@ -14,6 +14,7 @@ from gaussequiv.ingredients.features.kernels import NNGP, NTK, DotProductKernel
 from gaussequiv.ingredients.inputs.base import GaussianInputs
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
+from gaussequiv.learners.base import as_learner
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.learners.convex.ridge import Ridge
@@ -123,7 +124,7 @@ def _learner_from(section: Mapping[str, Any] | str, parts: Mapping[str, Any]) ->
 def _own_learner(name: str, part: Any, options: dict[str, Any]) -> Any:
     """A user's learner: the object itself, which must still be described by what was saved, or its class."""
     learner = part(**options) if isinstance(part, type) else part
-    if learner.to_dict() != {"name": name, **options}:
+    if as_learner(learner).to_dict() != {"name": name, **options}:
         raise ArgumentError(f"Argument `parts` must give the learner of the result as {name!r}, but its description differs.")
     return learner
 

@@ -1,0 +1,72 @@
+"""No room asks an object of the package what it is: what a piece can do stands in its contract (a walk of the source).
+
+`hasattr` and `getattr` remain where a foreign object is read (scikit-learn, SciPy, pandas), where an object of a user's own comes in
+through its one door, and where a name is data (fields by name). Each place is listed with its number and reason: a new one asks for a
+declaration in the contract instead, and a place that is gone leaves the list.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import gaussequiv
+
+ROOT = Path(gaussequiv.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+LEARNERS = {"learner", "learners", "fit", "fits", "erm", "one_learner"}
+# rooms whose probes are all listed; other rooms' pieces have contracts of their own
+LISTED = {
+    "learners/base.py": (8, "the door of learners and predictors of a user's own"),
+    "run/fixed_points.py": (2, "columns of fixed points by name, the word of a value"),
+    "run/provenance.py": (1, "methods by name"),
+    "run/recorded.py": (2, "anything that claims to be a result, methods by name"),
+    "testing/contract.py": (1, "members of a piece that is checked"),
+    "testing/priors.py": (1, "fields of a named tuple by name"),
+    "testing/activations.py": (1, "fields of a named tuple by name"),
+    "problems/base.py": (1, "the door of problems of a user's own"),
+    "problems/dictionary.py": (1, "a user's problem, or what builds it"),
+    "realdata/reading.py": (4, "pandas, SciPy and scikit-learn objects"),
+}
+
+
+def probes(text: str) -> list[ast.Call]:
+    """All calls of hasattr and getattr."""
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return [node for node in calls if isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr")]
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Names and attributes of an expression."""
+    walk = list(ast.walk(node))
+    return {n.id for n in walk if isinstance(n, ast.Name)} | {n.attr for n in walk if isinstance(n, ast.Attribute)}
+
+
+def test_the_walk_sees_probes():
+    text = "hasattr(plan.problem.learners[0], 'loss')\nx = getattr(getattr(learner, 'loss', None), 'kind', '')\n"
+    assert [sorted(names_in(call.args[0]) & LEARNERS) for call in probes(text)] == [["learners"], ["learner"], ["learner"]]
+
+
+def test_no_learner_and_no_fit_is_probed():
+    for path in FILES:
+        for call in probes(path.read_text()):
+            asked = names_in(call.args[0]) & LEARNERS
+            assert not asked, f"{path.name}:{call.lineno} probes {', '.join(asked)}: declare it in gaussequiv.learners.base.Learner"
+
+
+@pytest.mark.parametrize("place", LISTED)
+def test_listed_probes_are_those_that_remain(place):
+    number, reason = LISTED[place]
+    assert len(probes((ROOT / place).read_text())) == number, f"{place}: {reason}"
+
+
+NAMED = {"l2", "l1", "quadratic", "elastic_net", "square", "logistic", "hinge", "exponential", "huber", "ridge", "bayes", "erm"}
+
+
+def test_no_learner_loss_or_penalty_is_told_by_its_name():
+    """`x.name == "l2"`: ask for what makes it so instead, as a user's own has another name."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and isinstance(node.left, ast.Attribute) and node.left.attr == "name":
+                words = {n.value for right in node.comparators for n in ast.walk(right) if isinstance(n, ast.Constant)}
+                assert not words & NAMED, f"{path.name}:{node.lineno} compares a name with {words}"
