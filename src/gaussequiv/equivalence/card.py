@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussequiv.equivalence.validity import spectrum_summary
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 
 if TYPE_CHECKING:
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent

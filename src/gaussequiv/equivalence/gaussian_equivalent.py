@@ -12,8 +12,10 @@ from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction
 from gaussequiv.equivalence.offsets import offset_nodes
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.channels import given
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.inputs.base import Inputs
+from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.ingredients.priors.named import Gaussian
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
@@ -83,6 +85,10 @@ class GaussianEquivalent:
     prior: Any = None
     rotated: bool = False
     _source: tuple[DeepNetwork, float, float] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channel", given.get(self.channel, ("task",), "channel"))
+        object.__setattr__(self, "prior", None if self.prior is None else priors.get(self.prior))
 
     @cached_property
     def signal_modes(self) -> FloatArray:
@@ -154,7 +160,7 @@ class GaussianEquivalent:
     @property
     def even(self) -> bool:
         """Whether the label law is the same for -field and -y, so that errors of symmetric learners are even in b0."""
-        return isinstance(self.channel, GaussianNoise) or bool(getattr(self.channel, "symmetric", False))
+        return bool(self.channel.symmetric)
 
     def offset_nodes(self, *, even: bool = True, smooth: int | None = None, far: bool = False) -> tuple[FloatArray, FloatArray]:
         """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 if label law and learner (`even`) allow it."""
@@ -193,8 +199,8 @@ def from_network(inputs: Inputs, network: Any, d: int | None = None) -> Gaussian
     variance = float(weights @ eigenvalues)
     if variance <= 0:
         raise fail("d", "large enough for the spectrum to have a positive eigenvalue", d)
-    rotated = getattr(inputs, "covariance", None) is not None or not hasattr(inputs, "spectrum")
-    prior = None if isinstance(getattr(network, "prior", None), (Gaussian, type(None))) else network.prior
+    rotated = not inputs.independent
+    prior = None if isinstance(network.prior, (Gaussian, type(None))) else network.prior
     if prior is not None and (rotated or inputs.mean_square > 0):
         mean = float(prior.posterior(0.0, 0.0).mean)
         if abs(mean) > 1e-9 * np.sqrt(prior.second_moment):  # then E w w' is not isotropic

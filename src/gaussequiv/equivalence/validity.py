@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.channels.counts import Poisson, Quantised
 from gaussequiv.ingredients.channels.log_likelihood import LogLikelihood, RandomOutput
 from gaussequiv.ingredients.inputs.base import Inputs
 from gaussequiv.ingredients.priors.named import Gaussian
-from gaussequiv.ingredients.targets.deep_network import DeepNetwork
+from gaussequiv.ingredients.targets.base import Target
 
 ROWS_PER_COLUMN = 20  # a sample spectrum is wider than the population's: errors come out about 10% low at 2 rows per column
 
@@ -83,7 +82,7 @@ class Promise:
         """The same as plain data."""
         steps = [{"layer": step.layer, "smallest": step.smallest, "rate": step.rate} for step in self.steps]
         names = ("n", "d", "smallest", "rate", "variance_rate", "excess")
-        own = {name: getattr(self, name) for name in names} | {"widths": list(self.widths), "steps": steps}
+        own = {name: value for name, value in vars(self).items() if name in names} | {"widths": list(self.widths), "steps": steps}
         return {"validity": self.validity.to_dict()} | own
 
     def __str__(self) -> str:
@@ -147,7 +146,7 @@ def promise(validity: Validity, n: int | None, d: int | None, widths: tuple[int,
     return Promise(validity, n, d, widths, tuple(steps), least, rate, 1 / n + 1 / least, n / least**1.5)
 
 
-def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
+def assess(inputs: Inputs, network: Target) -> Validity:
     """Check the hypotheses of Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1.
 
     Scope of the theorem: mutual information and Bayes-optimal error. Errors of ridge on the equivalent are theorems on
@@ -156,7 +155,7 @@ def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
     odd = all(a.parity == "odd" for a in network.layers)
     unbiased = not any(network.bias_variance) and network.readout_bias_variance == 0 and not network.offset
     same = len({a.name for a in network.layers}) <= 1 and len(set(network.weight_variance)) <= 1
-    isotropic = bool(getattr(inputs, "isotropic", False))
+    isotropic = inputs.isotropic
     hypotheses: tuple[tuple[str, bool], ...] = (
         ("odd activations", odd),
         ("twice differentiable with bounded derivatives", all(a.smooth for a in network.layers)),
@@ -165,15 +164,15 @@ def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
         ("isotropic Gaussian inputs", isotropic),
         ("label noise > 0", network.noise > 0),
         ("real labels (the sign is not smooth)", network.task == "regression"),
-        ("odd readout of the field", _odd_readout(network.channel)),
-        ("Gaussian weights, all learned", isinstance(getattr(network, "prior", Gaussian()), Gaussian)),
+        ("odd readout of the field", bool(network.channel.odd)),
+        ("Gaussian weights, all learned", isinstance(network.prior, (Gaussian, type(None)))),
     )
     if all(holds for _, holds in hypotheses):
         if network.depth == 0:
             return Validity("theorem", "a linear target needs no reduction", hypotheses)
         return Validity("theorem", "Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1 and Corollary 3", hypotheses)
     if not inputs.gaussian:
-        rows, columns = getattr(inputs, "matrix", np.zeros((0, 1))).shape
+        rows, columns = (0, 1) if inputs.matrix is None else inputs.matrix.shape
         words = f"at least {ROWS_PER_COLUMN} rows per column, so that the spectrum is the population's ({rows}/{columns})"
         enough = (words, bool(rows >= ROWS_PER_COLUMN * columns))
         hypotheses = (*hypotheses, enough)
@@ -186,17 +185,6 @@ def assess(inputs: Inputs, network: DeepNetwork) -> Validity:
     if odd and unbiased and inputs.mean_square == 0:
         return Validity("replica result", "Cui, Krzakala, Zdeborova 2023", hypotheses)
     return Validity("extension verified numerically", "recursion for any activation and bias; no proof", hypotheses)
-
-
-def _odd_readout(channel: Any) -> bool:
-    """Whether the label is an odd function of the field, noise apart; False where the channel does not say."""
-    if isinstance(channel, GaussianNoise):
-        return True
-    if not callable(channel):
-        return bool(getattr(channel, "symmetric", False))
-    z = np.linspace(0.0, 9.0, 181)
-    right, left = channel(z), channel(-z)
-    return bool(np.all(np.abs(right + left) <= 1e-14 * max(float(np.max(np.abs(right))), 1e-300)))
 
 
 def assess_features(inputs: Validity, centred: bool, gaussian: bool) -> Validity:

@@ -18,12 +18,16 @@ from gaussequiv.algorithms.message_passing.start import first_signal
 from gaussequiv.algorithms.message_passing.tuned import Fitted, fit_glm
 from gaussequiv.algorithms.message_passing.vamp import GramSpectrum
 from gaussequiv.errors import ConvergenceWarning, FloatArray, choice, fail, integer, number
-from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels import given
+from gaussequiv.ingredients.channels.base import BinaryLabel, RealLabel
 from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.numerics.panels import normal_panels
 from gaussequiv.numerics.status import Status
 
+_NEEDED = ("task", "log_partition", "g_out")  # of a channel
 LARGEST_GRAM = 4000  # smaller side of X up to which "auto" decomposes its Gram matrix
 
 
@@ -191,11 +195,11 @@ class AMPRegressor(RegressorMixin, _Base):  # type: ignore[misc]
         channel, signal = self.channel, 1.0
         if isinstance(channel, str):
             choice("channel", channel, ("gaussian",))
-            given = self.noise_variance != "auto" if isinstance(self.noise_variance, str) else True
-            noise = number("noise_variance", self.noise_variance, positive=True) if given else max(0.5 * spread, 1e-300)
+            told = self.noise_variance != "auto" if isinstance(self.noise_variance, str) else True
+            noise = number("noise_variance", self.noise_variance, positive=True) if told else max(0.5 * spread, 1e-300)
             channel, signal = GaussianNoise(noise), max(0.5 * spread, 1e-300)
-            learn = () if given or spread == 0 else ("noise",)
-        elif getattr(channel, "task", "") != "regression":
+            learn = () if told or spread == 0 else ("noise",)
+        elif not given.is_channel(channel) or not isinstance(channel := given.get(channel, _NEEDED, "channel"), RealLabel):
             raise fail("channel", "'gaussian' or a channel of real labels", channel)
         elif not isinstance(self.noise_variance, str) or self.noise_variance != "auto":
             raise fail("noise_variance", "'auto' for a channel that carries its own noise", self.noise_variance)
@@ -226,11 +230,9 @@ class AMPRegressor(RegressorMixin, _Base):  # type: ignore[misc]
         mean = self.channel_.predict(omega, V)
         if not return_std:
             return mean
-        if not hasattr(self.channel_, "label_variance"):
-            raise fail("return_std", "False for a channel without label_variance", return_std)
         root = np.sqrt(V)[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            breaks = np.nan_to_num((np.array(getattr(self.channel_, "kinks", ()) or (0.0,)) - omega[:, None]) / root, nan=0.0)
+            breaks = np.nan_to_num((np.array(self.channel_.kinks or (0.0,)) - omega[:, None]) / root, nan=0.0)
         nodes = normal_panels(breaks)
         z = omega[:, None] + root * nodes.xi
         second = (nodes.weights * (self.channel_.mean_label(z) ** 2 + self.channel_.label_variance(z))).sum(axis=1)
@@ -302,9 +304,9 @@ class AMPClassifier(ClassifierMixin, _Base):  # type: ignore[misc]
         if isinstance(self.channel, str):
             name = choice("channel", self.channel, ("probit", "logit"))
             return Sign(1.0) if name == "probit" else Binary("logit")
-        if getattr(self.channel, "task", "") != "classification":
+        if not given.is_channel(self.channel) or not isinstance(found := given.get(self.channel, _NEEDED, "channel"), BinaryLabel):
             raise fail("channel", "'probit', 'logit' or a channel of binary labels", self.channel)
-        return self.channel
+        return found
 
     def fit(self, X: Any, y: Any) -> AMPClassifier:
         """Learn the posterior of the weights."""

@@ -8,7 +8,9 @@ from scipy import optimize, special
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, array
-from gaussequiv.ingredients.channels.base import Channel, GaussianNoise, Sign
+from gaussequiv.ingredients.channels.base import Channel
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.realdata.emulate import check_labels
 from gaussequiv.realdata.pool import Pool
 

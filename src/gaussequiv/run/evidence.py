@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gaussequiv.algorithms.networks.evidence import Adjusted, adjusted_mean
 from gaussequiv.curve import Observable
 from gaussequiv.errors import FloatArray, fail, grid, integer, number
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.learners.bayes.information import information_curve

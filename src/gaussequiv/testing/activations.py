@@ -54,11 +54,11 @@ def _compare(activation: Activation, variance: float, covariance: float) -> None
     second = float(law @ phi**2)
     expected = {"product": product, "slope": slope, "second": second, "spread": second - product}
     expected["residue"] = second - product - slope * gap
-    found = activation.dual(variance, covariance)
+    found = activation.dual(variance, covariance)._asdict()
     for name, value in expected.items():
         wrong = f"`dual({variance:g}, {covariance:g}).{name}` is {{found}}, quadrature of the function gives {{expected}}."
         mend = "Check the closed form; without one, leave `dual` to Activation(function, kinks=(...)) and declare every kink."
-        close(activation, getattr(found, name), value, 1e-6 * max(1.0, second), 0.0, wrong, mend)
+        close(activation, found[name], value, 1e-6 * max(1.0, second), 0.0, wrong, mend)
     kappa = activation.coefficients(variance)
     mean, linear = float(law @ phi), float(law @ (nodes * phi)) / variance
     star = second - mean**2 - variance * linear**2

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import GaussequivError
+from gaussequiv.ingredients.adopted import LeftOut, missing
+
+T = TypeVar("T")
 
 
 class ContractError(GaussequivError, AssertionError):
@@ -23,8 +27,16 @@ def require(good: bool, piece: Any, wrong: str, mend: str) -> None:
 
 def members(piece: Any, names: tuple[str, ...], where: str) -> None:
     """All these members exist."""
-    missing = [name for name in names if not hasattr(piece, name)]
-    require(not missing, piece, f"it has no `{'`, no `'.join(missing)}`.", f"Add what `{where}` asks for.")
+    lacks = missing(piece, names)
+    require(not lacks, piece, f"it has no `{'`, no `'.join(lacks)}`.", f"Add what `{where}` asks for.")
+
+
+def given(call: Callable[[], T]) -> T | None:
+    """What an optional member gives; None where the piece leaves it out."""
+    try:
+        return call()
+    except LeftOut:
+        return None
 
 
 def close(piece: Any, found: ArrayLike, expected: ArrayLike, allowed: ArrayLike, at: ArrayLike, wrong: str, mend: str) -> None:

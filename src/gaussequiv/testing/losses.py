@@ -42,6 +42,7 @@ def check_loss(loss: Loss) -> None:
     _declared(loss)
     _complete(loss, t, places)
     _proximal(loss)
+    _exponential(loss, t)
 
 
 def _convex(loss: Loss, t: FloatArray) -> None:
@@ -124,3 +125,16 @@ def _proximal(loss: Loss) -> None:
         central = 0.5 * (ahead + behind)[plain]
         wrong = "the second value of `proximal` is not dg/domega: at omega={at} it is {found}, differences give {expected}."
         close(loss, dg[plain], central, 2e-3 * (1 + np.abs(central)), place[plain], wrong, "It is -f''/(1 + V f''), and -1/V at a kink.")
+        ahead, behind = (loss.proximal(y, omega, V * (1 + side * _STEP))[0] for side in (1, -1))
+        central = (ahead - behind) / (2 * V * _STEP)
+        bent = np.abs(ahead - 2 * g + behind) > 1e-3 * _STEP * (1 + np.abs(g))  # at a kink of g in V
+        slope = loss.slope_in_V(y, omega, V, g, dg)
+        wrong = "`slope_in_V` is not dg/dV: at omega={at} it is {found}, differences give {expected}."
+        mend = "It is g dg/domega for a proximal map: leave it to `Loss`."
+        close(loss, slope[~bent], central[~bent], 2e-3 * (1 + np.abs(central[~bent])), place[~bent], wrong, mend)
+
+
+def _exponential(loss: Loss, t: FloatArray) -> None:
+    if loss.tilts:
+        wrong = "it declares `exponential`, but at t={at} its value is {found}, not exp(-t) = {expected}."
+        close(loss, loss.at(t), np.exp(-t), 1e-12 * np.exp(-t), t, wrong, "Leave `exponential` out.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gaussequiv.ingredients.priors.base import Prior
-from gaussequiv.testing.contract import close, members, require
+from gaussequiv.ingredients.priors.named import get
+from gaussequiv.testing.contract import close, given, members, require
 
 _STEP = 1e-4
 _DRAWS = 40_000
@@ -19,19 +20,20 @@ def check_prior(prior: Prior, *, seed: int = 0) -> None:
     ------
     ContractError : the posterior's mean and variance are not the derivatives of log Z(A, b) in b; E x^2 is not that of the posterior at
         A = b = 0, or not that of the draws within 6 standard errors; `log_marginal` has another mass than 1 or is not that of log Z; draws
-        beyond `largest`.
+        beyond `largest`; a `mixture` of another mass or second moment. `name`, `breaks` and `mixture` may be left out.
 
     Examples
     --------
     >>> from gaussequiv.ingredients.priors.named import GaussBernoulli
     >>> check_prior(GaussBernoulli(0.2))
     """
-    wanted = ("name", "second_moment", "largest", "sample", "posterior", "log_marginal", "breaks", "mixture")
+    wanted = ("second_moment", "largest", "sample", "posterior", "log_marginal")
     members(prior, wanted, "Prior in ingredients/priors/base.py")
+    prior = get(prior)
     A, b = np.array([0.5, 2.0, 5.0])[:, None], np.linspace(-3.05, 3.0, 14)[None, :]
     found, up, down = (prior.posterior(A, b + shift) for shift in (0.0, _STEP, -_STEP))
-    for name in found._fields:
-        shape = np.shape(getattr(found, name))
+    for name, value in found._asdict().items():
+        shape = np.shape(value)
         require(shape == (3, 14), prior, f"`posterior` gives `{name}` of shape {shape} instead of (3, 14).", "Let A and b broadcast.")
     mean = (up.log_partition - down.log_partition) / (2 * _STEP)
     wrong = "the posterior's mean is not d log Z/db: at b={at} it is {found}, differences of `log_partition` give {expected}."
@@ -42,6 +44,20 @@ def check_prior(prior: Prior, *, seed: int = 0) -> None:
     _moments(prior, seed)
     for r in (0.5, 4.0):
         _marginal(prior, r)
+        require(np.ndim(prior.breaks(r)) == 1, prior, f"`breaks({r})` has {np.ndim(prior.breaks(r))} dimensions.", "Give a flat array.")
+    _mixture(prior)
+
+
+def _mixture(prior: Prior) -> None:
+    found = given(lambda: prior.mixture(np.zeros((1, 1)), np.ones(1)))
+    if found is None:
+        return
+    mass, mean, variance = np.broadcast_arrays(*found)
+    wrong = "the masses of `mixture` sum to {found} instead of {expected}."
+    close(prior, mass.sum(), 1.0, 1e-7, 0.0, wrong, "They are probabilities.")
+    wrong = "`mixture` has E x^2 = {found}, but `second_moment` is {expected}."
+    second = (mass * (mean**2 + variance)).sum()
+    close(prior, second, prior.second_moment, 1e-6 * prior.second_moment, 0.0, wrong, "Both are moments of the same law.")
 
 
 def _moments(prior: Prior, seed: int) -> None:

@@ -12,6 +12,7 @@ from gaussequiv.algorithms.message_passing.design import Design
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.message_passing.start import ESCAPE, SHAKE, blind, first_constant
 from gaussequiv.errors import FloatArray, choice, fail
+from gaussequiv.ingredients.channels import given
 from gaussequiv.ingredients.channels.base import Channel
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
@@ -78,7 +79,7 @@ class GAMP:
 
     Examples
     --------
-    >>> from gaussequiv.ingredients.channels.base import GaussianNoise
+    >>> from gaussequiv.ingredients.channels.gaussian import GaussianNoise
     >>> rng = np.random.default_rng(0)
     >>> z, theta = rng.standard_normal((400, 200)), rng.standard_normal(200)
     >>> y = z @ theta / np.sqrt(200) + 0.1 * rng.standard_normal(400)
@@ -106,6 +107,7 @@ class GAMP:
             raise fail("variances", "'scalar' for a matrix-free operator, whose entries are not known", self.variances)
         if self.damping != "auto" and not 0 < self.damping <= 1:
             raise fail("damping", "'auto' or a number in (0, 1]", self.damping)
+        object.__setattr__(self, "channel", given.get(self.channel, ("log_partition", "g_out"), "channel"))
         object.__setattr__(self, "design", design)
         object.__setattr__(self, "law", ScaledPrior.of(self.prior))
 

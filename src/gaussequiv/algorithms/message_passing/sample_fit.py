@@ -24,7 +24,7 @@ def machine_for(sample: TrainingSample, equivalent: GaussianEquivalent, intercep
     """
     d = sample.x.shape[1]
     w = np.ones(d) if sample.variances is None else sample.variances
-    prior = getattr(equivalent, "prior", None)
+    prior = equivalent.prior
     spread = max(equivalent.offset_variance, (equivalent.offset or 0.0) ** 2) if intercept else 0.0
     law = equivalent_prior(equivalent, w)
     centre = sample.centre if sample.centre is not None and np.any(sample.centre) else None
@@ -46,7 +46,7 @@ def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: b
     learned by `VAMP` on the inputs as they are. `key` draws what leaves a blind start.
     """
     d = sample.x.shape[1]
-    if sample.rotation is not None and getattr(equivalent, "prior", None) is not None:
+    if sample.rotation is not None and equivalent.prior is not None:
         return _fit_vamp(sample, equivalent, intercept, key)
     machine, back = machine_for(sample, equivalent, intercept)
     if equivalent.slope2 == 0:
@@ -66,13 +66,9 @@ def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept:
     state, status = machine.run(key=key)
     # a fresh row has not seen its label; the data tell of it at least what the prior does
     coefficients, variance = state.mean / np.sqrt(d), min(1 / state.tau, machine.width**2) + equivalent.model_noise
-    threshold = _threshold(equivalent.channel, variance)
+    threshold = float(equivalent.channel.threshold(np.array(variance)))
     constant = state.intercept - threshold - float(centre @ coefficients)
     return LinearPredictor(coefficients, constant, np.nan, status, state.steps, state.change, variance, threshold)
-
-
-def _threshold(channel: Any, variance: float) -> float:
-    return float(channel.threshold(np.array(variance))) if hasattr(channel, "threshold") else 0.0
 
 
 def as_predictor(
@@ -82,6 +78,6 @@ def as_predictor(
     scale = machine.design.scale
     coefficients = (back @ state.a if back is not None else state.a if scale is None else state.a / scale) / np.sqrt(dimension)
     variance = state.V + machine.extra
-    threshold = _threshold(machine.channel, variance)
+    threshold = float(machine.channel.threshold(np.array(variance)))
     intercept_x = state.intercept - threshold - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
     return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change, variance, threshold)

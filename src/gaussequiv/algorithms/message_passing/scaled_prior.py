@@ -10,6 +10,9 @@ import numpy as np
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.prior_side import Independent
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.adopted import missing
+from gaussequiv.ingredients.priors import named as priors
+from gaussequiv.ingredients.priors.base import Prior
 
 
 class Moments(NamedTuple):
@@ -46,8 +49,10 @@ class ScaledPrior:
         """An array of variances (Gaussian), a Prior, or None (standard Gaussian), times `scale`."""
         if isinstance(prior, ScaledPrior):
             return cls(prior.scale * scale, prior.prior)
-        if prior is None or hasattr(prior, "posterior"):
+        if prior is None or isinstance(prior, Prior):
             return cls(scale, prior)
+        if not missing(prior, ("posterior",)):  # a user's class
+            return cls(scale, priors.get(prior))
         return cls(np.sqrt(np.asarray(prior, dtype=np.float64)) * scale)
 
     @property
@@ -94,6 +99,6 @@ def scalar_overlap(prior: Any, r: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def equivalent_prior(equivalent: GaussianEquivalent, w: FloatArray) -> ScaledPrior:
     """Prior of the equivalent's theta in whitened coordinates of variances w: E theta_i^2 = s w_i."""
-    prior = getattr(equivalent, "prior", None)
+    prior = equivalent.prior
     moment = 1.0 if prior is None else prior.second_moment
     return ScaledPrior(np.sqrt(equivalent.slope2 * w / moment), prior)

@@ -6,7 +6,8 @@ import numpy as np
 
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.errors import ArgumentError, FloatArray
-from gaussequiv.ingredients.channels.base import Channel
+from gaussequiv.ingredients.channels.base import Channel, RealLabel
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 
 ESCAPE = 60  # steps, at most, away from a fixed point that tells nothing
 SHAKE = 1e-2  # of the prior's standard deviation
@@ -33,7 +34,7 @@ def likelihood(channel: Channel, y: FloatArray, constant: float, V: float) -> fl
 def first_constant(channel: Channel, y: FloatArray, V: float) -> float:
     """A constant field that gives real labels nearly their mean, the smallest of the nearest; 0 if likelier, for fields of variance V."""
     mean = float(y.mean())
-    if not hasattr(channel, "mean_label"):
+    if not isinstance(channel, RealLabel) or isinstance(channel, GaussianNoise):
         return mean
     fields = np.append(CONSTANTS, mean)
     with np.errstate(all="ignore"):  # the mean may lie far outside the label function's domain

@@ -12,6 +12,7 @@ from gaussequiv.algorithms.message_passing.design import Design
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.message_passing.start import ESCAPE, SHAKE, blind, first_constant
 from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.channels import given
 from gaussequiv.numerics.anderson import Memory
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
@@ -136,7 +137,7 @@ class VAMP:
 
     Examples
     --------
-    >>> from gaussequiv.ingredients.channels.base import GaussianNoise
+    >>> from gaussequiv.ingredients.channels.gaussian import GaussianNoise
     >>> rng = np.random.default_rng(0)
     >>> z, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
     >>> state, status = VAMP(GramSpectrum(Design(z)), y, None, GaussianNoise(0.5)).run()
@@ -158,6 +159,7 @@ class VAMP:
         law = ScaledPrior.of(self.prior)
         if np.ndim(law.scale):
             raise fail("prior", "one law for all weights (absorb other scales into the columns)", self.prior)
+        object.__setattr__(self, "channel", given.get(self.channel, ("log_partition", "g_out"), "channel"))
         object.__setattr__(self, "law", law)
 
     @property

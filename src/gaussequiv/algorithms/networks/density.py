@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray
-from gaussequiv.ingredients.channels.base import GaussianNoise
 from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.channels.links import LogitLink, SignLink
 from gaussequiv.ingredients.channels.outputs import Output
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork, SampledNetwork

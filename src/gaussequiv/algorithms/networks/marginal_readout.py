@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.algorithms.networks.density import Parameters, hidden
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 
 

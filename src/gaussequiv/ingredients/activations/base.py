@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from gaussequiv._jax import elementwise
-from gaussequiv._text import exact
+from gaussequiv._text import exact, name_of
 from gaussequiv.errors import LARGEST_MOMENT, AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer, number
 from gaussequiv.numerics.gaussian import PairMoments, pair_moments
 
@@ -297,9 +297,7 @@ def get(activation: Any) -> Activation:
     if isinstance(activation, Activation):
         return activation
     if callable(activation):
-        name = getattr(activation, "__qualname__", None) or getattr(activation, "__name__", type(activation).__qualname__)
-        module = getattr(activation, "__module__", None) or type(activation).__module__
-        return Activation(activation, name=f"{module}:{name}")
+        return Activation(activation, name=name_of(activation))
     if not isinstance(activation, str):
         raise fail("activations", "names, functions or Activation objects", activation)
     key = activation.strip().lower().replace("-", "_")

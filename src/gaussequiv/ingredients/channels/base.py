@@ -1,179 +1,201 @@
-"""Channels P(y | local field): they alone carry the label noise."""
+"""Laws P(y | local field) of the labels, which alone carry the label noise: what a channel has, in the three roles that there are.
+
+    BinaryLabel    y = -1 or +1 with P(y = +1 | field)                 Binary, Sign
+    RealOutput     y = f(field) + noise                                GaussianNoise, Output, AbsoluteValue, Relu
+    Likelihood     real or discrete labels of any P(y | field)         Quantised, Poisson, LogLikelihood, RandomOutput
+
+A channel inherits from its role (`QuadratureChannel` does most of the work for real labels), gives `sample` and of the other members what
+its use asks for: one that it leaves out has the default below, or raises an `ArgumentError` that names it. Callers ask for the role by
+`isinstance` and read the declared attributes. `omega` and `V` are mean and variance of a Gaussian field, q is the variance of omega, and b0
+or `offset` its mean.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
-from gaussequiv.errors import FloatArray, number
-from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.adopted import LeftOut, original
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
-from gaussequiv.numerics.orthant import aligned_disagreement, standardise
-from gaussequiv.numerics.tails import bend, inverse_mills
+from gaussequiv.ingredients.channels.links import Smoothed
 
-_LOG_2PI = float(np.log(2 * np.pi))
+if TYPE_CHECKING:  # import paths of release 0.1.0, which stay valid
+    from gaussequiv.ingredients.channels.gaussian import GaussianNoise as GaussianNoise
+    from gaussequiv.ingredients.channels.sign import Sign as Sign
+
+Field = FloatArray | float
 
 
-class Channel(Protocol):
-    """What message passing and the Bayes-optimal equations need of P(y | field)."""
+class Channel:
+    """What every label law has.
+
+    Attributes
+    ----------
+    task : {"regression", "classification"}
+    noise : float
+        Variance of the label noise that `with_noise` changes.
+    symmetric : bool
+        Whether (-field, -y) has the law of (field, y): errors of symmetric learners are then even in the offset.
+    odd : bool
+        Whether the label is an odd function of the field, noise apart: a hypothesis of the theorem.
+    direction : int
+        +1 where larger fields make larger labels likelier or nothing is said of it; of binary labels also -1 (smaller) and 0 (neither).
+    """
+
+    task: str
+    noise: float = 0.0
+    symmetric: bool = False
+    direction: int = 1
 
     @property
-    def task(self) -> str:
-        """regression or classification."""
-        ...
-
-    @property
-    def noise(self) -> float:
-        """Variance of the label noise."""
-        ...
+    def odd(self) -> bool:
+        return self.symmetric
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
-        """Draw labels given the local field."""
-        ...
+        """Draw a label for every field."""
+        raise self.lacks("sample")
 
-    def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
-        """log Z0 = log E_{z ~ N(omega, V)} P(y | z)."""
-        ...
+    # --- message passing: one label at a time
+    def log_partition(self, y: FloatArray, omega: FloatArray, V: Field) -> FloatArray:
+        """log Z = log E P(y | z), z ~ N(omega, V)."""
+        raise self.lacks("log_partition")
 
-    def g_out(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-        """g = d log Z0 / d omega and dg / d omega."""
-        ...
+    def g_out(self, y: FloatArray, omega: FloatArray, V: Field) -> tuple[FloatArray, FloatArray]:
+        """g = d log Z/d omega and dg/d omega."""
+        raise self.lacks("g_out")
 
-    def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
-        """E_omega Sum_y Z0 g^2 with omega ~ N(offset, q)."""
-        ...
+    def threshold(self, V: FloatArray) -> FloatArray:
+        """omega at which both binary labels are equally likely; 0 for real labels."""
+        return np.zeros_like(np.asarray(V, float))
+
+    def with_noise(self, noise: float) -> Any:
+        """The same law with another variance of its label noise."""
+        raise fail("noise", "left as it is: these labels have no noise variance", str(self))
+
+    # --- Bayes-optimal curves: averages over omega ~ N(offset, q) and the label
+    def fisher(self, q: FloatArray, V: FloatArray, offset: Field) -> FloatArray:
+        """E sum_y Z g^2."""
+        raise self.lacks("psi and fisher")
+
+    def psi(self, q: Field, V: Field, offset: Field = 0.0) -> FloatArray:
+        """E sum_y Z log Z, nats."""
+        raise self.lacks("psi and fisher")
+
+    def quadrature_error(self, q: float, V: float, offset: float) -> float:
+        """Relative error of `psi` and `fisher`; 0 for closed forms."""
+        return 0.0
 
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         """Least error given the linear part (variance `linear`) of a field whose other part has variance `rest`."""
-        ...
+        raise self.lacks("bayes_error")
+
+    def lacks(self, member: str) -> LeftOut:
+        """The error for a member that this channel leaves out."""
+        return LeftOut(
+            f"Argument `labels` must be a channel with {member} for this, but is {self}: "
+            f"{type(original(self)).__name__} leaves out what {__name__} lists."
+        )
 
 
-@dataclass(frozen=True)
-class GaussianNoise:
-    """y = field + sqrt(noise) z: regression. With noise = 0 and V = 0 the label is the field itself."""
+class BinaryLabel(Channel):
+    """y = -1 or +1. `Binary` has all of it for any link; `probability` and `edges` serve convex learners.
 
-    noise: float = 0.0
-    task: str = "regression"
+    Attributes
+    ----------
+    mirrored : bool
+        Whether the `edges` of y = -1, as places of y omega, are those of y = +1.
+    """
 
-    def __post_init__(self) -> None:
-        number("noise", self.noise, nonnegative=True, meaning="It is the variance of the label noise.")
+    task = "classification"
+    mirrored: bool = True
 
-    def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
-        return field + np.sqrt(self.noise) * rng.standard_normal(field.shape)
+    def probability(self, y: Field, omega: FloatArray, V: Field) -> Smoothed:
+        """P(y) for a field ~ N(omega, V), with three derivatives in omega."""
+        raise self.lacks("probability")
 
-    def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
-        total = np.asarray(V + self.noise)
-        return -0.5 * ((y - omega) ** 2 / total + np.log(total) + _LOG_2PI)
+    def up(self, omega: FloatArray, V: Field) -> Smoothed:
+        """P(y = +1)."""
+        return self.probability(1.0, omega, V)
 
-    def g_out(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-        total = V + self.noise
-        return (y - omega) / total, np.broadcast_to(-1.0 / np.asarray(total), y.shape)
+    def edges(self, V: FloatArray) -> FloatArray:
+        """Panel ends in omega that resolve P(y | omega), shape V.shape + (edges,)."""
+        raise self.lacks("edges")
 
-    def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
-        return 1.0 / (V + self.noise)
+    def disagreement(self, c: FloatArray, q: FloatArray, m: FloatArray, b0: FloatArray, rho: FloatArray) -> FloatArray:
+        """P(y != sign(z)) for a student score z ~ N(c, q) of covariance m with the field ~ N(b0, rho)."""
+        raise self.lacks("disagreement")
 
-    def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
-        """-log(2 pi e (V + noise))/2, whatever q and the offset; infinite at V = noise = 0, where the label is no longer random."""
-        _, total, _ = np.broadcast_arrays(q, np.asarray(V, float) + self.noise, offset)
-        with np.errstate(divide="ignore"):
-            return -0.5 * (np.log(total) + _LOG_2PI + 1.0)
+    def likelier(self, omega: FloatArray, V: Field) -> FloatArray:
+        """The likelier label, +1 where both are equally likely."""
+        return np.where(self.up(omega, V).value >= 0.5, 1.0, -1.0)
 
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
-        return np.full(np.shape(b0), rest + self.noise)
 
+class RealLabel(Channel):
+    """Real labels: moments given the field, and of a Gaussian field.
+
+    Attributes
+    ----------
+    kinks : tuple of float
+        Fields at which the law is not smooth.
+    """
+
+    task = "regression"
+    kinks: tuple[float, ...] = ()
+
+    def mean_label(self, z: FloatArray) -> FloatArray:
+        """E[y | field]."""
+        return self.predict(z, 0.0)
+
+    def label_variance(self, z: FloatArray) -> FloatArray:
+        """Var[y | field]."""
+        raise self.lacks("label_variance")
+
+    def predict(self, omega: FloatArray, V: Field) -> FloatArray:
+        """E y for a field ~ N(omega, V)."""
+        raise self.lacks("predict")
+
+    # --- convex learners
     def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
-        """Mean b0, slope 1 and variance of a label whose field is N(b0, variance)."""
-        one = np.ones(np.shape(b0))
-        return LabelMoments(np.asarray(b0, float), one, variance * one, self.noise * one)
+        """Mean, slope in b0 and variance of a label whose field is N(b0, variance): what the square loss sees."""
+        raise self.lacks("label_moments, as every QuadratureChannel has them,")
 
-    def with_noise(self, noise: float) -> GaussianNoise:
-        """Another label noise."""
-        return GaussianNoise(noise)
+    def atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """Weighted pairs of a field ~ N(b0, variance) and its label: what other losses see."""
+        raise self.lacks("label_moments and atoms, as every QuadratureChannel has them,")
 
+    # --- parts of the Bayes error
+    def label_noise(self, variance: float, b0: FloatArray) -> FloatArray:
+        """E Var[y | field] for a field ~ N(b0, variance)."""
+        raise self.lacks("label_noise")
 
-# Trapezoidal nodes for `Sign.fisher` and `Sign.psi`: after the rescaling below the integrand is analytic in a strip of half-width above 2.8
-# (the complex zeros of erfc) and decays like a standard normal, so step 0.4 up to 8.4 leaves an error below 1e-15.
-_STEP = 0.4
-_U = _STEP * np.arange(-21, 22)
-_U_WEIGHT = _STEP * np.exp(-0.5 * _U**2) / np.sqrt(2 * np.pi)
-
-
-def hazard_product(t: FloatArray) -> FloatArray:
-    """g(t)^2 / (Phi(t) Phi(-t)) times exp(t^2/2), g and Phi the standard normal density and distribution function.
-
-    With h = Phi(-|t|) exp(t^2/2) = erfcx(|t|/sqrt 2)/2 it is 1/(2 pi h (1 - h exp(-t^2/2))): no tail underflows.
-    """
-    h = 0.5 * special.erfcx(np.abs(t) * np.sqrt(0.5))
-    return 1 / (2 * np.pi * h * (1 - h * np.exp(-0.5 * t * t)))
+    def field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        """E Var[E[y | field] | omega]: what of the least mean squared error is not the label's own noise."""
+        raise self.lacks("field_error")
 
 
-def sign_entropy(t: FloatArray) -> FloatArray:
-    """-Phi(t) log Phi(t) - Phi(-t) log Phi(-t) times exp(t^2/2), nats.
+class RealOutput(RealLabel):
+    """y = f(field) + noise: called on fields, it gives f."""
 
-    With p = Phi(-|t|) = h exp(-t^2/2), h as above, it is h (-log p - (1 - p) log(1 - p)/p): no tail underflows.
-    """
-    a = np.abs(t)
-    h = 0.5 * special.erfcx(a * np.sqrt(0.5))
-    p = h * np.exp(-0.5 * a * a)
-    other = np.divide((p - 1) * np.log1p(-p), p, out=np.ones_like(p), where=p > 0)
-    return h * (other - special.log_ndtr(-a))
+    def __call__(self, z: FloatArray) -> FloatArray:
+        raise self.lacks("__call__")
+
+    @property
+    def odd(self) -> bool:
+        z = np.linspace(0.0, 9.0, 181)
+        right, left = self(z), self(-z)
+        return bool(np.all(np.abs(right + left) <= 1e-14 * max(float(np.max(np.abs(right))), 1e-300)))
 
 
-class Sign(Binary):
-    """y = sign(field + sqrt(noise) z), labels -1 and +1: classification with all noise inside the sign; closed forms of `Binary`."""
+class Likelihood(RealLabel):
+    """Any law of real or discrete labels, told by its log-likelihood."""
 
-    def __init__(self, noise: float = 0.0) -> None:
-        super().__init__("sign", noise)
+    def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """log P(y | z); arguments broadcast."""
+        raise self.lacks("log_likelihood")
 
-    def with_noise(self, noise: float) -> Sign:
-        """Another noise inside the sign."""
-        return Sign(noise)
-
-    def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
-        return np.where(field + np.sqrt(self.noise) * rng.standard_normal(field.shape) >= 0, 1.0, -1.0)
-
-    def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
-        return special.log_ndtr(y * omega / np.sqrt(V + self.noise))
-
-    def g_out(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-        scale = np.sqrt(V + self.noise)
-        t = y * omega / scale
-        return y * inverse_mills(t) / scale, -bend(t) / scale**2
-
-    def fisher(self, q: FloatArray, V: FloatArray, offset: FloatArray | float) -> FloatArray:
-        r"""(1/V') E_x[ g(t)^2 / (Phi(t) Phi(-t)) ], t = (offset + sqrt(q) x)/sqrt(V'), V' = V + noise.
-
-        With t ~ N(mu, w): g^2/(Phi Phi) falls like exp(-t^2/2), so nodes are placed on the product of the two Gaussians,
-        of variance w/(1+w) and mean mu/(1+w); noiseless limits (w -> infinity) need no other rule.
-        Source: Barbier, Krzakala, Macris, Miolane, Zdeborova 2019; offset: conditional on it, omega -> omega + offset.
-        """
-        total = V + self.noise
-        mu, w = offset / np.sqrt(total), q / total
-        centre, shrink = mu / (1 + w), 1 / np.sqrt(1 + w)
-        width = np.sqrt(w) * shrink
-        t = centre[..., None] + width[..., None] * _U
-        return shrink * np.exp(-0.5 * mu**2 / (1 + w)) * (hazard_product(t) @ _U_WEIGHT) / total
-
-    def psi(self, q: FloatArray | float, V: FloatArray | float, offset: FloatArray | float = 0.0) -> FloatArray:
-        r"""-E_x H2(Phi(t)), H2 the binary entropy in nats, t = (offset + sqrt(q) x)/sqrt(V + noise); 0 at V + noise = 0.
-
-        Nodes as in `fisher`: H2(Phi(t)) falls like t exp(-t^2/2).
-
-        Source: Barbier, Krzakala, Macris, Miolane, Zdeborova 2019; offset: conditional on it, omega -> omega + offset.
-        """
-        q, V, offset = np.broadcast_arrays(np.asarray(q, float), np.asarray(V, float), np.asarray(offset, float))
-        random = V + self.noise > 0
-        total = np.where(random, V + self.noise, 1.0)
-        mu2, w = offset**2 / total, q / total
-        centre, width = offset / np.sqrt(total) / (1 + w), np.sqrt(w / (1 + w))
-        t = centre[..., None] + width[..., None] * _U
-        return np.where(random, -np.exp(-0.5 * mu2 / (1 + w)) * (sign_entropy(t) @ _U_WEIGHT) / np.sqrt(1 + w), 0.0)
-
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
-        """Owen's form of `Binary.bayes_error`: 2 T(b0/sqrt(rho), sqrt(noise/linear))."""
-        total = rest + self.noise
-        ratio = np.sqrt(total / linear) if linear > 0 else np.inf
-        return aligned_disagreement(standardise(b0, linear + total), ratio)
+    def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights of int dy (or of the sum over y) for fields between low and high."""
+        raise self.lacks("label_nodes")

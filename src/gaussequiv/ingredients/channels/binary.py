@@ -11,6 +11,7 @@ from scipy.optimize import elementwise
 
 from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.ingredients.channels import links
+from gaussequiv.ingredients.channels.base import BinaryLabel
 from gaussequiv.ingredients.channels.links import Smoothed
 from gaussequiv.numerics.orthant import sign_disagreement
 from gaussequiv.numerics.panels import ORDER, normal_panels, sign_changes
@@ -20,7 +21,7 @@ AGREE = 1e-8  # of two orders of quadrature, for a user's link
 
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(BinaryLabel):
     r"""Labels -1 and +1 of any link p, with Gaussian noise inside and flips f of +1, f' of -1 labels afterwards.
 
         P(y = +1) = f' + (1 - f - f') E_z p(field + sqrt(noise) z),   z standard normal
@@ -39,6 +40,8 @@ class Binary:
     direction : int
         +1 where P(+1 | field) never falls with the field, so that the likelier label is the sign of a field less a threshold; -1 where it
         never rises; else 0.
+    symmetric : bool
+        P(+1 | field) = P(-1 | -field).
 
     Examples
     --------
@@ -52,6 +55,7 @@ class Binary:
     flips: Any = 0.0
     task: str = field(default="classification", init=False)
     direction: int = field(default=1, init=False, repr=False, compare=False)
+    symmetric: bool = field(default=True, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "link", links.get(self.link))
@@ -63,8 +67,9 @@ class Binary:
         if sum(pair) > 1:
             raise fail("flips", "at most 1 in sum over the two labels", self.flips)
         object.__setattr__(self, "flips", pair)
-        object.__setattr__(self, "direction", links.direction(self.link))
-        if not isinstance(self.link, (links.SignLink, links.LogitLink, links.ConstantLink)):
+        object.__setattr__(self, "direction", int(self.link.direction))
+        object.__setattr__(self, "symmetric", bool(self.link.symmetric and pair[0] == pair[1]))
+        if not self.link.named:
             self._check_resolution()
 
     def with_noise(self, noise: float) -> Binary:
@@ -79,11 +84,6 @@ class Binary:
             meaning = "It is P(y = +1 | field). Declare the kinks of a `FunctionLink`, or give a `Link` the attributes panels and places."
             raise fail("labels", "a link that quadrature resolves", str(self.link), meaning)
 
-    @property
-    def symmetric(self) -> bool:
-        """P(+1 | field) = P(-1 | -field)."""
-        return bool(self.link.symmetric and self.flips[0] == self.flips[1])
-
     def probability(self, y: FloatArray | float, omega: FloatArray, V: FloatArray | float) -> Smoothed:
         """P(y) for field ~ N(omega, V), with three derivatives in omega."""
         sign = np.where(np.asarray(y) > 0, 1.0, -1.0)
@@ -97,17 +97,18 @@ class Binary:
         value = np.where(sign > 0, value, 1 - value)
         return Smoothed(lowest + keep * value, keep * sign * p.first, keep * sign * p.second, keep * sign * p.third)
 
-    def up(self, omega: FloatArray, V: FloatArray | float) -> Smoothed:
-        """P(y = +1) for field ~ N(omega, V), with three derivatives in omega."""
-        return self.probability(1.0, omega, V)
+    @property
+    def mirrored(self) -> bool:  # type: ignore[override]
+        """Whether the panel ends in omega lie symmetrically about 0."""
+        return bool(self.link.panels.size == 0 and np.all(self.link.places == 0))
 
     def edges(self, V: FloatArray) -> FloatArray:
         """Panel ends in omega that resolve P(y | omega), shape V.shape + (edges,)."""
         width = self.link.width(np.asarray(V) + self.noise)[..., None]
         with np.errstate(invalid="ignore"):
             around = np.where(np.isfinite(width), width * EDGES, 0.0)
-        places, panels = getattr(self.link, "places", np.zeros(1)), getattr(self.link, "panels", np.zeros(0))
-        if panels.size == 0 and np.all(places == 0):
+        places, panels = self.link.places, self.link.panels
+        if self.mirrored:
             return around
         near = (around[..., None, :] + places[:, None]).reshape(*around.shape[:-1], -1)
         return np.concatenate([near, np.broadcast_to(panels, (*near.shape[:-1], panels.size))], axis=-1)
@@ -193,7 +194,7 @@ class Binary:
         if self.symmetric or self.direction != 1:
             return np.zeros_like(V)
         reach = 60 * np.where(np.isfinite(self.link.width(V + self.noise)), self.link.width(V + self.noise), 1.0)
-        reach = reach + np.abs(getattr(self.link, "panels", np.zeros(0))).max(initial=0.0)
+        reach = reach + np.abs(self.link.panels).max(initial=0.0)
 
         def gap(omega: FloatArray, v: FloatArray) -> FloatArray:
             return self.up(omega, v).value - 0.5

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from gaussequiv._jax import elementwise
-from gaussequiv._text import exact
+from gaussequiv._text import exact, short_name_of
 from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
@@ -175,7 +175,7 @@ class Poisson(QuadratureChannel):
         scale = number("scale", self.scale, positive=True, meaning="It multiplies the rate.")
         if scale > LARGEST_RATE:
             raise fail("scale", f"at most {LARGEST_RATE:g}, as counts are summed one by one", scale)
-        name = getattr(self.rate, "__qualname__", getattr(self.rate, "__name__", type(self.rate).__qualname__))
+        name = short_name_of(self.rate)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_call", elementwise(self.rate, name, "rate"))
         z = np.linspace(-8.6, 8.6, 1001)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from gaussequiv._jax import elementwise
-from gaussequiv._text import exact
+from gaussequiv._text import exact, name_of
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, did_you_mean, fail, number
+from gaussequiv.ingredients.adopted import adopted, missing
 from gaussequiv.numerics.heat import HeatTable
 from gaussequiv.numerics.panels import REACH, normal_panels
 
@@ -42,32 +44,52 @@ class Smoothed(NamedTuple):
     third: FloatArray
 
 
-class Link(Protocol):
-    """P(y = +1 | z) as a function of the field z. User classes with these members work everywhere."""
+class Link:
+    """P(y = +1 | z) as a function of the field z: called on fields, with `smoothed` and `width`. The rest has defaults.
 
-    @property
-    def symmetric(self) -> bool:
-        """Whether p(-z) = 1 - p(z)."""
-        ...
+    Attributes
+    ----------
+    symmetric : bool
+        Whether p(-z) = 1 - p(z).
+    places : array
+        Fields near which the average over a narrow law of the field varies on the scale of that law.
+    panels : array
+        Further places that panels in the field end at.
+    named : bool
+        Whether `get` makes the link from its text.
+    """
+
+    symmetric: bool = False
+    places: FloatArray = np.zeros(1)
+    panels: FloatArray = np.zeros(0)
+    named: bool = False
 
     def __call__(self, z: FloatArray) -> FloatArray:
         """p(z)."""
-        ...
+        raise NotImplementedError
 
     def smoothed(self, omega: FloatArray, V: FloatArray) -> Smoothed:
         """Average over z ~ N(omega, V), with derivatives; arguments broadcast."""
-        ...
+        raise NotImplementedError
 
     def width(self, V: FloatArray) -> FloatArray:
         """Scale of omega on which the smoothed link changes near 0."""
-        ...
+        raise NotImplementedError
+
+    @cached_property
+    def direction(self) -> int:
+        """+1 where p never falls with the field, -1 where it never rises, else 0; seen on a grid unless it is given."""
+        steps = np.diff(self(np.linspace(-40.0, 40.0, 4001)))
+        return int(not np.any(steps < -_RESOLVED)) or -int(not np.any(steps > _RESOLVED))
 
 
 @dataclass(frozen=True)
-class SignLink:
+class SignLink(Link):
     """p(z) = 1 for z >= 0, else 0: smoothed, the normal distribution function of omega/sqrt(V)."""
 
     symmetric: bool = field(default=True, init=False)
+
+    named = True
 
     def __call__(self, z: FloatArray) -> FloatArray:
         return (np.asarray(z) >= 0).astype(float)
@@ -89,7 +111,7 @@ class SignLink:
 
 
 @dataclass(frozen=True)
-class LogitLink:
+class LogitLink(Link):
     """p(z) = 1/(1 + exp(-z/scale)), smoothed by trapezoidal rules that converge exponentially.
 
     Where the field's law is wide on the scale, p is seen as a sign with noise of the logistic law, over which that rule then runs: the
@@ -98,6 +120,8 @@ class LogitLink:
 
     scale: float = 1.0
     symmetric: bool = field(default=True, init=False)
+
+    named = True
 
     def __post_init__(self) -> None:
         scale = number("scale", self.scale, positive=True, meaning="P(y=+1|z) = 1/(1 + exp(-z/scale)).")
@@ -161,18 +185,18 @@ class LogitLink:
 
 
 @dataclass(frozen=True)
-class ConstantLink:
+class ConstantLink(Link):
     """p(z) = `probability` whatever the field: random labels, which carry no information on the input."""
 
     probability: float = 0.5
+    symmetric: bool = field(default=True, init=False, repr=False, compare=False)
+
+    named = True
 
     def __post_init__(self) -> None:
         if not 0 < number("probability", self.probability) < 1:
             raise fail("probability", "strictly between 0 and 1", self.probability)
-
-    @property
-    def symmetric(self) -> bool:
-        return self.probability == 0.5
+        object.__setattr__(self, "symmetric", self.probability == 0.5)
 
     def __call__(self, z: FloatArray) -> FloatArray:
         return np.full(np.shape(z), self.probability)
@@ -189,7 +213,7 @@ class ConstantLink:
         return "random" if self.probability == 0.5 else f"random:{exact(self.probability)}"
 
 
-class FunctionLink:
+class FunctionLink(Link):
     """p(z) from a user's function of values in [0, 1], NumPy or JAX; derivatives of its average by Hermite weights.
 
     The average is a Gauss-Legendre rule on panels, found once, on each of which a polynomial of degree 11 is within 1e-12 of the link, for
@@ -207,10 +231,11 @@ class FunctionLink:
         +1 where p never falls with the field, -1 where it never rises, else 0.
     """
 
+    direction: int
+
     def __init__(self, probability: Callable[[Any], Any], *, kinks: tuple[float, ...] = (), name: str | None = None) -> None:
         self.function = probability
-        module, qualname = getattr(probability, "__module__", ""), getattr(probability, "__qualname__", type(probability).__qualname__)
-        self.name = name or f"{module}:{qualname}"
+        self.name = name or name_of(probability)
         self.kinks = tuple(float(k) for k in kinks)
         self._call = elementwise(probability, self.name)
         z = np.concatenate([np.linspace(-30, 30, 601), np.array([-1e3, 1e3])])
@@ -356,12 +381,9 @@ def _halved(call: Callable[[FloatArray], FloatArray], ends: FloatArray) -> tuple
     return sorted(done, key=lambda panel: panel.low), jumps
 
 
-def direction(link: Any) -> int:
+def direction(link: Link) -> int:
     """+1 where P(+1 | field) never falls with the field, -1 where it never rises, else 0."""
-    if hasattr(link, "direction"):
-        return int(link.direction)
-    steps = np.diff(link(np.linspace(-40.0, 40.0, 4001)))
-    return int(not np.any(steps < -_RESOLVED)) or -int(not np.any(steps > _RESOLVED))
+    return link.direction
 
 
 FORMS = ("sign", "probit", "logit[:SCALE]", "random[:PROBABILITY]")
@@ -375,8 +397,10 @@ def get(link: Any) -> Link:
     >>> round(float(get("logit").smoothed(np.array(0.3), np.array(1.0)).value), 10)
     0.5617068035
     """
-    if hasattr(link, "smoothed"):
+    if isinstance(link, Link):
         return link
+    if callable(link) and not missing(link, ("smoothed",)):
+        return adopted(link, Link, ("smoothed", "width"), "labels")
     if callable(link):
         return FunctionLink(link)
     if isinstance(link, str):

@@ -11,6 +11,7 @@ from scipy import special
 from scipy.interpolate import CubicSpline
 
 from gaussequiv._jax import float64_scope
+from gaussequiv._text import name_of
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, field_nodes
 from gaussequiv.ingredients.channels.label_kinks import crossings, curves
@@ -84,8 +85,7 @@ class LogLikelihood(QuadratureChannel):
     ) -> None:
         if not callable(function):
             raise fail("function", "a function (y, z) -> log P(y | z)", function)
-        module, qualname = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__qualname__)
-        self.function, self.name = function, name or f"{module}:{qualname}"
+        self.function, self.name = function, name or name_of(function)
         self.law: LabelLaw  # of real labels
         self.labels = None if labels is None else np.array(sorted(float(v) for v in labels))
         self.support = (float(support[0]), float(support[1]))
@@ -282,8 +282,7 @@ class RandomOutput(QuadratureChannel):
         kinks: tuple[float, ...] = (),
         name: str | None = None,
     ) -> None:
-        module, qualname = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__qualname__)
-        self.function, self.name = function, name or f"{module}:{qualname}"
+        self.function, self.name = function, name or name_of(function)
         self.noise = number("noise", noise, positive=True, meaning="It is the variance of the label noise.")
         self.values, self.probabilities = np.asarray(values, float).ravel(), np.asarray(probabilities, float).ravel()
         if self.values.size != self.probabilities.size or np.any(self.probabilities < 0) or abs(self.probabilities.sum() - 1) > 1e-12:

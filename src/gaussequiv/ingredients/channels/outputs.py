@@ -10,8 +10,9 @@ import numpy as np
 from scipy import special
 
 from gaussequiv._jax import elementwise
-from gaussequiv._text import exact
+from gaussequiv._text import exact, name_of
 from gaussequiv.errors import ArgumentError, FloatArray, number
+from gaussequiv.ingredients.channels.base import RealOutput
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel, noisy_labels
@@ -22,7 +23,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True)
-class Output(QuadratureChannel):
+class Output(QuadratureChannel, RealOutput):
     r"""y = f(field + sqrt(inner_noise) xi) + sqrt(noise) z, xi and z standard normal: a nonlinear readout outside the network.
 
     Parameters
@@ -57,11 +58,7 @@ class Output(QuadratureChannel):
     def __post_init__(self) -> None:
         number("noise", self.noise, nonnegative=True, meaning="It is the variance of the label noise.")
         number("inner_noise", self.inner_noise, nonnegative=True, meaning="It is the variance of the noise inside the function.")
-        module, qualname = (
-            getattr(self.function, "__module__", ""),
-            getattr(self.function, "__qualname__", type(self.function).__qualname__),
-        )
-        object.__setattr__(self, "name", self.name or f"{module}:{qualname}")
+        object.__setattr__(self, "name", self.name or name_of(self.function))
         object.__setattr__(self, "_call", elementwise(self.function, self.name))
         object.__setattr__(self, "kinks", tuple(float(k) for k in self.kinks))
         z = np.linspace(-8.6, 8.6, 2001)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray, fail
+from gaussequiv.ingredients.channels.base import Likelihood
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, likelihood_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.numerics.lattice import Lattice
@@ -59,7 +60,7 @@ def noisy_labels(values: FloatArray, noise: float) -> tuple[FloatArray, FloatArr
     return y[0], weights[0]
 
 
-class QuadratureChannel:
+class QuadratureChannel(Likelihood):
     """Base of channels that give `log_likelihood(y, z)` and `label_nodes(low, high)`; closed forms override `outcomes` or the rest.
 
     `kinks` are the fields at which the likelihood is not smooth, `resolution` the smallest scale on which it varies with the field;
@@ -71,14 +72,6 @@ class QuadratureChannel:
     kinks: tuple[float, ...] = ()
     resolution: float = np.inf
     additive: bool = False
-
-    def log_likelihood(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        """log P(y | z); arguments broadcast."""
-        raise NotImplementedError
-
-    def label_nodes(self, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-        """Nodes and weights of int dy (or of the sum over y) for fields between low and high."""
-        raise NotImplementedError
 
     # --- one label at a time: message passing -------------------------------------------------------------------------------------
 
@@ -157,11 +150,7 @@ class QuadratureChannel:
 
     def mean_label(self, z: FloatArray) -> FloatArray:
         """E[y | field]."""
-        raise NotImplementedError
-
-    def label_variance(self, z: FloatArray) -> FloatArray:
-        """Var[y | field]."""
-        raise NotImplementedError
+        raise self.lacks("mean_label")
 
     def _fields(self, centre: FloatArray, variance: FloatArray, order: int = 16) -> tuple[FloatArray, FloatArray]:
         root = np.sqrt(variance).reshape(-1, 1)
@@ -182,10 +171,6 @@ class QuadratureChannel:
     def atoms(self, b0: float, variance: float) -> LabelAtoms:
         """Weighted pairs of a field ~ N(b0, variance) and its label: what other losses see."""
         return likelihood_atoms(self, b0, variance)
-
-    def with_noise(self, noise: float) -> Any:
-        """The same law with another variance of its label noise."""
-        raise fail("noise", "left as it is: these labels have no noise variance", str(self))
 
     def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
         """Least mean squared error given omega of variance `linear`, the field's other part having variance `rest`."""
@@ -258,6 +243,10 @@ class QuadratureChannel:
         first, second = (self._information(q, self.total(V), offset, order) for order in ORDERS)
         changes = [abs(a / b - 1) if b else abs(a) for a, b in zip(first, second, strict=True)]
         return OutputInformation(second[0], second[1], float(max(*changes[:2], abs(second[2] - 1))))
+
+    def quadrature_error(self, q: float, V: float, offset: float) -> float:
+        """Estimated relative error of `psi` and `fisher`."""
+        return self.information(q, V, offset).error
 
     def _information(self, q: float, V: float, offset: float, order: int) -> tuple[float, float, float]:
         if self.additive or not abs(offset) < FARTHEST * np.sqrt(q):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray, array, choice, fail, integer, per_layer
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.ingredients.activations.layers import layers_of, set_layers
+from gaussequiv.ingredients.adopted import LeftOut, original
 from gaussequiv.ingredients.features.deterministic import deterministic_modes
 from gaussequiv.ingredients.features.modes import FeatureModes, explicit_modes, layer_moments, marchenko_pastur_modes, realised_modes
 from gaussequiv.ingredients.inputs.base import DataInputs, Inputs, Rows
@@ -31,20 +33,49 @@ class StudentRows(Protocol):
         ...
 
 
-class Features(Protocol):
-    """What a problem asks of features. User classes with these members work everywhere."""
+class Features:
+    """What a problem asks of features: `modes` for the theory, `rows` for simulations, `to_dict` for files. Kernels have `Kernel`.
+
+    Attributes
+    ----------
+    name : str
+    dimension : int or None
+        The input dimension, where the features fix it.
+    depth : int
+        Number of layers of a random network, 0 for other features; `layers` and `bias_variance` are theirs.
+    """
+
+    name: str = ""
+    depth: Any = 0
+    layers: tuple[acts.Activation, ...] = ()
+    bias_variance: Any = ()
+
+    @cached_property
+    def dimension(self) -> int | None:
+        return None
+
+    def widths_at(self, d: int) -> tuple[int, ...]:
+        """Widths of the layers at input dimension d; none for features that have no such."""
+        return ()
 
     def modes(self, inputs: Inputs, d: int | None) -> FeatureModes:
         """Second moments of the features and of features and inputs, at size d or in the limit."""
-        ...
+        raise self.lacks("modes")
 
     def rows(self, rng: np.random.Generator, d: int, rows: Rows) -> StudentRows:
         """One trial's features: random ones are drawn from `rng`."""
-        ...
+        raise self.lacks("rows")
 
     def to_dict(self) -> dict[str, Any]:
         """The description that saved results carry."""
-        ...
+        raise self.lacks("to_dict")
+
+    def lacks(self, member: str) -> LeftOut:
+        """The error for a member that these features leave out."""
+        return LeftOut(
+            f"Argument `features` must have `{member}` for this, but {type(original(self)).__name__} leaves out what "
+            f"{Features.__module__} lists."
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +99,7 @@ class FeatureMap:
 
 
 @dataclass(frozen=True, eq=False)
-class RandomFeatures:
+class RandomFeatures(Features):
     r"""Features h_l = phi_l(F_l h_{l-1}/sqrt(k_{l-1}) + b_l) of a random network, whose readout alone is trained: w.h_L/sqrt(k_L) + c.
 
     Parameters
@@ -179,12 +210,13 @@ class RandomFeatures:
 
     def to_dict(self) -> dict[str, Any]:
         plain = ("activations", "depth", "ratio", "weight_variance", "bias_variance", "spectrum", "seed")
-        values = {key: getattr(self, key) for key in plain}
+        own = vars(self)
+        values = {key: own[key] for key in plain}
         return {"name": self.name} | {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class GivenFeatures:
+class GivenFeatures(Features):
     r"""Features of a network with given, structured or trained weights: h_l = phi_l(h_{l-1} F_l + b_l).
 
     Parameters
@@ -271,7 +303,7 @@ class GivenFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMatrix:
+class FeatureMatrix(Features):
     r"""Precomputed features of the rows of a `DataInputs`: row i of `matrix` belongs to row i of the data.
 
     Parameters

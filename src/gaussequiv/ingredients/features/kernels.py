@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from gaussequiv._text import name_of
 from gaussequiv.errors import FloatArray, array, fail, number
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.ingredients.activations.layers import dual_of, layers_of, set_layers
 from gaussequiv.ingredients.features import dual_kernels
+from gaussequiv.ingredients.features.base import Features
 from gaussequiv.ingredients.features.modes import NO_MEAN, FeatureModes
 from gaussequiv.ingredients.inputs.base import Inputs
 
@@ -33,27 +35,16 @@ class LinearKernel(NamedTuple):
     nugget: float
 
 
-class Kernel(Protocol):
-    """What a problem asks of a kernel. User classes with these members work everywhere (with `modes` and `to_dict` as in `Features`)."""
+class Kernel(Features):
+    """What a problem asks of a kernel student: `linearise` and `block`, with `modes` and `to_dict` as in `Features`."""
 
     def linearise(self, variance: float, mean_square: float = 0.0) -> LinearKernel:
         """The linear form at inputs of tr(Sigma)/d = `variance` and |mean|^2/d = `mean_square`."""
-        ...
+        raise self.lacks("linearise")
 
     def block(self, x1: FloatArray, x2: FloatArray | None = None) -> FloatArray:
         """K(x1, x2), of shape (n, m); x2 = None: K(x1, x1)."""
-        ...
-
-
-class _KernelBase:
-    """Modes of the equivalent from the linear form, and streaming over row blocks."""
-
-    def linearise(self, variance: float, mean_square: float = 0.0) -> LinearKernel:
-        raise NotImplementedError
-
-    def _fill(self, overlap: FloatArray, q1: FloatArray, q2: FloatArray, same: FloatArray | None) -> FloatArray:
-        """Kernel values from overlaps x.x'/d; `same` are the columns that equal the rows, one each, or None."""
-        raise NotImplementedError
+        raise self.lacks("block")
 
     def modes(self, inputs: Inputs, d: int | None) -> FeatureModes:
         """The features' side of the Gaussian equivalent: aspect 1, eigenvalues C1 w, overlap C1 w^2, and the nugget."""
@@ -62,6 +53,14 @@ class _KernelBase:
         constant = linear.constant if linear.constant > NO_MEAN * (linear.nugget + linear.slope * float(masses @ w)) else 0.0
         words = f"C0 = {linear.constant:.6g}, C1 = {linear.slope:.6g}, nugget = {linear.nugget:.6g}"
         return FeatureModes(linear.slope * w, masses, linear.slope * w**2, 1.0, linear.nugget, constant, words)
+
+
+class _KernelBase(Kernel):
+    """Streaming over row blocks."""
+
+    def _fill(self, overlap: FloatArray, q1: FloatArray, q2: FloatArray, same: FloatArray | None) -> FloatArray:
+        """Kernel values from overlaps x.x'/d; `same` are the columns that equal the rows, one each, or None."""
+        raise NotImplementedError
 
     def block(self, x1: FloatArray, x2: FloatArray | None = None) -> FloatArray:
         """The true kernel matrix K(x1, x2), float64.
@@ -285,9 +284,7 @@ class DotProductKernel(_KernelBase):
             raise fail("function", "a function of x.x'/d", self.function)
         if self.derivative is not None and not callable(self.derivative):
             raise fail("derivative", "a function of x.x'/d, or None", self.derivative)
-        module = getattr(self.function, "__module__", None) or type(self.function).__module__
-        name = getattr(self.function, "__qualname__", None) or getattr(self.function, "__name__", type(self.function).__qualname__)
-        object.__setattr__(self, "label", f"{module}:{name}")
+        object.__setattr__(self, "label", name_of(self.function))
 
     def __str__(self) -> str:
         return f"dot-product kernel, {self.label}"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, array, fail
+from gaussequiv.ingredients.adopted import LeftOut, adopted, missing, original
 from gaussequiv.ingredients.inputs import spectra
 from gaussequiv.numerics.keys import TEST
 
@@ -24,40 +25,80 @@ class Rows(Protocol):
         ...
 
 
-class Inputs(Protocol):
-    """What a problem asks of an input law. User classes with these members work everywhere."""
+class Inputs:
+    """What a problem asks of an input law: `modes`, `rows` and `whiten`. The rest has defaults, those of centred rows of any dimension.
 
-    gaussian: bool
+    Attributes
+    ----------
+    gaussian : bool
+        Whether the rows are Gaussian.
+    isotropic : bool
+        Whether they are also of identity covariance and zero mean, as the theorem asks.
+    covariance : array of shape (d, d) or None
+        Where it was given, in place of a spectrum.
+    matrix : array of shape (rows, d) or None
+        The data of which the law draws rows.
+    """
 
-    @property
+    gaussian: bool = False
+    isotropic: bool = False
+    covariance: Any = None
+    matrix: Any = None
+
+    @cached_property
     def dimension(self) -> int | None:
         """The input dimension if the law fixes it, else None."""
-        ...
+        return None
 
-    @property
+    @cached_property
     def mean_square(self) -> float:
         """|mean|^2/d."""
-        ...
+        return 0.0
+
+    @cached_property
+    def independent(self) -> bool:
+        """Whether the coordinates are independent, so that weights of any prior stay independent in the inputs' modes."""
+        return self.whiten(self.dimension or 2)[0] is None
 
     def modes(self, d: int | None) -> tuple[FloatArray, FloatArray]:
         """Eigenvalues of the covariance and their masses, at size d or in the limit (d = None)."""
-        ...
+        raise self.lacks("modes")
 
     def rows(self, key: tuple[int, ...], d: int, train: int, test: int) -> Rows:
         """Start one trial's rows from an integer key."""
-        ...
+        raise self.lacks("rows")
 
     def centre(self, d: int) -> FloatArray:
         """The mean of the rows, of shape (d,)."""
-        ...
+        if self.mean_square:
+            raise self.lacks("centre")
+        return np.zeros(d)
 
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         """(R, w): (x - mean) R / sqrt(w) has identity covariance; R = None for coordinates that are already independent."""
-        ...
+        raise self.lacks("whiten")
+
+    def lacks(self, member: str) -> LeftOut:
+        """The error for a member that this law leaves out."""
+        return LeftOut(
+            f"Argument `inputs` must be a law with `{member}` for this, but {type(original(self)).__name__} leaves out what "
+            f"{__name__} lists."
+        )
+
+
+def is_inputs(piece: Any) -> bool:
+    """Whether an object (not a class) means to be an input law."""
+    return isinstance(piece, Inputs) or (not isinstance(piece, type) and not missing(piece, ("modes", "mean_square")))
+
+
+def get(inputs: Any) -> Inputs:
+    """An input law as it is, or a user's object with its own members and the defaults of `Inputs`."""
+    found: Inputs = adopted(inputs, Inputs, ("modes",), "inputs")
+    return found
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianInputs:
+class GaussianInputs(Inputs):
     """x ~ N(mean, Sigma).
 
     Parameters
@@ -120,9 +161,14 @@ class GaussianInputs:
         return f"Gaussian, {law}" + (f", |mean|^2/d = {self.mean_square:.6g}" if self.mean_square else "")
 
     @property
-    def isotropic(self) -> bool:
+    def isotropic(self) -> bool:  # type: ignore[override]
         """Whether Sigma is the identity and the mean zero, as the theorem asks."""
         return self.covariance is None and self._law == spectra.Identity() and self.mean_square == 0
+
+    @property
+    def independent(self) -> bool:
+        """Whether the coordinates are independent."""
+        return self.covariance is None
 
     def modes(self, d: int | None) -> tuple[FloatArray, FloatArray]:
         if d is None or self.covariance is not None:
@@ -173,7 +219,7 @@ class _GaussianRows:
 
 
 @dataclass(frozen=True, eq=False)
-class DataInputs:
+class DataInputs(Inputs):
     """The rows of a real data matrix: simulations draw them without replacement, train and test never share a row.
 
     Parameters
@@ -224,6 +270,11 @@ class DataInputs:
         values, vectors = _eigen(centred.T @ centred / len(centred))
         object.__setattr__(self, "_values", values)
         object.__setattr__(self, "_vectors", vectors)
+
+    @property
+    def independent(self) -> bool:
+        """Columns of data are not."""
+        return False
 
     @property
     def dimension(self) -> int:

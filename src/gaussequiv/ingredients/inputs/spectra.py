@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, array, 
 LARGEST_LIMIT_EXPONENT = 0.9
 
 
+@runtime_checkable
 class Spectrum(Protocol):
     """A law of eigenvalues. User classes with these two methods work everywhere."""
 
@@ -195,7 +196,7 @@ def get(spectrum: Any) -> Spectrum:
     """Turn a text such as "power-law:0.8", an array of eigenvalues or a `Spectrum` into a `Spectrum`."""
     if isinstance(spectrum, str):
         return _parse(spectrum)
-    if hasattr(spectrum, "limit") and hasattr(spectrum, "at"):
+    if isinstance(spectrum, Spectrum):
         return spectrum
     return Eigenvalues(spectrum)
 

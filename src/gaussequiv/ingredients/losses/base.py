@@ -83,7 +83,8 @@ class Loss(ABC):
     @property
     def parameters(self) -> dict[str, float]:
         """Hyperparameters by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        own = vars(self)
+        return {f.name: own[f.name] for f in fields(self)}  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """The description that saved results carry."""
@@ -92,6 +93,10 @@ class Loss(ABC):
     def proximal_at(self, t: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(g, dg/dt) in the loss's own variable t; arrays of one shape."""
         return moreau_gradient(self.slope_at, self.curvature_at, t, V, self.kinks)
+
+    def slope_in_V(self, y: float, omega: FloatArray, V: FloatArray, g: FloatArray, h: FloatArray) -> FloatArray:
+        """dg/dV at fixed omega, with h = dg/domega: g h for every proximal map."""
+        return g * h
 
     def breaks(self, V: ArrayLike) -> FloatArray:
         """Positions in t, of shape V.shape + (B,), between which g is smooth on the scale max(1, distance to the nearest of them)."""

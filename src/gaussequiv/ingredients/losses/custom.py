@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv._jax import derivative, elementwise
+from gaussequiv._text import name_of
 from gaussequiv.errors import ArgumentError, FloatArray, array, choice
 from gaussequiv.ingredients.losses.base import Loss
 from gaussequiv.ingredients.losses.convexity import FAR, PROBE, check_rising
@@ -74,7 +75,7 @@ class CustomLoss(Loss):
         if not callable(function):
             raise ArgumentError(f"Argument `function` must be a function of one variable, but function={function!r}.")
         self.kind = choice("kind", kind, ("margin", "residual"))
-        self.name: str = _name_of(function) if name is None else name  # type: ignore[misc]
+        self.name: str = name_of(function) if name is None else name  # type: ignore[misc]
         self.margin_limit = bool(margin_limit)
         self.user_function = function
         positions = np.unique(array("kinks", kinks)) if len(kinks) else np.empty(0)
@@ -266,8 +267,3 @@ class CustomLoss(Loss):
                 f"Argument `kinks` must list every kink, but the slope of loss {self.name!r} jumps from {fa[0]:.6g} to {fb[0]:.6g} at "
                 f"{0.5 * (a[0] + b[0]):.6g}. Declare it: CustomLoss(..., kinks=({0.5 * (a[0] + b[0]):.6g},))."
             )
-
-
-def _name_of(function: Callable[[Any], Any]) -> str:
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", type(function).__qualname__)
-    return f"{getattr(function, '__module__', None) or type(function).__module__}:{name}"

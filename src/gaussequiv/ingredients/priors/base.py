@@ -6,11 +6,13 @@ and variance, the first two derivatives of log Z in b, are all that message pass
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.adopted import LeftOut, original
 from gaussequiv.numerics.soft_threshold import Mixture
 
 
@@ -25,39 +27,46 @@ class ScalarPosterior(NamedTuple):
 Posterior = ScalarPosterior  # its name of before
 
 
-class Prior(Protocol):
-    """Law of one weight. User classes with these members work everywhere."""
+class Prior:
+    """Law of one weight. Message passing asks for `second_moment` and `posterior`; exact curves for all but `sample`.
 
-    @property
+    Attributes
+    ----------
+    name : str
+        How files name it.
+    second_moment : float
+        E x^2.
+    largest : float
+        |x| beyond which the law has no mass to double precision.
+    """
+
+    @cached_property
     def name(self) -> str:
-        """How files name it."""
-        ...
+        return type(original(self)).__name__
 
-    @property
+    @cached_property
     def second_moment(self) -> float:
-        """E x^2."""
-        ...
+        raise self.lacks("second_moment")
 
-    @property
+    @cached_property
     def largest(self) -> float:
-        """|x| beyond which the law has no mass to double precision."""
-        ...
+        raise self.lacks("largest")
 
     def sample(self, rng: np.random.Generator, size: Any) -> FloatArray:
         """Independent draws."""
-        ...
+        raise self.lacks("sample")
 
     def posterior(self, A: FloatArray | float, b: FloatArray | float) -> ScalarPosterior:
         """log Z, mean and variance under exp(b x - A x^2/2); arguments broadcast."""
-        ...
+        raise self.lacks("posterior")
 
     def log_marginal(self, r: float, b: FloatArray) -> FloatArray:
         """log density of b = r x + sqrt(r) z: log Z(r, b) - b^2/(2 r) - log(2 pi r)/2, without cancellation."""
-        ...
+        raise self.lacks("log_marginal")
 
     def breaks(self, r: float) -> FloatArray:
-        """Values of b near which the posterior at A = r changes fast."""
-        ...
+        """Values of b near which the posterior at A = r changes fast; by default 0."""
+        return np.zeros(1)
 
     def mixture(self, places: FloatArray, width: FloatArray) -> Mixture:
         """The law as a mixture of Gaussians, for penalties with kinks.
@@ -65,4 +74,11 @@ class Prior(Protocol):
         A continuous law is a mixture of points, one set for each of `places`, shape (points, places), that resolves averages of functions
         which bend within `width`, shape (points,), of them.
         """
-        ...
+        raise self.lacks("mixture")
+
+    def lacks(self, member: str) -> LeftOut:
+        """The error for a member that this prior leaves out."""
+        return LeftOut(
+            f"Argument `prior` must be one with `{member}` for this, but is {self.name}: {type(original(self)).__name__} leaves out what "
+            f"{__name__} lists."
+        )

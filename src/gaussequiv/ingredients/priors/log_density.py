@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gaussequiv._jax import elementwise, on_arrays
+from gaussequiv._text import name_of
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
-from gaussequiv.ingredients.priors.base import ScalarPosterior
+from gaussequiv.ingredients.priors.base import Prior, ScalarPosterior
 from gaussequiv.numerics.panels import legendre_panels
 from gaussequiv.numerics.soft_threshold import Mixture
 from gaussequiv.numerics.tilted import Tilted, tilted_moments
@@ -21,7 +22,7 @@ _GRADES = np.array([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0])  # ends of
 _ORDER = 10
 
 
-class LogDensity:
+class LogDensity(Prior):
     """A user's prior from its log-density, which need not be normalised.
 
     Parameters
@@ -46,6 +47,10 @@ class LogDensity:
     2.0
     """
 
+    name: str
+    second_moment: float
+    largest: float
+
     def __init__(
         self,
         function: Callable[[Any], Any],
@@ -54,8 +59,7 @@ class LogDensity:
         name: str | None = None,
         scale: float = 1.0,
     ) -> None:
-        module, qualname = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__qualname__)
-        self.function, self.name = function, name or f"{module}:{qualname}"
+        self.function, self.name = function, name or name_of(function)
         self.kinks = tuple(float(k) for k in kinks)
         number("scale", scale, positive=True)
         low, high = (float(end) for end in support)

@@ -11,7 +11,8 @@ from scipy import special
 
 from gaussequiv._text import exact
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean, fail, number
-from gaussequiv.ingredients.priors.base import ScalarPosterior
+from gaussequiv.ingredients.adopted import adopted, missing
+from gaussequiv.ingredients.priors.base import Prior, ScalarPosterior
 from gaussequiv.ingredients.priors.log_density import LogDensity
 from gaussequiv.numerics.soft_threshold import Mixture
 
@@ -21,7 +22,7 @@ def _log_normal(b: FloatArray, variance: float) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Prior):
     """x ~ N(0, variance): mean v b/(1 + A v), variance v/(1 + A v).
 
     Examples
@@ -66,7 +67,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Rademacher:
+class Rademacher(Prior):
     """x = -1 or +1, equally likely: mean tanh b, whatever A.
 
     Examples
@@ -97,7 +98,7 @@ class Rademacher:
         return Mixture(np.full(2, 0.5), np.array([-1.0, 1.0]), np.zeros(2))
 
 
-class _Sparse:
+class _Sparse(Prior):
     """x = 0 with probability 1 - density, else a draw from the slab."""
 
     density: float
@@ -205,7 +206,7 @@ class SparseRademacher(_Sparse):
         return np.array([-r, -edge, 0.0, edge, r])
 
 
-class Discrete:
+class Discrete(Prior):
     """x among finitely many values.
 
     Examples
@@ -214,6 +215,10 @@ class Discrete:
     >>> bool(np.isclose(levels.posterior(1.0, 1.0).mean, SparseRademacher(0.5).posterior(1.0, 1.0).mean))
     True
     """
+
+    name: str
+    second_moment: float
+    largest: float
 
     def __init__(self, values: Any, probabilities: Any) -> None:
         self.values, self.probabilities = np.asarray(values, float).ravel(), np.asarray(probabilities, float).ravel()
@@ -278,8 +283,8 @@ def get(prior: Any) -> Any:
     >>> get("gauss-bernoulli:0.1")
     GaussBernoulli(density=0.1, variance=1.0)
     """
-    if hasattr(prior, "posterior") and not isinstance(prior, type):
-        return prior
+    if isinstance(prior, Prior) or (not isinstance(prior, type) and not missing(prior, ("posterior",))):
+        return adopted(prior, Prior, ("posterior", "second_moment"), "prior")
     if isinstance(prior, str):
         head, *rest = prior.strip().lower().replace("_", "-").split(":")
         try:

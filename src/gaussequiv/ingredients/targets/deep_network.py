@@ -12,14 +12,17 @@ import numpy as np
 from gaussequiv.errors import FloatArray, array, choice, fail, integer, number, per_layer
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.ingredients.activations.layers import layers_of, set_layers
-from gaussequiv.ingredients.channels.base import Channel, GaussianNoise, Sign
+from gaussequiv.ingredients.channels import given
+from gaussequiv.ingredients.channels.base import Channel, RealLabel
 from gaussequiv.ingredients.channels.binary import Binary
-from gaussequiv.ingredients.channels.links import FunctionLink
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.channels.named import named_channel, parts_of
+from gaussequiv.ingredients.channels.sign import Sign
+from gaussequiv.ingredients.targets.base import Target
 
 
 @dataclass(frozen=True, eq=False)
-class DeepNetwork:
+class DeepNetwork(Target):
     r"""A random network h_l = phi_l(W_l h_{l-1}/sqrt(k_{l-1}) + b_l), S = a.h_L/sqrt(k_L) + b_out, and its labels.
 
     Parameters
@@ -89,8 +92,8 @@ class DeepNetwork:
             put("noise", self.labels.noise)
             put("flips", self.labels.flips)
             link = self.labels.link
-            put("labels", link if isinstance(link, FunctionLink) or type(link).__module__ != FunctionLink.__module__ else str(link))
-        elif hasattr(self.labels, "information") and not self.noise and (parts := parts_of(self.labels)) is not None:
+            put("labels", str(link) if link.named else link)
+        elif isinstance(self.labels, RealLabel) and not self.noise and (parts := parts_of(self.labels)) is not None:
             put("labels", parts[0])
             put("noise", parts[1])
         put("_channel", self._build_channel())
@@ -107,10 +110,10 @@ class DeepNetwork:
 
     def _build_channel(self) -> Channel:
         flipped = np.any(array("flips", self.flips, meaning="It is the probability of a flipped label.") != 0)
-        if hasattr(self.labels, "task") and hasattr(self.labels, "sample"):
+        if given.is_channel(self.labels):
             if flipped or self.noise:
                 raise fail("labels", "given without noise and flips when it is a channel: they belong to it", self.labels)
-            return self.labels
+            return given.get(self.labels)
         if isinstance(self.labels, str) and (named := named_channel(self.labels, self.noise)) is not None:
             if flipped:
                 raise fail("flips", "0 for real labels: only binary labels can be flipped", self.flips)
@@ -132,7 +135,7 @@ class DeepNetwork:
         """The description that saved results carry: functions and label laws by name."""
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         if self.labels is not None and not isinstance(self.labels, str):
-            plain["labels"] = str(self.channel if hasattr(self.labels, "sample") else self.channel.link)
+            plain["labels"] = str(self.channel if given.is_channel(self.labels) else self.channel.link)
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
     def widths_at(self, d: int) -> tuple[int, ...]:

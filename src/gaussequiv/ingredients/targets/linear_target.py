@@ -9,11 +9,12 @@ import numpy as np
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.priors import named as priors
+from gaussequiv.ingredients.targets.base import Target
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork, SampledNetwork
 
 
 @dataclass(frozen=True, eq=False)
-class LinearTarget:
+class LinearTarget(Target):
     r"""y ~ P(. | w.x/sqrt(d)) with independent weights w_i ~ P0: a generalised linear model with any prior and any channel.
 
     Parameters
@@ -56,20 +57,20 @@ class LinearTarget:
             offset=self.offset,
         )
         object.__setattr__(self, "_network", network)
-        for name in ("task", "noise", "labels", "flips", "offset"):
-            object.__setattr__(self, name, getattr(network, name))
+        object.__setattr__(self, "readout_variance", float(self.prior.second_moment))
+        object.__setattr__(self, "task", network.task)
+        object.__setattr__(self, "noise", network.noise)
+        object.__setattr__(self, "labels", network.labels)
+        object.__setattr__(self, "flips", network.flips)
+        object.__setattr__(self, "offset", network.offset)
 
     layers: tuple[Any, ...] = field(init=False, default=())
     activations: tuple[str, ...] = field(init=False, default=())
     weight_variance: tuple[float, ...] = field(init=False, default=())
     bias_variance: tuple[float, ...] = field(init=False, default=())
+    readout_variance: float = field(init=False, default=1.0)  # E w^2
     readout_bias_variance: float = field(init=False, default=0.0)
     depth: int = field(init=False, default=0)
-
-    @property
-    def readout_variance(self) -> float:
-        """E w^2."""
-        return float(self.prior.second_moment)
 
     @property
     def channel(self) -> Any:

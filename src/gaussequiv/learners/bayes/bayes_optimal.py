@@ -13,8 +13,10 @@ from gaussequiv._text import exact
 from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, choice, closest, fail
-from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.base import RealLabel
 from gaussequiv.ingredients.channels.binary import Binary, sign_error
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.learners.base import Gives, Learner, Predictor
@@ -161,7 +163,7 @@ class BayesOptimal(Learner):
         believed = self._believed(e)
         if believed.channel.task != e.channel.task:
             raise fail("assumes", f"a network for {e.channel.task}, the target's task", self.assumes.task)
-        if getattr(believed.channel, "direction", 1) != 1:
+        if believed.channel.direction != 1:
             raise fail("assumes", "a network whose P(y = +1 | field) does not fall with the field", self.assumes)
         if e.channel.task == "regression":
             return Ridge(believed.lam_optimal).solve(e, alpha)
@@ -297,9 +299,9 @@ class BayesOptimal(Learner):
 
         fit = fit_amp(sample, equivalent, intercept, key)
         channel, spread = equivalent.channel, fit.variance
-        if getattr(channel, "direction", 1) != 1:
+        if channel.direction != 1:
             return replace(fit, response=lambda field: channel.likelier(field, spread))
-        if hasattr(channel, "predict") and not isinstance(channel, GaussianNoise):
+        if isinstance(channel, RealLabel) and not isinstance(channel, GaussianNoise):
             return replace(fit, response=lambda field: channel.predict(field, spread))
         return fit
 

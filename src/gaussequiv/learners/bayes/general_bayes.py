@@ -8,7 +8,9 @@ import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.base import BinaryLabel, RealLabel
 from gaussequiv.ingredients.channels.binary import sign_error
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, potentials
 from gaussequiv.numerics.status import Status
 
@@ -19,9 +21,9 @@ _STEP = 1e-3  # relative, of a derivative in R
 def is_plain(e: GaussianEquivalent) -> bool:
     """Whether the closed equations apply: Gaussian weights, and Gaussian noise or binary labels of a monotone link (one fixed point)."""
     channel = e.channel
-    if e.prior is not None or not hasattr(channel, "noise"):
+    if e.prior is not None:
         return False
-    return getattr(channel, "direction", 1) != 0 if channel.task == "classification" else not hasattr(channel, "information")
+    return channel.direction != 0 if isinstance(channel, BinaryLabel) else isinstance(channel, GaussianNoise)
 
 
 def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Observables:
@@ -78,10 +80,8 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
     residual = 0.0
     if point.R > 0 and not point.perfect:
         residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
-    error = 0.0
-    if hasattr(e.channel, "information"):
-        found = e.channel.information(point.q, max(left + potential.noise, potential.least), potential.b0)
-        error = float(found.error) * _amplification(potential, point)
+    error = float(e.channel.quadrature_error(point.q, max(left + potential.noise, potential.least), potential.b0))
+    error *= _amplification(potential, point) if error else 1.0
     return {
         "test_error": test,
         "excess_over_floor": excess,
@@ -122,17 +122,17 @@ def errors(e: GaussianEquivalent, q: float, left: float, b0: float) -> tuple[flo
     channel: Any = e.channel
     at, rest = np.array([b0]), left + e.model_noise
     total = q + rest
-    if hasattr(channel, "field_error"):
+    if isinstance(channel, GaussianNoise):
+        return float(channel.bayes_error(q, rest, at)[0]), rest, 2 * rest, left
+    if isinstance(channel, RealLabel):
         clean, least = (float(channel.field_error(*pair, at)[0]) for pair in ((q, rest), (q + left, e.model_noise)))
         test = float(channel.label_noise(total, at)[0]) + clean
         return test, clean, 2 * clean, clean - least
     test = float(channel.bayes_error(q, rest, at)[0])
-    if channel.task == "classification":
-        excess = test - float(channel.bayes_error(q + left, e.model_noise, at)[0])
-        if getattr(channel, "direction", 1) != 1:
-            return test, np.nan, np.nan, excess
-        shifted = at - channel.threshold(np.array([rest]))
-        clean = float(sign_error(shifted, np.array([q]), np.array([q]), at, np.array([total]))[0])
-        gibbs = float(sign_error(at, np.array([total]), np.array([q]), at, np.array([total]))[0])
-        return test, clean, gibbs, excess
-    return test, rest, 2 * rest, left  # Gaussian noise
+    excess = test - float(channel.bayes_error(q + left, e.model_noise, at)[0])
+    if channel.direction != 1:
+        return test, np.nan, np.nan, excess
+    shifted = at - channel.threshold(np.array([rest]))
+    clean = float(sign_error(shifted, np.array([q]), np.array([q]), at, np.array([total]))[0])
+    gibbs = float(sign_error(at, np.array([total]), np.array([q]), at, np.array([total]))[0])
+    return test, clean, gibbs, excess

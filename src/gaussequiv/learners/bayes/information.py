@@ -6,9 +6,9 @@ import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.prior_side import Known
-from gaussequiv.errors import ArgumentError, FloatArray, fail, integer
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.errors import FloatArray, fail, integer
 from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.learners.bayes.bayes_optimal import solve_sign
 from gaussequiv.learners.bayes.fixed_points import potentials
 from gaussequiv.learners.bayes.full_knowledge import known_psi
@@ -71,8 +71,6 @@ def information_curve(equivalent: GaussianEquivalent, alpha: FloatArray, keep: i
     e = equivalent
     if e.aspect != 1 or e.nugget or not e.matched:
         raise fail("equivalent", "that of a target on its inputs, not of features or a kernel", e.student or e.form)
-    if not (hasattr(e.channel, "psi") and hasattr(e.channel, "fisher")):
-        raise ArgumentError(f"Argument `labels` must be a channel with psi and fisher for information, but is {e.channel}.")
     shares = layer_information(e)
     if integer("keep", keep, minimum=0, meaning="It is the number of hidden layers left.") > shares.size:
         raise fail("keep", f"at most {shares.size}, the number of hidden layers", keep)

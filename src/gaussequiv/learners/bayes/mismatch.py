@@ -51,8 +51,7 @@ class AssumedScore:
     def breaks(self, V: FloatArray) -> FloatArray:
         """Panel ends that resolve the assumed channel, in y omega."""
         edges: FloatArray = self.channel.edges(np.asarray(V) + self.extra)
-        places = getattr(getattr(self.channel, "link", None), "places", None)  # panels are in y omega, places in omega
-        return edges if places is None else np.concatenate([edges, -edges], axis=-1)
+        return edges if self.channel.mirrored else np.concatenate([edges, -edges], axis=-1)  # panels are in y omega, edges in omega
 
     def proximal(self, y: float, omega: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
         """g and dg/domega."""
@@ -130,7 +129,7 @@ def posterior_scores(e: GaussianEquivalent, believed: GaussianEquivalent, at: Fi
 
 def posterior_label_scores(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: FloatArray, status: FloatArray) -> Observables:
     """What `solve(..., scores=True)` adds for a posterior mean on binary labels; `status` is that of its curve."""
-    if getattr(e.channel, "direction", 1) != 1:
+    if e.channel.direction != 1:
         raise fail("scores", "False for the Bayes-optimal learner of labels whose probability does not rise with the field", True)
     _, mass = e.offset_nodes()
     found = solve_labels(e, believed, alpha)

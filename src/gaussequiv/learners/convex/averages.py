@@ -102,7 +102,7 @@ def binary_averages(loss: Any, channel: Any, classes: Any, at: Fields, order: in
         stein += inner.sum(axis=1)
         terms += root * np.abs(inner).sum(axis=1)
         # sum of (f1 d omega* + f2/2 d V*) X + f0 dX over nodes, with d omega* = xi dslope + d b0 and dg = h (xi droot + d c) + (dg/dV) d V
-        in_V = g * h if not hasattr(loss, "slope_in_V") else loss.slope_in_V(label, omega, at.V[:, None], g, h)
+        in_V = loss.slope_in_V(label, omega, at.V[:, None], g, h)
         f2g = f2 * g
         for row, weighted, target, spread in (
             (SQUARE, 2 * f0 * g, f1 * g * g, f2g * g),

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 
 
 class LinearLabels(NamedTuple):
@@ -41,8 +41,6 @@ def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
         return LinearLabels(b0, mass, b0 if intercept else np.zeros_like(b0), np.ones_like(b0), e.noise + square, e.model_noise + square)
     field = linear + e.model_noise
     if e.channel.task == "regression":
-        if not hasattr(e.channel, "label_moments"):
-            raise fail("labels", "a real label law that gives its moments (label_moments), as every QuadratureChannel does", e.channel)
         mu, slope, scatter, own = e.channel.label_moments(b0, field)
         structure = np.maximum(scatter - slope**2 * linear, 0.0)
         if not intercept:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.losses.named import MaxMargin, Square, SquaredHinge
 from gaussequiv.learners.convex.averages import Averages, Fields, about_mean, binary_averages, residual_averages
 from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT, QuadraticStudent, SeparableStudent, SpectralHalf

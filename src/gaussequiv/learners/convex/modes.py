@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.errors import FloatArray, fail
+from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.priors import Gaussian
 from gaussequiv.learners.convex.averages import M_, Q_, V_
 from gaussequiv.numerics.soft_threshold import soft_averages, soft_error
@@ -111,10 +111,6 @@ class SeparableStudent:
         self.w, self.noise, self.penalty = float(e.eigenvalues[0]), e.model_noise, penalty
         self.variance = float(e.alignment[0]) / self.w**2  # of the target's weights
         self.prior = Gaussian() if e.prior is None else e.prior
-        if not hasattr(self.prior, "mixture"):
-            raise fail(
-                "prior", f"one with a method `mixture` for the penalty {penalty.name}, which sees more than its variance", self.prior
-            )
         self.unit = float(np.sqrt(self.variance / self.prior.second_moment))  # weights over draws of the prior
 
     def largest(self, qhat: FloatArray, mhat: FloatArray) -> FloatArray:

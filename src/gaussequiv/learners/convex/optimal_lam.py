@@ -8,7 +8,8 @@ from scipy.optimize import brentq
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.learners.convex.labels import LinearLabels
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 from gaussequiv.numerics.orthant import sign_disagreement

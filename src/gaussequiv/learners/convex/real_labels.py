@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.errors import AccuracyWarning, FloatArray, fail
+from gaussequiv.errors import AccuracyWarning, FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.ingredients.losses.named import Square
@@ -25,8 +25,6 @@ class RealLabels:
     """Moments and pairs of field and label at every offset of a model, and the averages over them."""
 
     def __init__(self, channel: Any, rho: float, b0: FloatArray) -> None:
-        if not (hasattr(channel, "label_moments") and hasattr(channel, "atoms")):
-            raise fail("labels", "a real label law that gives label_moments and atoms, as every QuadratureChannel does", channel)
         self.channel, self.rho, self.b0 = channel, rho, b0
         self.moments: LabelMoments = channel.label_moments(b0, rho)
         self._laws: dict[float, LabelAtoms] = {}

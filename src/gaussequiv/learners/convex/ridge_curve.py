@@ -6,8 +6,8 @@ import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.ingredients.channels.binary import sign_error
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.ingredients.losses.named import Square
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.labels import LinearLabels

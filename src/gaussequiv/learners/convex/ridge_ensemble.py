@@ -13,7 +13,7 @@ from gaussequiv._text import exact
 from gaussequiv.curve import Curve, Observable
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, fail, integer, number
-from gaussequiv.ingredients.channels.base import GaussianNoise
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.learners.base import Learner, Tunable
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.numerics.fixed_point import solve_monotone

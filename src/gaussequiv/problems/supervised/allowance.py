@@ -17,7 +17,8 @@ import numpy as np
 from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.ingredients.priors.named import Gaussian
 from gaussequiv.learners.base import Learner
 
@@ -28,21 +29,21 @@ if TYPE_CHECKING:
 def family(problem: Problem, learner: Learner) -> str | None:
     """The family whose fit may cover a problem: task, learner or loss, odd or with offset, isotropic or structured inputs, features."""
     target, inputs = problem.target, problem.inputs
-    if not inputs.gaussian or inputs.mean_square > 0 or not hasattr(target, "layers"):
+    if not inputs.gaussian or inputs.mean_square > 0:
         return None
     if not isinstance(target.channel, (GaussianNoise, Sign)):
         return None
-    if not isinstance(getattr(target, "prior", None), (Gaussian, type(None))):
+    if not isinstance(target.prior, (Gaussian, type(None))):
         return None
     if target.offset is not None or learner.family is None:
         return None  # given offsets were not fitted
     odd = all(a.parity == "odd" for a in target.layers) and not any(target.bias_variance) and not target.readout_bias_variance
-    shape = "isotropic" if getattr(inputs, "isotropic", False) else "structured"
+    shape = "isotropic" if inputs.isotropic else "structured"
     key = f"{target.task}/{learner.family}/{'odd' if odd else 'offset'}/{shape}"
     if not problem.sees_features(learner):
         return key
     features = problem.features
-    plain = getattr(features, "depth", 0) == 1 and features.layers[0].parity == "odd" and not any(features.bias_variance)
+    plain = features.depth == 1 and features.layers[0].parity == "odd" and not any(features.bias_variance)
     return f"{key}/{features.name}" if plain else None
 
 
@@ -68,8 +69,8 @@ def coordinates(problem: Problem, equivalent: GaussianEquivalent, d: int) -> dic
 def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learner: Learner, d: int, lam: float) -> dict[str, float]:
     """What places a learner inside or outside the range of a fit: what it says itself; the features' width."""
     out = learner.place(equivalent, lam)
-    if problem.sees_features(learner) and hasattr(problem.features, "widths_at"):
-        out["feature_ratio"] = problem.features.widths_at(d)[-1] / d
+    if problem.sees_features(learner) and (widths := problem.features.widths_at(d)):
+        out["feature_ratio"] = widths[-1] / d
     return out
 
 

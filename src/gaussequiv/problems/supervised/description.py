@@ -15,8 +15,11 @@ from gaussequiv.equivalence.feature_equivalent import from_features
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent, from_network
 from gaussequiv.equivalence.validity import Promise, assess, promise
 from gaussequiv.errors import fail, integer
+from gaussequiv.ingredients.features import given as features
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures
+from gaussequiv.ingredients.inputs import base as inputs
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
+from gaussequiv.ingredients.targets import base as targets
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.base import Learner, as_learner
 from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
@@ -64,10 +67,13 @@ class Problem(Solvable):
     _plans: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        for part, expected in _EXPECTED.items():
-            value = getattr(self, part)
+        for part, value in (("target", self.target), ("inputs", self.inputs), ("features", self.features)):
+            expected = _EXPECTED[part]
             if not fits(part, value) and not (part == "features" and value is None):
                 raise fail(part, expected, value, misplaced(part, value))
+        object.__setattr__(self, "target", targets.get(self.target))
+        object.__setattr__(self, "inputs", inputs.get(self.inputs))
+        object.__setattr__(self, "features", None if self.features is None else features.get(self.features))
         if isinstance(self.features, FeatureMatrix):
             self.features.check(self.inputs)
         if isinstance(self.features, GivenFeatures) and self.inputs.dimension not in (None, self.features.dimension):
@@ -89,6 +95,12 @@ class Problem(Solvable):
     def learners(self) -> tuple[Learner, ...]:
         """All learners, also when there is one; an object with the required members alone has the contract's defaults for the rest."""
         return self._learners
+
+    @property
+    def dimension(self) -> int | None:
+        """The input dimension that the inputs or the features fix, or None."""
+        fixed: int | None = self.inputs.dimension
+        return self.features.dimension if fixed is None and self.features is not None else fixed
 
     @property
     def task(self) -> str:
@@ -148,7 +160,7 @@ class Problem(Solvable):
             raise fail("d", f"{self.inputs.dimension}, the dimension of the inputs", d)
         if d is None and (n is not None or widths is not None):
             raise fail("d", "given together with n and widths", d, "d is the input dimension.")
-        if widths is not None and not hasattr(self.target, "widths"):
+        if widths is not None and not isinstance(self.target, DeepNetwork):
             raise fail("widths", "left out for a target without hidden layers", widths)
         target = self.target if widths is None else replace(self.target, widths=widths, activations=self.target.layers)
         return promise(assess(self.inputs, self.target), n, d, () if d is None or target.depth == 0 else target.widths_at(d))
@@ -169,7 +181,7 @@ class Problem(Solvable):
         return self._equivalents[key]
 
     def _equivalent(self, features: bool, d: int | None) -> GaussianEquivalent:
-        d = d if d is not None else getattr(self.features, "dimension", None)
+        d = d if d is not None or self.features is None else self.features.dimension
         if not features:
             return from_network(self.inputs, self.target, d)
         if d not in self._equivalents:  # sampled features cost an eigendecomposition

@@ -17,6 +17,7 @@ from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution
 from gaussequiv.curve import Curve, Observable
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, array, choice, fail, grid
+from gaussequiv.ingredients.channels.base import RealLabel
 from gaussequiv.learners.bayes.observables import BAYES
 from gaussequiv.numerics.keys import FEATURES, SIDE_INFORMATION, TEST, TRAIN
 from gaussequiv.numerics.status import Status
@@ -204,13 +205,12 @@ def measure(
     fits = [as_predictor(machine, state, Status.converged, back, sample, plan.d) for state in path]
     coefficients, intercepts = np.column_stack([fit.coefficients for fit in fits]), np.array([fit.intercept for fit in fits])
     channel, spread = machine.channel, np.array([fit.variance for fit in fits])
-    predict = getattr(channel, "predict", None) if channel.task == "regression" else None
     wrong, product, total, field_sum = np.zeros(len(fits)), np.zeros(len(fits)), np.zeros(len(fits)), 0.0
     for begin, stop in blocks(plan.test):
         x, field, y = teacher.block(TEST, begin, stop)
         centred = x @ coefficients
         omega = centred + intercepts
-        prediction = omega if predict is None else predict(omega, np.broadcast_to(spread, omega.shape))
+        prediction = channel.predict(omega, np.broadcast_to(spread, omega.shape)) if isinstance(channel, RealLabel) else omega
         wrong += plan.loss(y[:, None], prediction).sum(axis=0)
         product, total, field_sum = product + field @ centred, total + centred.sum(axis=0), field_sum + float(field.sum())
     out = {name: np.array([machine.observe(state)[name] for state in path]) for name in ("q", "V", "change")}

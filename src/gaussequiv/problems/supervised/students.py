@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.features.kernels import Kernel
 from gaussequiv.ingredients.inputs.base import Rows
 from gaussequiv.numerics.keys import TEST, TRAIN
 from gaussequiv.samples.kernel_sample import KernelSample
@@ -57,7 +58,7 @@ def students(problem: Problem, d: int, total: int, rows: Rows, rng: np.random.Ge
         options = {"rotation": rotation, "variances": variances, "centre": problem.inputs.centre(d)}
         out.append(_Explicit(on_inputs, total, d, None, options))
     if on_features:
-        if hasattr(problem.features, "linearise"):
+        if isinstance(problem.features, Kernel):
             out.append(_Kernel(on_features, total, d, problem.features))
         else:
             out.append(_Explicit(on_features, total, d, problem.features.rows(rng, d, rows), {}))

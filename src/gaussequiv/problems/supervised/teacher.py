@@ -79,7 +79,7 @@ class TrialPlan:
         channel = self.problem.target.channel
         if self.problem.task == "classification":
             return np.where(field >= 0, 1.0, -1.0)
-        clean: FloatArray = channel.mean_label(field) if hasattr(channel, "mean_label") else field
+        clean: FloatArray = channel.mean_label(field)
         return clean
 
     def loss(self, y: FloatArray, prediction: FloatArray) -> FloatArray:
@@ -111,9 +111,7 @@ def make_plan(
 ) -> TrialPlan:
     """Check the arguments that all simulations share; `asked` are further fields of the plan."""
     points = grid("alpha", alpha, meaning=ALPHA_MEANING)
-    fixed = problem.inputs.dimension
-    if fixed is None:
-        fixed = getattr(problem.features, "dimension", None)
+    fixed = problem.dimension
     d = integer("d", d if d is not None else fixed, minimum=1, meaning="d is the input dimension of the simulation.")
     if fixed is not None and d != fixed:
         raise fail("d", f"{fixed}, the dimension of the inputs", d)

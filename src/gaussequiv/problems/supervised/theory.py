@@ -36,7 +36,7 @@ def alpha_points(
     if n is None:
         return grid("alpha", alpha, meaning=ALPHA_MEANING), None, d  # type: ignore[arg-type]
     samples = grid("n", n, meaning="n is the number of training samples.")
-    d = d if d is not None else problem.inputs.dimension or getattr(problem.features, "dimension", None)
+    d = d if d is not None else problem.dimension
     if d is None:
         raise fail("d", "given together with n", d, "d is the input dimension.")
     return samples / d, samples, d
