@@ -95,3 +95,18 @@ def test_a_paper_is_reproduced(tmp_path):
     assert all(check.agrees for check in made.checks)
     assert (np.abs(made.data["simulation"].z) < 4).all()
     assert {"hastie2022.md", "hastie2022-descent.png", "hastie2022-descent-theory.nc"} < {path.name for path in tmp_path.iterdir()}
+
+
+def test_an_activation_with_a_closed_form_meets_theory_kernels_and_samplers():
+    from gaussequiv._jax import float64_scope
+    from gaussequiv.testing import check_activation
+
+    phi = template("Cosine")(0.7)
+    check_activation(phi)
+    plain = ge.Activation(phi.function)
+    own, other = (ge.solve(ge.Problem(ge.DeepNetwork(one, noise=0.1, bias_variance=0.2)), [1.0]).test_error for one in (phi, plain))
+    assert own.values == pytest.approx(other.values, rel=1e-9)
+    rows = np.random.default_rng(0).standard_normal((5, 4))
+    assert ge.NTK(phi).block(rows) == pytest.approx(ge.NTK(plain).block(rows), rel=1e-9)
+    with float64_scope():
+        assert np.asarray(phi.traced()(rows)) == pytest.approx(phi(rows), rel=1e-13)

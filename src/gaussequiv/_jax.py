@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from gaussequiv.errors import ArgumentError, FloatArray
 
@@ -72,6 +73,75 @@ def elementwise(function: Callable[[Any], Any], name: str, what: str = "activati
             f"Argument `function` must be finite on the real line, but {what} {name!r} gave {whole[bad][0]} at {probe[bad][0]}."
         )
     return candidate
+
+
+class _Seen(NDArrayOperatorsMixin):
+    """A value of JAX as functions of NumPy see it: what they do to it, JAX does, by the same name."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._done(ufunc.__name__, arguments, options) if method == "__call__" else NotImplemented
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        return self._done(function.__name__, arguments, options)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError("an array of NumPy cannot hold what JAX traces")
+
+    @staticmethod
+    def _done(name: str, arguments: Any, options: Any) -> Any:
+        import jax
+
+        place = next((where for where in (jax.numpy, jax.scipy.special) if hasattr(where, name)), None)
+        if place is None:
+            raise TypeError(f"neither jax.numpy nor jax.scipy.special has {name!r}")
+        positional, named = jax.tree.map(_value, (list(arguments), dict(options)), is_leaf=lambda part: isinstance(part, _Seen))
+        return _Seen(getattr(place, name)(*positional, **named))
+
+
+def _value(part: Any) -> Any:
+    return part.value if isinstance(part, _Seen) else part
+
+
+def _of_numpy(function: Callable[[Any], Any], x: Any) -> Any:
+    return _value(function(_Seen(x)))
+
+
+def _of_scalars(function: Callable[[Any], Any], x: Any) -> Any:
+    import jax
+
+    return jax.vmap(function)(x.ravel()).reshape(x.shape)
+
+
+def traceable(function: Callable[[Any], Any], name: str, argument: str) -> Callable[[Any], Any]:
+    """An elementwise function, the `argument` called `name`, as one that JAX traces, compiles and differentiates.
+
+    Accepted are functions of JAX arrays, functions written with NumPy and scipy.special whose parts JAX has too, and JAX functions of a
+    scalar. Which one it is is decided once, here, without computing anything.
+
+    Raises
+    ------
+    ArgumentError : JAX can trace none of them; the reasons follow.
+    """
+    import jax
+
+    reasons = []
+    for candidate in (function, partial(_of_numpy, function), partial(_of_scalars, function)):
+        try:
+            with float64_scope():
+                found = jax.eval_shape(lambda x, candidate=candidate: candidate(x), np.zeros((2, 3)))
+        except Exception as error:  # said below
+            reasons.append(_first_line(error))
+            continue
+        if found.shape == (2, 3):
+            return candidate
+        reasons.append(f"it maps shape (2, 3) to shape {found.shape}")
+    raise ArgumentError(
+        f"Argument `{argument}` must be a function that JAX can trace, written with jax.numpy or with functions of NumPy that jax.numpy "
+        f"has too, but {name!r} is not: {reasons[0]}; as a function of NumPy arrays, {reasons[1]}."
+    )
 
 
 def derivative(function: Callable[[Any], Any], name: str, order: int) -> Callable[[FloatArray], FloatArray]:

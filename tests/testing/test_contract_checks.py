@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.ingredients.activations import Erf
 from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.losses import named as losses
@@ -174,12 +175,12 @@ def test_broken_priors_are_told(prior, words):
         check_prior(prior)
 
 
-class WrongDual(activations.Erf):
+class WrongDual(Erf):
     def dual(self, variance, covariance, gap=None):
         return super().dual(variance, covariance, gap)._replace(slope=1.0)
 
 
-class Mixing(activations.Erf):
+class Mixing(Erf):
     def __call__(self, x):
         return super().__call__(x) + 0.01 * np.mean(x) * (np.size(x) > 1)
 

@@ -9,9 +9,8 @@ from scipy import special
 
 import gaussequiv as ge
 from gaussequiv.ingredients import activations
-from gaussequiv.ingredients.activations import names
+from gaussequiv.ingredients.activations import dual_kernels, names
 from gaussequiv.ingredients.channels.links import LogitLink
-from gaussequiv.ingredients.features import dual_kernels
 from gaussequiv.learners.convex.model import Model
 
 needs_timer = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="CPU time is bounded by a POSIX timer")

@@ -136,5 +136,5 @@ def _proximal(loss: Loss) -> None:
 
 def _exponential(loss: Loss, t: FloatArray) -> None:
     if loss.tilts:
-        wrong = "it declares `exponential`, but at t={at} its value is {found}, not exp(-t) = {expected}."
-        close(loss, loss.at(t), np.exp(-t), 1e-12 * np.exp(-t), t, wrong, "Leave `exponential` out.")
+        wrong = "it declares `tilts`, but at t={at} its value is {found}, not exp(-t) = {expected}."
+        close(loss, loss.at(t), np.exp(-t), 1e-12 * np.exp(-t), t, wrong, "Leave `tilts` out.")

@@ -1,5 +1,7 @@
 """The log-density of all weights in JAX: the same fields as the sampled network, the laws of labels, exact gradients."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -141,8 +143,17 @@ def test_kinks_and_steep_slopes_are_sampled_and_jumps_are_not():
             density.jax_activation(jumping)
 
 
-def test_a_numpy_activation_says_what_it_needs():
-    network = ge.DeepNetwork(ge.Activation(np.tanh), noise=0.1)
-    _, u, x = drawn(network)
+def test_numpy_functions_are_sampled_and_others_say_what_they_need():
+    x = np.random.default_rng(0).standard_normal((N, D))
+    for own, named in ((ge.Activation(np.tanh), "tanh"), (ge.Activation(special.erf), "erf")):
+        fields = [ge.DeepNetwork(phi, noise=0.1) for phi in (own, named)]
+        _, u, _ = drawn(fields[1])
+        with float64_scope():
+            gradients = [jax.grad(density.log_likelihood(network))(u, x, np.zeros(N)) for network in fields]
+        for a, b in zip(*map(jax.tree.leaves, gradients), strict=True):
+            assert np.array_equal(a, b)
     with pytest.raises(ArgumentError, match=r"jax\.numpy"), float64_scope():
-        jax.grad(density.log_likelihood(network))(u, x, np.zeros(N))
+        density.log_likelihood(ge.DeepNetwork(ge.Activation(np.vectorize(math.tanh)), noise=0.1))
+    channel = ge.Output(np.tanh, noise=0.2)
+    with float64_scope():
+        assert np.asarray(jax.jit(density.mean_label(channel))(x)) == pytest.approx(np.tanh(x), rel=1e-14)

@@ -6,6 +6,7 @@ from scipy.integrate import quad
 
 from gaussequiv import Activation, ArgumentError
 from gaussequiv.ingredients.activations import base as activations
+from gaussequiv.ingredients.activations import leaky_relu
 
 
 def normal_mean(function, variance=1.0):
@@ -105,13 +106,13 @@ def test_an_almost_odd_function_is_not_odd():
 
 @pytest.mark.parametrize("covariance", [0.0, 0.5])
 def test_leaky_relu_interpolates_between_relu_and_linear(covariance):
-    assert activations.leaky_relu(0.0).dual(1.0, covariance) == activations.get("relu").dual(1.0, covariance)
-    assert activations.leaky_relu(1.0).dual(1.0, covariance) == pytest.approx(activations.get("linear").dual(1.0, covariance))
+    assert leaky_relu(0.0).dual(1.0, covariance) == activations.get("relu").dual(1.0, covariance)
+    assert leaky_relu(1.0).dual(1.0, covariance) == pytest.approx(activations.get("linear").dual(1.0, covariance))
 
 
 def test_leaky_relu_names_carry_every_digit():
     slope = 0.123456789
-    assert activations.get(activations.leaky_relu(slope).name).dual(1.0, 0.2) == activations.leaky_relu(slope).dual(1.0, 0.2)
+    assert activations.get(leaky_relu(slope).name).dual(1.0, 0.2) == leaky_relu(slope).dual(1.0, 0.2)
 
 
 def test_names_are_forgiving_about_case_and_dashes():

@@ -5,10 +5,10 @@ import pytest
 
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.activations import base as acts
+from gaussequiv.ingredients.activations.neurons import neuron_moments
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures, RandomFeatures
 from gaussequiv.ingredients.features.deterministic import LayerModes, next_layer, transforms
 from gaussequiv.ingredients.features.modes import explicit_modes, layer_moments, marchenko_pastur_modes
-from gaussequiv.ingredients.features.neurons import neuron_moments
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
 
 ISOTROPIC = GaussianInputs()

@@ -6,7 +6,7 @@ import pytest
 from gaussequiv.equivalence.depth import reduce_depth
 from gaussequiv.errors import AccuracyWarning, ArgumentError
 from gaussequiv.ingredients.activations import base as acts
-from gaussequiv.ingredients.features import dual_kernels
+from gaussequiv.ingredients.activations import dual_kernels
 from gaussequiv.ingredients.features.base import RandomFeatures
 from gaussequiv.ingredients.features.kernels import NNGP, NTK, DotProductKernel
 from gaussequiv.ingredients.inputs.base import GaussianInputs

@@ -8,12 +8,15 @@ Coordinates u ~ N(0, I) a priori: W_l = sqrt(weight_variance_l/k_{l-1}) u_l, b_l
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from gaussequiv._jax import traceable
 from gaussequiv.errors import ArgumentError, FloatArray
+from gaussequiv.ingredients.activations.base import Activation
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.channels.links import LogitLink, SignLink
@@ -23,24 +26,11 @@ from gaussequiv.ingredients.targets.deep_network import DeepNetwork, SampledNetw
 Parameters = dict[str, Any]  # "weights": one array (fan_in, width) a layer; "readout"; "biases" and "bias" where their variance is positive
 
 
-def jax_activation(activation: Any) -> Callable[[Any], Any]:
-    """A named or user's activation as a JAX function."""
-    import jax
-    import jax.numpy as jnp
-
-    known: dict[str, Callable[[Any], Any]] = {
-        "erf": jax.lax.erf,
-        "tanh": jnp.tanh,
-        "gelu": lambda x: x * jax.scipy.stats.norm.cdf(x),
-        "swish": lambda x: x * jax.nn.sigmoid(x),
-        "sigmoid": jax.nn.sigmoid,
-        "softplus": lambda x: jnp.logaddexp(0.0, x),
-        "sine": jnp.sin,
-    }
-    if activation.name in known:
-        return known[activation.name]
+@lru_cache(maxsize=64)
+def jax_activation(activation: Activation) -> Callable[[Any], Any]:
+    """An activation as a JAX function whose gradients see all of it."""
     _refuse_jumps(activation, "activations", activation.name)
-    return _traceable(activation.function, "activations", activation.name)
+    return activation.traced()
 
 
 def _refuse_jumps(function: Any, argument: str, name: str) -> None:
@@ -68,21 +58,6 @@ def _refuse_jumps(function: Any, argument: str, name: str) -> None:
                     "Carlo follows gradients, and a jump has none. A steep smooth function can be sampled, such as erf or tanh with a "
                     "large weight_variance; `solve`, `information`, `simulate` and `compare` take jumps as they are."
                 )
-
-
-def _traceable(function: Callable[[Any], Any], argument: str, name: str) -> Callable[[Any], Any]:
-    """A user's function, with an error that says what sampling needs of it."""
-
-    def call(x: Any) -> Any:
-        try:
-            return function(x)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
-            raise ArgumentError(
-                f"Argument `{argument}` must be written with jax.numpy to be sampled, but {name!r} is not: {reason}."
-            ) from None
-
-    return call
 
 
 def shapes(network: DeepNetwork, d: int) -> Parameters:
@@ -177,7 +152,7 @@ def label_density(channel: Any) -> Callable[[Any, Any], Any]:
                 "label would be an integral."
             )
         _refuse_jumps(channel, "labels", channel.name)
-        mean = _traceable(channel.function, "labels", channel.name)
+        mean = traceable(channel.function, channel.name, "labels")
         return lambda y, s: -0.5 * (y - mean(s)) ** 2 / channel.noise - 0.5 * np.log(2 * np.pi * channel.noise)
     raise ArgumentError(f"Argument `labels` must be Gaussian noise, sign with noise, logit or Output to be sampled, but is {channel}.")
 
@@ -189,7 +164,7 @@ def mean_label(channel: Any) -> Callable[[Any], Any]:
     if channel.task == "classification":
         log_p = label_density(channel)
         return lambda s: jnp.exp(log_p(jnp.ones_like(s), s))
-    return _traceable(channel.function, "labels", channel.name) if isinstance(channel, Output) else lambda s: s
+    return traceable(channel.function, channel.name, "labels") if isinstance(channel, Output) else lambda s: s
 
 
 def log_likelihood(network: DeepNetwork) -> Callable[[Parameters, Any, FloatArray], Any]:

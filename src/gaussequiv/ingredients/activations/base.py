@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,11 +10,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
 
-from gaussequiv._jax import elementwise
-from gaussequiv._text import exact, name_of
-from gaussequiv.errors import LARGEST_MOMENT, AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail, integer, number
+from gaussequiv._jax import elementwise, traceable
+from gaussequiv._text import name_of
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, did_you_mean, fail
+from gaussequiv.ingredients.activations.dual_kernels import DualKernel, HermiteSeries
+from gaussequiv.ingredients.activations.neurons import NeuronMoments, by_quadrature
 from gaussequiv.numerics.gaussian import PairMoments, pair_moments
 
 
@@ -41,7 +43,9 @@ class Coefficients(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    r"""An elementwise nonlinearity and the Gaussian moments that the depth recursion needs.
+    r"""An elementwise nonlinearity and all that is asked of it: Gaussian moments, kernels, and the function that JAX traces.
+
+    Moments are found by quadrature; a subclass of `ClosedForm` gives them as formulas.
 
     Parameters
     ----------
@@ -126,164 +130,43 @@ class Activation:
         found = self.moments(float(variance), 0.0)
         return Coefficients(found.mean, found.mean_slope, float(np.sqrt(max(found.residue, 0.0))))
 
+    def kernel(self) -> DualKernel:
+        """E phi(u)phi(v) and E phi'(u)phi'(v) on blocks of a kernel matrix."""
+        return _series(self)
 
-def _angle(variance: float, covariance: float, gap: float) -> float:
-    """arccos(covariance/variance), exact for a small gap."""
-    return float(np.arctan2(np.sqrt(gap) * np.sqrt(variance + covariance), covariance))
+    def neurons(self, means: FloatArray, scales: FloatArray) -> NeuronMoments:
+        """E phi(b + s z), E phi'(b + s z) and Var phi(b + s z) at every mean b and scale s, z ~ N(0, 1)."""
+        return by_quadrature(self._call, self.kinks, self.name, means, scales)
 
-
-class PiecewiseLinear(Activation):
-    """phi(x) = p x + q |x|, whose moments are arc-cosine kernels (Cho and Saul 2009)."""
-
-    def __init__(self, p: float, q: float, name: str) -> None:
-        object.__setattr__(self, "p", p)
-        object.__setattr__(self, "q", q)
-        super().__init__(lambda x: p * x + q * abs(x), name=name, kinks=(0.0,) if q else (), smooth=q == 0)
-
-    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
-        p2, q2 = self.p**2, self.q**2  # type: ignore[attr-defined]
-        gap = variance - covariance if gap is None else gap
-        if variance == 0:
-            return Dual(0.0, p2 + q2, 0.0, 0.0, 0.0)
-        angle = _angle(variance, covariance, gap)
-        if angle < 0.1:  # series of sin a - a cos a and of a - sin a
-            a2 = angle * angle
-            lost = angle**3 / 3 * (1 - a2 / 10 * (1 - a2 / 28 * (1 - a2 / 54)))
-            bent = angle**3 / 6 * (1 - a2 / 20 * (1 - a2 / 42 * (1 - a2 / 72)))
-        else:
-            lost, bent = float(np.sin(angle) - angle * np.cos(angle)), float(angle - np.sin(angle))
-        scale = 2 * variance / np.pi
-        spread = p2 * gap + q2 * (gap - scale * lost)
-        product = p2 * covariance + q2 * (covariance + scale * lost)
-        return Dual(
-            float(product), float(p2 + q2 * (1 - 2 * angle / np.pi)), float((p2 + q2) * variance), float(spread), float(q2 * scale * bent)
-        )
-
-    def coefficients(self, variance: float) -> Coefficients:
-        root = float(np.sqrt(variance))
-        mean, rest = self.q * np.sqrt(2 / np.pi), abs(self.q) * np.sqrt(1 - 2 / np.pi)  # type: ignore[attr-defined]
-        return Coefficients(float(mean * root), float(self.p), float(rest * root))  # type: ignore[attr-defined]
+    def traced(self) -> Callable[[Any], Any]:
+        """The function as JAX traces, compiles and differentiates it, for samplers and training."""
+        return traceable(self.function, self.name, "activations")
 
 
-class Erf(Activation):
-    """erf(x), with the arcsine moments of Williams (1997)."""
-
-    def __init__(self) -> None:
-        super().__init__(special.erf, name="erf", smooth=True)
-
-    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
-        gap = variance - covariance if gap is None else gap
-        one = 1 + 2 * variance
-        root, flat = np.sqrt((1 + 2 * gap) * (one + 2 * covariance)), np.sqrt(1 + 4 * variance)  # of 1 - sin^2, times one
-        slope = (4 / np.pi) / root
-        product = (2 / np.pi) * np.arcsin(2 * covariance / one)
-        x, y = 2 * variance / one, 2 * covariance / one
-        spread = (2 / np.pi) * np.arcsin((2 * gap / one) * (x + y) / ((x * root + y * flat) / one)) if gap > 0 else 0.0
-        if gap < 0.05:  # residue = int (slope(t) - slope(K0)) dt over covariances t from K0 to sigma
-            t = 0.5 * gap * (1 + _X)
-            at = np.sqrt((1 + 2 * (gap - t)) * (one + 2 * (covariance + t)))
-            residue = 0.5 * gap * float(_W @ ((4 / np.pi) * 4 * t * (2 * covariance + t) / (root * at * (root + at))))
-        else:
-            residue = float(spread - slope * gap)
-        second = (2 / np.pi) * np.arcsin(x)
-        return Dual(float(product), float(slope), float(second), float(spread), residue)
-
-    def coefficients(self, variance: float) -> Coefficients:
-        rest = self.dual(variance, 0.0, variance).residue
-        return Coefficients(0.0, float(2 / np.sqrt(np.pi * (1 + 2 * variance))), float(np.sqrt(max(rest, 0.0))))
+@lru_cache(maxsize=64)
+def _series(phi: Activation) -> HermiteSeries:
+    return HermiteSeries(phi, phi.kinks, phi.name)
 
 
-class SignActivation(Activation):
-    """sign(x), with the arcsine moments."""
-
-    def __init__(self) -> None:
-        super().__init__(np.sign, name="sign", kinks=(0.0,))
-
-    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
-        gap = variance - covariance if gap is None else gap
-        if gap <= 0:
-            return Dual(1.0, 0.0, 1.0, 0.0, 0.0)
-        angle = _angle(variance, covariance, gap)
-        slope = (2 / np.pi) / (np.sqrt(gap) * np.sqrt(variance + covariance))  # the product of the two may underflow
-        spread = 2 * angle / np.pi
-        return Dual(float(1 - spread), float(slope), 1.0, spread, float(2 / np.pi * (angle - np.tan(0.5 * angle))))
-
-    def coefficients(self, variance: float) -> Coefficients:
-        if variance == 0:
-            return super().coefficients(variance)
-        return Coefficients(0.0, float(np.sqrt(2 / np.pi) / np.sqrt(variance)), float(np.sqrt(1 - 2 / np.pi)))
-
-
-Sign = SignActivation  # its name of before
-
-
-class Sine(Activation):
-    """sin(x): E sin u sin v = exp(-sigma) sinh(K0)."""
-
-    def __init__(self) -> None:
-        super().__init__(np.sin, name="sine", smooth=True)
-
-    def dual(self, variance: float, covariance: float, gap: float | None = None) -> Dual:
-        gap = variance - covariance if gap is None else gap
-        near, far = np.exp(-gap), np.exp(-(variance + covariance))
-        product = -0.5 * near * np.expm1(-2 * covariance)
-        spread = -0.5 * np.expm1(-gap) * (1 + far)
-        if gap < 0.05:  # series of 1 - exp(-g)(1 + g) and of g - 1 + exp(-g)
-            bent = gap**2 * (1 / 2 - gap * (1 / 3 - gap * (1 / 8 - gap * (1 / 30 - gap * (1 / 144 - gap / 840)))))
-            lost = gap**2 * (1 / 2 - gap * (1 / 6 - gap * (1 / 24 - gap * (1 / 120 - gap * (1 / 720 - gap / 5040)))))
-        else:
-            bent, lost = 1 - near * (1 + gap), gap - 1 + near
-        return Dual(
-            float(product),
-            float(0.5 * (near + far)),
-            float(-0.5 * np.expm1(-2 * variance)),
-            float(spread),
-            float(0.5 * (bent - far * lost)),
-        )
-
-    def coefficients(self, variance: float) -> Coefficients:
-        rest = self.dual(variance, 0.0, variance).residue
-        return Coefficients(0.0, float(np.exp(-0.5 * variance)), float(np.sqrt(max(rest, 0.0))))
-
-
-_X, _W = np.polynomial.legendre.leggauss(24)
-_BUILDERS: dict[str, Callable[[], Activation]] = {
-    "linear": lambda: PiecewiseLinear(1.0, 0.0, "linear"),
-    "erf": Erf,
-    "tanh": lambda: Activation(np.tanh, name="tanh", smooth=True),
-    "relu": lambda: PiecewiseLinear(0.5, 0.5, "relu"),
-    "leaky_relu": lambda: leaky_relu(0.01),
-    "abs": lambda: PiecewiseLinear(0.0, 1.0, "abs"),
-    "gelu": lambda: Activation(lambda x: x * special.ndtr(x), name="gelu"),
-    "swish": lambda: Activation(lambda x: x * special.expit(x), name="swish"),
-    "sigmoid": lambda: Activation(special.expit, name="sigmoid"),
-    "softplus": lambda: Activation(lambda x: np.logaddexp(0.0, x), name="softplus"),
-    "sign": SignActivation,
-    "sine": Sine,
-}
+_KNOWN: dict[str, Callable[[], Activation]] = {}
+_FORMS: dict[str, tuple[str, Callable[[str], Activation]]] = {}
 _CACHE: dict[str, Activation] = {}
 
 
+def register(name: str, build: Callable[[], Activation]) -> None:
+    """Let `get`, files and the command line know an activation by name."""
+    _KNOWN[name] = build
+    _CACHE.pop(name, None)
+
+
+def register_form(head: str, parameter: str, build: Callable[[str], Activation]) -> None:
+    """The same for names ``head:value``; `build` takes the text of the value and raises ValueError where it cannot be read."""
+    _FORMS[head] = parameter, build
+
+
 def names() -> tuple[str, ...]:
-    """Names that `get` knows, with the two parametric forms ``hermite:K`` and ``leaky_relu:SLOPE``."""
-    return (*_BUILDERS, "hermite:K", "leaky_relu:SLOPE")
-
-
-def leaky_relu(slope: float) -> Activation:
-    """max(x, slope x) for 0 <= slope <= 1, in closed form."""
-    if abs(number("slope", slope)) > LARGEST_MOMENT:
-        raise fail("slope", f"at most {LARGEST_MOMENT:g} in magnitude", slope)
-    label = "leaky_relu" if slope == 0.01 else f"leaky_relu:{exact(slope)}"
-    return PiecewiseLinear(0.5 * (1 + slope), 0.5 * (1 - slope), label)
-
-
-def hermite(degree: int) -> Activation:
-    """The normalised probabilists' Hermite polynomial He_k(x)/sqrt(k!), of unit variance under a standard normal input."""
-    k = integer("degree", degree, minimum=0)
-    if k > 20:  # beyond, the polynomial's mass leaves the range of the quadrature
-        raise fail("degree", "at most 20", degree)
-    polynomial = np.polynomial.hermite_e.HermiteE.basis(k) / np.sqrt(special.factorial(k))
-    return Activation(polynomial, name=f"hermite:{k}", smooth=k <= 1)
+    """Names that `get` knows, with the parametric forms, such as ``hermite:K`` and ``leaky_relu:SLOPE``."""
+    return (*_KNOWN, *(f"{head}:{parameter}" for head, (parameter, _) in _FORMS.items()))
 
 
 def get(activation: Any) -> Activation:
@@ -307,15 +190,24 @@ def get(activation: Any) -> Activation:
 
 
 def _parse(activation: str, key: str) -> Activation:
-    if key in _BUILDERS:
-        return _BUILDERS[key]()
+    if key in _KNOWN:
+        return _KNOWN[key]()
     head, _, tail = key.partition(":")
-    if tail and head in ("hermite", "leaky_relu"):
+    if tail and head in _FORMS:
         try:
-            return hermite(int(tail)) if head == "hermite" else leaky_relu(float(tail))
-        except ValueError:
+            return _FORMS[head][1](tail)
+        except ArgumentError:
+            raise
+        except ValueError:  # what is not a number is no known name
             pass
     raise ArgumentError(
-        f"Argument `activations` must name known activations, but got {activation!r}.{did_you_mean(key, tuple(_BUILDERS))} "
+        f"Argument `activations` must name known activations, but got {activation!r}.{did_you_mean(key, tuple(_KNOWN))} "
         f"Known: {', '.join(names())}."
     )
+
+
+def __getattr__(name: str) -> Any:
+    """Classes that had their place here are those of the room."""
+    if name in ("Erf", "PiecewiseLinear", "Sign", "SignActivation", "Sine", "hermite", "leaky_relu"):
+        return getattr(sys.modules["gaussequiv.ingredients.activations"], name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,6 @@ from gaussequiv._text import name_of
 from gaussequiv.errors import FloatArray, array, fail, number
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.ingredients.activations.layers import dual_of, layers_of, set_layers
-from gaussequiv.ingredients.features import dual_kernels
 from gaussequiv.ingredients.features.base import Features
 from gaussequiv.ingredients.features.modes import NO_MEAN, FeatureModes
 from gaussequiv.ingredients.inputs.base import Inputs
@@ -162,7 +161,7 @@ class NNGP(_KernelBase):
         c, s1, s2 = overlap, q1, q2
         for phi, w, beta in zip(self.layers, self.weight_variance, self.bias_variance, strict=True):
             c, s1, s2 = _affine(c, s1, s2, w, beta)
-            dual = dual_kernels.get(phi)
+            dual = phi.kernel()
             c = dual.product(c, s1, s2)
             s1, s2 = dual.second(s1), dual.second(s2)
             if same is not None:
@@ -219,7 +218,7 @@ class NTK(NNGP):
             if layer == len(self.layers):
                 break
             phi = self.layers[layer]
-            dual, kernel = dual_of(phi, layer, shared, gap), dual_kernels.get(phi)
+            dual, kernel = dual_of(phi, layer, shared, gap), phi.kernel()
             chi = dual.slope if dual.slope * gap > NO_SIGNAL * dual.spread else 0.0
             bend = kernel.bend(shared, gap)
             if not np.isfinite(bend):
@@ -236,7 +235,7 @@ class NTK(NNGP):
         c, s1, s2 = _affine(c, s1, s2, weights[0], biases[0])
         tangent = c.copy()
         for phi, w, beta in zip(self.layers, weights[1:], biases[1:], strict=True):
-            dual = dual_kernels.get(phi)
+            dual = phi.kernel()
             slope = dual.slope(c, s1, s2)
             if same is not None:
                 slope[same, same] = dual.slope_second(s1)

@@ -15,7 +15,6 @@ import numpy as np
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.activations.base import Activation
 from gaussequiv.ingredients.activations.layers import dual_of
-from gaussequiv.ingredients.features.neurons import neuron_moments
 
 NO_MEAN = 1e-20  # a squared mean below this fraction of the second moment is rounding of a centred feature
 
@@ -135,7 +134,7 @@ def realised_modes(
         projected = weight.T * second if diagonal else weight.T @ second
         pre = projected @ weight
         variance = np.einsum("ij,ji->i", projected, weight)
-        neurons = neuron_moments(phi, beta, np.sqrt(np.maximum(variance, 0.0)))
+        neurons = phi.neurons(beta, np.sqrt(np.maximum(variance, 0.0)))
         slope = neurons.slope
         pre *= slope[:, None]
         pre *= slope

@@ -1,19 +1,19 @@
 r"""E phi(u)phi(v) and E phi'(u)phi'(v) as functions of two variances and a covariance, in place on whole blocks of a kernel matrix.
 
-Closed forms for piecewise linear functions (arc-cosine kernels, Cho and Saul 2009), erf (Williams 1997), sign and sine. Any other function
-through its normalised Hermite coefficients at each row's variance, E phi(u)phi(v) = sum_k a_k(s1) a_k(s2) rho^k (Mehler).
+A closed form where the activation has one (`closed_form.py`); any other function through its normalised Hermite coefficients at each
+row's variance, E phi(u)phi(v) = sum_k a_k(s1) a_k(s2) rho^k (Mehler).
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray
-from gaussequiv.ingredients.activations import base as acts
 
 TINY = 1e-300
 REACH = 13.0
@@ -52,149 +52,24 @@ class DualKernel(Protocol):
         ...
 
 
-@lru_cache(maxsize=64)
-def get(phi: acts.Activation) -> DualKernel:
-    """The closed form where there is one, else the Hermite series."""
-    if isinstance(phi, acts.PiecewiseLinear):
-        return _PiecewiseLinearDual(phi.p, phi.q)  # type: ignore[attr-defined]
-    for kind, dual in ((acts.Erf, _ErfDual), (acts.SignActivation, _SignDual), (acts.Sine, _SineDual)):
-        if isinstance(phi, kind):
-            return dual()
-    return _SeriesDual(phi)
+def get(phi: Any) -> DualKernel:
+    """The dual kernel of an activation."""
+    kernel: DualKernel = phi.kernel()
+    return kernel
 
 
-def _correlation(c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-    """Overwrite covariances by correlations within [-1, 1]."""
-    c *= (1 / np.sqrt(np.maximum(s1, TINY)))[:, None]
-    c *= 1 / np.sqrt(np.maximum(s2, TINY))
-    return np.clip(c, -1.0, 1.0, out=c)
+def correlation(c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
+    """Correlations within [-1, 1] from covariances and variances that broadcast; 0 at a variance of 0."""
+    found = np.asarray(c * (1 / np.sqrt(np.maximum(s1, TINY))))
+    found *= 1 / np.sqrt(np.maximum(s2, TINY))
+    return np.clip(found, -1.0, 1.0, out=found)
 
 
-class _PiecewiseLinearDual:
-    """phi = p x + q |x|: E |u||v| = (2/pi) sqrt(s1 s2) (sqrt(1 - rho^2) + rho asin rho)."""
-
-    def __init__(self, p: float, q: float) -> None:
-        self.p2, self.q2 = p * p, q * q
-
-    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        if self.q2 == 0:
-            c *= self.p2
-            return c
-        rho = _correlation(c, s1, s2)
-        bent = np.arcsin(rho)
-        bent *= 2 / np.pi * self.q2
-        bent += self.p2
-        bent *= rho
-        np.square(rho, out=rho)
-        np.subtract(1.0, rho, out=rho)
-        np.sqrt(rho, out=rho)
-        rho *= 2 / np.pi * self.q2
-        bent += rho
-        bent *= np.sqrt(s1)[:, None]
-        bent *= np.sqrt(s2)
-        return bent
-
-    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        rho = np.arcsin(_correlation(c.copy(), s1, s2))
-        rho *= 2 / np.pi * self.q2
-        rho += self.p2
-        return rho
-
-    def second(self, s: FloatArray) -> FloatArray:
-        return (self.p2 + self.q2) * s
-
-    def slope_second(self, s: FloatArray) -> FloatArray:
-        return np.full_like(s, self.p2 + self.q2)
-
-    def bend(self, covariance: float, gap: float) -> float:
-        if self.q2 == 0:
-            return 0.0
-        width = float(np.sqrt(gap) * np.sqrt(2 * covariance + gap))
-        return self.q2 * 2 / np.pi / width if width > 0 else np.inf
-
-
-class _ErfDual:
-    """(2/pi) asin(2 c/sqrt((1 + 2 s1)(1 + 2 s2)))."""
-
-    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        c *= (2 / np.sqrt(1 + 2 * s1))[:, None]
-        c *= 1 / np.sqrt(1 + 2 * s2)
-        np.arcsin(c, out=c)
-        c *= 2 / np.pi
-        return c
-
-    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        out = c * c
-        out *= -4.0
-        out += np.multiply.outer(1 + 2 * s1, 1 + 2 * s2)
-        np.sqrt(out, out=out)
-        return np.divide(4 / np.pi, out, out=out)
-
-    def second(self, s: FloatArray) -> FloatArray:
-        return 2 / np.pi * np.arcsin(2 * s / (1 + 2 * s))
-
-    def slope_second(self, s: FloatArray) -> FloatArray:
-        return 4 / np.pi / np.sqrt(1 + 4 * s)
-
-    def bend(self, covariance: float, gap: float) -> float:
-        one = 1 + 2 * gap
-        return float(16 / np.pi * covariance / (one * (one + 4 * covariance)) ** 1.5)
-
-
-class _SignDual:
-    """(2/pi) asin(rho); its tangent kernel is infinite on the diagonal."""
-
-    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        rho = _correlation(c, s1, s2)
-        np.arcsin(rho, out=rho)
-        rho *= 2 / np.pi
-        return rho
-
-    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        raise _no_tangent("sign")
-
-    def second(self, s: FloatArray) -> FloatArray:
-        return np.ones_like(s)
-
-    def slope_second(self, s: FloatArray) -> FloatArray:
-        raise _no_tangent("sign")
-
-    def bend(self, covariance: float, gap: float) -> float:
-        raise _no_tangent("sign")
-
-
-class _SineDual:
-    """exp(-(s1 + s2)/2) sinh(c)."""
-
-    def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        size = np.abs(c)
-        return -0.5 * np.sign(c) * np.expm1(-2 * size) * self._damped(size, s1, s2)
-
-    def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        size = np.abs(c)
-        return 0.5 * (1 + np.exp(-2 * size)) * self._damped(size, s1, s2)
-
-    @staticmethod
-    def _damped(size: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
-        """exp(|c| - (s1 + s2)/2) <= 1: the hyperbolic functions alone would overflow."""
-        out: FloatArray = np.exp(np.minimum(size - 0.5 * s1[:, None] - 0.5 * s2, 0.0))
-        return out
-
-    def second(self, s: FloatArray) -> FloatArray:
-        return -0.5 * np.expm1(-2 * s)
-
-    def slope_second(self, s: FloatArray) -> FloatArray:
-        return 0.5 * (1 + np.exp(-2 * s))
-
-    def bend(self, covariance: float, gap: float) -> float:
-        return float(-0.5 * np.exp(-gap) * np.expm1(-2 * covariance))
-
-
-class _SeriesDual:
+class HermiteSeries:
     """Hermite series; rows of nearly the same direction are summed pair by pair to full order, the diagonal from E phi^2."""
 
-    def __init__(self, phi: acts.Activation) -> None:
-        self.phi = phi
+    def __init__(self, function: Callable[[FloatArray], FloatArray], kinks: tuple[float, ...], name: str) -> None:
+        self.function, self.kinks, self.name = function, kinks, name
         self._kept: dict[bytes, tuple[FloatArray, float]] = {}  # the columns of a kernel matrix come back with every block of rows
 
     def coefficients(self, s: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
@@ -216,16 +91,16 @@ class _SeriesDual:
 
     def _exact(self, s: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
         coefficients, second = np.empty((s.size, terms)), np.empty(s.size)
-        count = 1 if self.phi.kinks else self._count(float(s.max(initial=0.0)))
+        count = 1 if self.kinks else self._count(float(s.max(initial=0.0)))
         rows = int(np.clip(BLOCK // count, 1, 256))
         for start in range(0, s.size, rows):
             part = slice(start, start + rows)
             root = np.sqrt(s[part])
             z, weights = self._nodes(root, terms)
-            f = self.phi(root[:, None] * z)
+            f = self.function(root[:, None] * z)
             second[part] = (weights * f * f).sum(axis=1)
             f *= weights
-            if not self.phi.kinks and z.size * terms <= BLOCK:  # the same nodes for all rows: one matrix product
+            if not self.kinks and z.size * terms <= BLOCK:  # the same nodes for all rows: one matrix product
                 coefficients[part] = f @ _hermite(z.size, terms)
                 continue
             previous, current = np.zeros_like(z), np.ones_like(z)
@@ -235,12 +110,12 @@ class _SeriesDual:
         return coefficients, second
 
     def _nodes(self, root: FloatArray, terms: int) -> tuple[FloatArray, FloatArray]:
-        if not self.phi.kinks:
+        if not self.kinks:
             z = np.linspace(-REACH, REACH, self._count(float(root.max()) ** 2))[None, :]
             weights = np.exp(-0.5 * z * z)
             return z, weights / weights.sum()
         x, w = np.polynomial.legendre.leggauss(128 + terms // 2)
-        inner = np.clip(np.sort(np.array(self.phi.kinks))[None, :] / np.maximum(root, TINY)[:, None], -REACH, REACH)
+        inner = np.clip(np.sort(np.array(self.kinks))[None, :] / np.maximum(root, TINY)[:, None], -REACH, REACH)
         ends = np.full((root.size, 1), REACH)
         edges = np.concatenate([-ends, inner, ends], axis=1)
         half, middle = 0.5 * np.diff(edges, axis=1)[:, :, None], 0.5 * (edges[:, 1:] + edges[:, :-1])[:, :, None]
@@ -252,7 +127,7 @@ class _SeriesDual:
         if variance > WIDEST:
             raise ArgumentError(
                 f"Argument `weight_variance` must keep the variance of pre-activations below {WIDEST:g} where a kernel has activation "
-                f"{self.phi.name!r}, whose series is summed over nodes of its own scale, but it is {variance:.6g}."
+                f"{self.name!r}, whose series is summed over nodes of its own scale, but it is {variance:.6g}."
             )
         return 1025 * 2 ** int(np.ceil(np.log2(max(1.0, np.sqrt(variance) / 4))))
 
@@ -277,13 +152,13 @@ class _SeriesDual:
     def product(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
         (a1, left1), (a2, left2) = self._complete(s1), self._complete(s2)
         left = max(left1, left2)
-        rho = _correlation(c, s1, s2)
+        rho = correlation(c, s1[:, None], s2)
         if left > ACCURACY:
             apart = np.abs(rho[np.abs(rho) < 1 - 1e-12])
             error = left * float(np.max(apart, initial=0.0)) ** MOST_TERMS
             if error > ACCURACY:
                 warnings.warn(
-                    f"The kernel of activation {self.phi.name!r} has an estimated relative error of {error:.1e} at rows of nearly the same "
+                    f"The kernel of activation {self.name!r} has an estimated relative error of {error:.1e} at rows of nearly the same "
                     "direction.",
                     AccuracyWarning,
                     stacklevel=3,
@@ -292,7 +167,7 @@ class _SeriesDual:
 
     def slope(self, c: FloatArray, s1: FloatArray, s2: FloatArray) -> FloatArray:
         a1, a2 = (self._slopes(s, self._complete(s)[0]) for s in (s1, s2))
-        return self._sum(_correlation(c.copy(), s1, s2), a1, a2)
+        return self._sum(correlation(c, s1[:, None], s2), a1, a2)
 
     @staticmethod
     def _slopes(s: FloatArray, a: FloatArray) -> FloatArray:
@@ -334,7 +209,7 @@ class _SeriesDual:
         total = squares.sum(axis=1)
         left = float(np.max(squares[:, -4:].sum(axis=1) / np.maximum(total, TINY)))
         if left > 1e-8:
-            raise _no_tangent(self.phi.name)
+            raise no_tangent(self.name)
         return total / np.maximum(s, TINY)
 
     def bend(self, covariance: float, gap: float) -> float:
@@ -359,5 +234,6 @@ def _hermite(nodes: int, terms: int) -> FloatArray:
     return out
 
 
-def _no_tangent(name: str) -> ArgumentError:
+def no_tangent(name: str) -> ArgumentError:
+    """Refuse a tangent kernel of an activation that jumps."""
     return ArgumentError(f"Argument `activations` must have a square-integrable derivative for a tangent kernel, but {name!r} has not.")
