@@ -137,6 +137,16 @@ def test_the_formulas_are_called_and_quadrature_is_not(monkeypatch):
     assert phi.calls["product"] and phi.calls["slope"]
 
 
+@pytest.mark.parametrize("phi", OWN, ids=lambda phi: phi.name)
+def test_the_posterior_of_its_network_has_the_density_of_its_function(phi):
+    x, y = np.random.default_rng(0).standard_normal((4, 3)), np.ones(4)
+    own, other = (ge.DeepNetwork(one, noise=0.5, width_ratios=1.0) for one in (phi, by_quadrature(phi)))
+    u = density.coordinates_of(own, own.sample(np.random.default_rng(1), 3), 3)
+    with float64_scope():
+        assert float(density.log_likelihood(own)(u, x, y)) == pytest.approx(float(density.log_likelihood(other)(u, x, y)), rel=1e-12)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", OWN[:2], ids=lambda phi: phi.name)
 def test_a_posterior_of_its_network_is_sampled(phi):
     def sampled(activation):
