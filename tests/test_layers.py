@@ -14,6 +14,7 @@ RANKS = {
     "errors": -1,
     "_text": -1,
     "_moved": -1,
+    "_process": -1,
     "_version": -1,
     "_jax": 0,
     "_memory": 0,

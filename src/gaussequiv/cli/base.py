@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gaussequiv import _process
+from gaussequiv._process import silence
 from gaussequiv.cli.delivery import FAILURE, INTERRUPTED, USAGE, check_output, keep_partial, say
 from gaussequiv.cli.options import PROBLEM_OPTIONS
 
@@ -79,7 +80,7 @@ def _guarded(function: Callable[..., None], arguments: dict[str, Any], name: str
             say(f"error: {error}")
             raise typer.Exit(USAGE) from None
         except BrokenPipeError:  # the reader of a pipe (head) has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence(sys.stdout)
         except (GaussequivError, OSError) as error:
             say(f"error: {error}")
             raise typer.Exit(FAILURE) from None
@@ -105,4 +106,4 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 def main() -> None:
     """Entry point."""
-    app()
+    _process.run(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gaussequiv.cli.base import command
-from gaussequiv.cli.delivery import finish
+from gaussequiv.cli.delivery import finish, kept_by
 from gaussequiv.cli.options import (
     CALL,
     INFERENCE,
@@ -79,10 +79,15 @@ def track(
         )
         for i in range(result.sizes["step"])
     ]
-    _print(result, as_json, ("step", "theory", "simulation", "stderr", "q", "z"), rows)
-    if not as_json:
-        print(f"verdict: {result.attrs['verdict']} ({result.attrs['reason']})")
-    finish(result, output, strict, plot.steps)
+    columns: tuple[str, ...] = ("step", "theory", "simulation", "stderr", "q", "z")
+    note = f"verdict: {result.attrs['verdict']} ({result.attrs['reason']})"
+    finish(
+        result,
+        output,
+        strict,
+        plot.steps,
+        lambda: _print(result, as_json, columns, rows, note),
+    )
 
 
 @command("sample-posterior", INFERENCE, unused=STUDENT_OPTIONS)
@@ -119,7 +124,7 @@ def sample_posterior(
         "checkpoint": checkpoint,
     }
     result = verb(problem, grid, d=d, trials=trials, **given)
-    theory = solve(problem, result["alpha"].values)["test_error"].values
+    theory = kept_by(result, lambda: solve(problem, result["alpha"].values)["test_error"].values)
     rows = []
     for i, one in enumerate(result["alpha"].values):
         for begin in result["start"].values:
@@ -128,10 +133,8 @@ def sample_posterior(
             worst = float(part["test_error_r_hat"].max()), float(part["test_error_ess"].min())
             rows.append((float(one), str(begin), float(theory[i]), *errors, *worst, "yes" if bool(part["converged"].all()) else "NO"))
     columns = ("alpha", "start", "theory", "test_error", "clean_error", "gibbs_error", "r_hat", "ess", "converged")
-    _print(result, as_json, columns, rows)
-    if not as_json:
-        print(f"starts: {result.attrs['agreement']}; theory is the limit n, d -> infinity of test_error")
-    finish(result, output, strict, None)
+    note = f"starts: {result.attrs['agreement']}; theory is the limit n, d -> infinity of test_error"
+    finish(result, output, strict, None, lambda: _print(result, as_json, columns, rows, note))
 
 
 @command("network-information", INFERENCE, unused=STUDENT_OPTIONS)
@@ -168,13 +171,12 @@ def network_information(
         errors = ("test_error", "test_error_stderr", "test_error_equivalent")
         rows.append((float(one), *(float(part[name]) for name in (*names, *errors))))
     columns = ("alpha", "lower", "information", "upper", "stderr", "equivalent", "limit", "test_error", "error stderr", "error equivalent")
-    _print(result, as_json, columns, rows)
-    if not as_json:
-        print("information: nats per sample; equivalent: the Gaussian equivalent at the same n and d; limit: n, d -> infinity")
-    finish(result, output, strict, None)
+    note = "information: nats per sample; equivalent: the Gaussian equivalent at the same n and d; limit: n, d -> infinity"
+    finish(result, output, strict, None, lambda: _print(result, as_json, columns, rows, note))
 
 
-def _print(result: xr.Dataset, as_json: bool, columns: tuple[str, ...], rows: list[Any]) -> None:
+def _print(result: xr.Dataset, as_json: bool, columns: tuple[str, ...], rows: list[Any], note: str) -> None:
+    """The table with a note below, or the JSON object."""
     from rich.console import Console
     from rich.table import Table
 
@@ -190,3 +192,4 @@ def _print(result: xr.Dataset, as_json: bool, columns: tuple[str, ...], rows: li
     for row in rows:
         shown.add_row(*(cell(value) for value in row))
     Console(width=None if Console().is_terminal else 200).print(shown)
+    print(note)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gaussequiv.cli.base import command
-from gaussequiv.cli.delivery import UNCONVERGED, say
+from gaussequiv.cli.delivery import finish
 from gaussequiv.cli.options import CALL, INFERENCE, STUDENT_OPTIONS, Alpha, Count, Dimension, Json, Output, Strict, build
 
 if TYPE_CHECKING:
@@ -40,20 +40,14 @@ def information(
     strict: Strict = False,
 ) -> None:
     """Mutual information of training set and target, and entropy of the labels, in nats."""
+    from gaussequiv import plot
     from gaussequiv.cli.inputs import parse_grid
     from gaussequiv.results import to_json
     from gaussequiv.run.information import information as verb
 
     points = {name: parse_grid(name, text) for name, text in (("alpha", alpha), ("n", n)) if text is not None}
     result = verb(build(options), **points, d=d, keep=keep)
-    if as_json:
-        print(json.dumps(to_json(result)))
-    else:
-        _table(result)
-    if output:
-        _write(result, output)
-    if strict and not bool(result["converged"].all()):
-        raise typer.Exit(UNCONVERGED)
+    finish(result, output, strict, plot.information, lambda: print(json.dumps(to_json(result))) if as_json else _table(result))
 
 
 def _table(result: xr.Dataset) -> None:
@@ -80,21 +74,6 @@ def _table(result: xr.Dataset) -> None:
             rates = ", ".join(f"{rate:.3g}" for rate in result["reduction_rate"].sel(layer=layer).values)
             print(f"layer {layer} replaced: rate of the theorem's bound {rates} (its constant is not known)")
     print(f"validity: {result.attrs['validity']}")
-
-
-def _write(result: xr.Dataset, output: str) -> None:
-    from pathlib import Path
-
-    from gaussequiv import plot
-    from gaussequiv.cli.outputs import FIGURES
-    from gaussequiv.results import save
-    from gaussequiv.store.files import replace_figure
-
-    if Path(output).suffix.lower() in FIGURES:
-        replace_figure(output, plot.information(result).figure, dpi=150)
-    else:
-        save(result, output)
-    say(f"wrote {output}")
 
 
 Samples = Annotated[int | None, typer.Option("--n", help="Training samples.", rich_help_panel=CALL)]

@@ -58,21 +58,24 @@ def fixed_points(options: Any, alpha: Alpha = None, as_json: Json = False, outpu
     from gaussequiv.run.fixed_points import fixed_points as verb
 
     result = verb(build(options), parse_grid("alpha", required("alpha", alpha)))
-    if as_json:
-        print(json.dumps(to_json(result)))
-    else:
-        shown = Table(box=None, pad_edge=False)
-        for key in ("alpha", "branch", *_POINT):
-            shown.add_column(key, justify="right")
-        for i in range(result.sizes["alpha"]):
-            for branch in result["branch"].values:
-                row = result.isel(alpha=i).sel(branch=branch)
-                if row["overlap"].notnull():
-                    mark = " *" if str(row["equilibrium"].values) == branch else ""
-                    shown.add_row(cell(float(row["alpha"])), f"{branch}{mark}", *(cell(float(row[key])) for key in _POINT))
-        Console(width=None if Console().is_terminal else 200).print(shown)
-        print("* equilibrium: the largest free entropy; in nats per input dimension; mutual_information is one only on lines with *")
-    finish(result, output, strict, plot.branches)
+
+    def show() -> None:
+        if as_json:
+            print(json.dumps(to_json(result)))
+        else:
+            shown = Table(box=None, pad_edge=False)
+            for key in ("alpha", "branch", *_POINT):
+                shown.add_column(key, justify="right")
+            for i in range(result.sizes["alpha"]):
+                for branch in result["branch"].values:
+                    row = result.isel(alpha=i).sel(branch=branch)
+                    if row["overlap"].notnull():
+                        mark = " *" if str(row["equilibrium"].values) == branch else ""
+                        shown.add_row(cell(float(row["alpha"])), f"{branch}{mark}", *(cell(float(row[key])) for key in _POINT))
+            Console(width=None if Console().is_terminal else 200).print(shown)
+            print("* equilibrium: the largest free entropy; in nats per input dimension; mutual_information is one only on lines with *")
+
+    finish(result, output, strict, plot.branches, show)
 
 
 @command("phase-diagram", INFERENCE, unused=STUDENT_OPTIONS)
@@ -87,18 +90,23 @@ def phase_diagram(
     from gaussequiv.run.fixed_points import phase_diagram as verb
 
     result = verb(build(options), parse_over([over]), parse_grid("alpha", required("alpha", alpha)))
-    if as_json:
-        print(json.dumps(to_json(result)))
-    else:
-        name = str(result["phase"].dims[0])
-        letters = [phase[0].upper() for phase in PHASES]
-        print(", ".join(f"{letter}={phase}" for letter, phase in zip(letters, PHASES, strict=True)))
-        for k, value in enumerate(result[name].values):
-            row = "".join(letters[int(p)] if p == p else "?" for p in result["phase"].values[k])
-            edges = (result[key].values[k] for key in ("information_theoretic", "algorithmic"))
-            found = [
-                f"{words} {edge:.5g}" for words, edge in zip(("information-theoretic", "algorithmic"), edges, strict=True) if edge == edge
-            ]
-            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            print(f"{name}={shown:<12} {row}  {', '.join(found) or 'no transition'}")
-    finish(result, output, strict, plot.phase_diagram)
+
+    def show() -> None:
+        if as_json:
+            print(json.dumps(to_json(result)))
+        else:
+            name = str(result["phase"].dims[0])
+            letters = [phase[0].upper() for phase in PHASES]
+            print(", ".join(f"{letter}={phase}" for letter, phase in zip(letters, PHASES, strict=True)))
+            for k, value in enumerate(result[name].values):
+                row = "".join(letters[int(p)] if p == p else "?" for p in result["phase"].values[k])
+                edges = (result[key].values[k] for key in ("information_theoretic", "algorithmic"))
+                found = [
+                    f"{words} {edge:.5g}"
+                    for words, edge in zip(("information-theoretic", "algorithmic"), edges, strict=True)
+                    if edge == edge
+                ]
+                shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+                print(f"{name}={shown:<12} {row}  {', '.join(found) or 'no transition'}")
+
+    finish(result, output, strict, plot.phase_diagram, show)

@@ -44,6 +44,7 @@ def predicted_curve(
     combined), and deviation_z, their ratio. Refits use the same rows as the prediction, so that the two are not independent: where they
     move together, the standard error is too large.
     """
+    from gaussequiv.cli.delivery import kept_by
     from gaussequiv.estimators.curves import last_step, read_student, refit_curve, theory_curve
     from gaussequiv.realdata.reading import read_targets
 
@@ -65,7 +66,7 @@ def predicted_curve(
     if not validate:
         return result
     picked = np.unique(possible[np.round(np.linspace(0, possible.size - 1, VALIDATED)).astype(int)])
-    refits = refit_curve(model, X, y, train_sizes=picked, repeats=repeats, **shared).reindex(train_size=sizes)
+    refits = kept_by(result, lambda: refit_curve(model, X, y, train_sizes=picked, repeats=repeats, **shared).reindex(train_size=sizes))
     return beside_refits(result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")}))
 
 
@@ -290,18 +291,7 @@ def draw_prediction(result: xr.Dataset, ax: Axes | None = None, *, label: str = 
 
 def deliver_prediction(result: xr.Dataset, as_json: bool, output: str | None) -> None:
     """Print, and write the file: a figure, or the numbers."""
-    from gaussequiv.results import save, to_json
-    from gaussequiv.store.files import replace_figure
+    from gaussequiv.cli.delivery import finish
+    from gaussequiv.results import to_json
 
-    if as_json:
-        print(json.dumps(to_json(result)))
-    else:
-        show(result)
-    if output is None:
-        return
-    path = Path(output)
-    if path.suffix.lower() in (".png", ".svg", ".pdf"):
-        replace_figure(path, draw_prediction(result).figure, dpi=150)
-    else:
-        save(result, path)
-    print(f"wrote {path}", file=sys.stderr)
+    finish(result, output, False, draw_prediction, lambda: print(json.dumps(to_json(result))) if as_json else show(result))

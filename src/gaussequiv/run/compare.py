@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gaussequiv.errors import choice, number
 from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.run.beside import beside
-from gaussequiv.run.interrupted import Interrupted
+from gaussequiv.run.interrupted import Interrupted, keeping
 from gaussequiv.run.provenance import options_of, read_call
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.track import track
@@ -74,9 +74,12 @@ def compare(
     try:
         simulation = simulate(problem, points, size=size, **shared, **of_trial)
     except Interrupted as stop:
-        partial = None if stop.partial is None else _against(problem, stop.partial, allowance, of_theory)
-        raise Interrupted(partial) from None
-    return _against(problem, simulation, allowance, of_theory)
+        finished = stop.partial
+        raise keeping(lambda: None if finished is None else _against(problem, finished, allowance, of_theory)) from None
+    try:
+        return _against(problem, simulation, allowance, of_theory)
+    except KeyboardInterrupt:
+        raise keeping(lambda: _against(problem, simulation, allowance, of_theory)) from None
 
 
 def _against(problem: Solvable, simulation: xr.Dataset, allowance: float | None, options: dict[str, Any]) -> xr.Dataset:

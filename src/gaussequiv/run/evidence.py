@@ -32,8 +32,8 @@ from gaussequiv.run.evidence_trials import (
     default_together,
     records_of,
 )
+from gaussequiv.run.interrupted import keeping
 from gaussequiv.run.provenance import provenance
-from gaussequiv.run.simulate import Interrupted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -166,9 +166,9 @@ def network_information(
         for n in plan.n.tolist():
             records = records_of(plan, n, trials, seconds, store, together, progress)
             parts.append((n, records, _summary(plan, n, records, control_records(plan, n, control_trials, store))))
+        return _collect(plan, parts, call, store.made_with)
     except KeyboardInterrupt:
-        raise Interrupted(_collect(plan, parts, call, store.made_with) if parts else None) from None
-    return _collect(plan, parts, call, store.made_with)
+        raise keeping(lambda: _collect(plan, parts, call, store.made_with) if parts else None) from None
 
 
 def plan_of(

@@ -18,6 +18,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
 from gaussequiv.problems.supervised.description import Problem, check_supervised
 from gaussequiv.results import dataset
+from gaussequiv.run.interrupted import keeping
 from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import provenance
 
@@ -145,7 +146,8 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     learned), 1 hard (the optimum exists, message passing stays below it), 2 easy (it reaches an optimum that another branch had hidden, or
     that q = 0 does not stop), 3 partial (a better branch exists, but is not yet the optimum), 4 unique (one branch, with overlap); and dims
     (parameter,): weak_recovery, informed, information_theoretic, algorithmic (nan without a transition; of several the last), perfect.
-    Draw it with `plot.phase_diagram`.
+    Draw it with `plot.phase_diagram`. If the user interrupts, `Interrupted.partial` keeps the finished points; the others have the status
+    `interrupted`.
 
     Examples
     --------
@@ -166,33 +168,41 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
     rows = {key: np.full(shape, np.nan) for key in ("overlap", "overlap_uninformed", "phase")}
     lines = {key: np.full(shape[0], np.nan) for key in ("weak_recovery", "informed", "information_theoretic", "algorithmic", "perfect")}
     status = np.full(shape, float(Status.converged))
-    for k in progress_bar(range(len(values)), "solving", progress):
-        potential = _potential(problem.with_parameter(name, values[k]))
-        edges = potential.thresholds()
-        lines["weak_recovery"][k], lines["perfect"][k] = edges.weak_recovery, edges.perfect
-        if edges.transitions:
-            last = edges.transitions[-1]
-            for key in ("informed", "information_theoretic", "algorithmic"):
-                lines[key][k] = getattr(last, key)
-        for i, a in enumerate(alphas):
-            stable = potential.solutions(float(a), stable=True)
-            best = max(stable, key=lambda point: (point.free_entropy, point.q))
-            total = potential.total if potential.total > 0 else 1.0  # q = 0 without a linear part
-            rows["overlap"][k, i], rows["overlap_uninformed"][k, i] = best.q / total, stable[0].q / total
-            rows["phase"][k, i] = _phase(stable, best, any(tr.algorithmic <= a for tr in edges.transitions) or potential.blind)
+
+    def collected() -> xr.Dataset:
+        variables: dict[str, tuple[tuple[str, ...], Any]] = {key: ((name, "alpha"), value) for key, value in rows.items()}
+        variables |= {key: ((name,), value) for key, value in lines.items()}
+        variables["status"] = ((name, "alpha"), status)
+        plain = all(isinstance(v, (int, float)) for v in values)
+        coordinates = {name: values if plain else [str(getattr(v, "name", v)) for v in values], "alpha": alphas}
+        kept = values if plain else coordinates[name]
+        record = provenance(problem, "phase_diagram", {"over": {name: kept}}, ("barbier2019",))
+        out = dataset(variables, coordinates, record | {"task": problem.task, "source": "theory"}, BAYES | WORDS)
+        out["phase"].attrs |= {"flag_values": list(range(len(PHASES))), "flag_meanings": " ".join(PHASES)}
+        return out
+
+    try:
+        for k in progress_bar(range(len(values)), "solving", progress):
+            potential = _potential(problem.with_parameter(name, values[k]))
+            edges = potential.thresholds()
+            lines["weak_recovery"][k], lines["perfect"][k] = edges.weak_recovery, edges.perfect
+            if edges.transitions:
+                last = edges.transitions[-1]
+                for key in ("informed", "information_theoretic", "algorithmic"):
+                    lines[key][k] = getattr(last, key)
+            for i, a in enumerate(alphas):
+                stable = potential.solutions(float(a), stable=True)
+                best = max(stable, key=lambda point: (point.free_entropy, point.q))
+                total = potential.total if potential.total > 0 else 1.0  # q = 0 without a linear part
+                rows["overlap"][k, i], rows["overlap_uninformed"][k, i] = best.q / total, stable[0].q / total
+                rows["phase"][k, i] = _phase(stable, best, any(tr.algorithmic <= a for tr in edges.transitions) or potential.blind)
+    except KeyboardInterrupt:
+        status[np.isnan(rows["phase"])] = float(Status.interrupted)
+        raise keeping(lambda: collected() if np.isfinite(rows["phase"]).any() else None) from None
     if not np.all(np.isfinite(rows["overlap"])):
         warnings.warn("Some points are not finite; find them with result.status.", ConvergenceWarning, stacklevel=2)
         status[~np.isfinite(rows["overlap"])] = float(Status.nonfinite)
-    variables: dict[str, tuple[tuple[str, ...], Any]] = {key: ((name, "alpha"), value) for key, value in rows.items()}
-    variables |= {key: ((name,), value) for key, value in lines.items()}
-    variables["status"] = ((name, "alpha"), status)
-    plain = all(isinstance(v, (int, float)) for v in values)
-    coordinates = {name: values if plain else [str(getattr(v, "name", v)) for v in values], "alpha": alphas}
-    kept = values if plain else coordinates[name]
-    record = provenance(problem, "phase_diagram", {"over": {name: kept}}, ("barbier2019",))
-    out = dataset(variables, coordinates, record | {"task": problem.task, "source": "theory"}, BAYES | WORDS)
-    out["phase"].attrs |= {"flag_values": list(range(len(PHASES))), "flag_meanings": " ".join(PHASES)}
-    return out
+    return collected()
 
 
 def _phase(stable: list[Any], best: Any, jumped: bool) -> int:

@@ -15,15 +15,17 @@ from gaussequiv.curve import Observable
 from gaussequiv.errors import choice, fail, integer
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.bayes.observables import BAYES
+from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.axis import WORDS
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.teacher import make_plan
 from gaussequiv.results import dataset
+from gaussequiv.run.interrupted import keeping
 from gaussequiv.run.posterior_run import STARTS, PosteriorRun, Settings
 from gaussequiv.run.posterior_summary import LEVELS, R_HAT_LIMIT
 from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import provenance, warn_unconverged
-from gaussequiv.run.simulate import Interrupted
+from gaussequiv.run.simulate import mean, standard_error
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,6 +114,8 @@ def sample_posterior(
     progress : bool, optional
         Show a progress bar (default: on a terminal).
 
+    If the user interrupts, `Interrupted.partial` keeps the finished data sets; those left out have the status `interrupted`.
+
     Returns
     -------
     Dataset with dims (start, alpha, trial), and layer, level, chain, draw where they apply:
@@ -173,10 +177,10 @@ def sample_posterior(
         try:
             for _ in progress_bar(range(len(run)), "sampling", progress):
                 next(pieces)
+            result = _collect(run, trials)
         except KeyboardInterrupt:
-            count = len(run.done) // plan.n.size
-            raise Interrupted(_collect(run, count) if count else None) from None
-    result = _collect(run, trials)
+            begun = -(-len(run.done) // plan.n.size)
+            raise keeping(lambda: _collect(run, begun) if begun else None) from None
     warn_unconverged(result)
     return result
 
@@ -207,6 +211,8 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
     plan, settings = run.plan, run.settings
     sizes = plan.n.size
     jobs = run.done[: trials * sizes]
+    finished = (np.arange(trials * sizes) < len(jobs)).reshape(trials, sizes)
+    jobs = jobs + [_left_out(jobs[0])] * (trials * sizes - len(jobs))
     variables: dict[str, tuple[tuple[str, ...], Any]] = {}
     for name in jobs[0]:
         values = np.stack([job[name] for job in jobs]).reshape(trials, sizes, *jobs[0][name].shape)
@@ -221,16 +227,16 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
         variables[name] = (dims, values)
         if name in _AVERAGED:
             rest = dims[:2] + dims[3:]
-            variables[f"{name}_mean"] = (rest, values.mean(axis=2))
-            spread = values.std(axis=2, ddof=1) / np.sqrt(trials) if trials > 1 else np.full(values[:, :, 0].shape, np.nan)
-            variables[f"{name}_stderr"] = (rest, spread)
+            kept = np.broadcast_to(finished.T.reshape(1, sizes, trials, *(1,) * (values.ndim - 3)), values.shape)
+            last, known = np.moveaxis(values, 2, -1), np.moveaxis(kept, 2, -1)
+            variables[f"{name}_mean"], variables[f"{name}_stderr"] = (rest, mean(last, known)), (rest, standard_error(last, known))
     if "kernel_overlap_prior" in variables:
         dims, values = variables["kernel_overlap_prior"]
         variables["kernel_overlap_prior"] = (dims, np.concatenate([values, np.full((*values.shape[:-1], 1), np.nan)], axis=-1))
     call = {"d": plan.d, "trials": trials, "seed": run.seed, "test_samples": plan.test} | settings.call()
     worst = variables["r_hat_between"][1]
-    apart = int((~(worst <= R_HAT_LIMIT)).sum())
-    agreement = "agree" if apart == 0 else f"disagree on {apart} of {worst.size} data sets"
+    apart = int((~(worst <= R_HAT_LIMIT))[finished.T].sum())
+    agreement = "agree" if apart == 0 else f"disagree on {apart} of {finished.sum()} data sets"
     attributes = provenance(plan.problem, "sample_posterior", call) | {
         "source": "posterior",
         "d": plan.d,
@@ -250,6 +256,11 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
     if "coverage" in variables:
         coordinates["level"] = LEVELS
     return dataset(variables, coordinates, attributes, OBSERVABLES)
+
+
+def _left_out(job: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of a data set that an interruption left out."""
+    return {name: np.full(np.shape(value), float(Status.interrupted) if name == "status" else np.nan) for name, value in job.items()}
 
 
 def _own(name: str) -> tuple[str, ...]:

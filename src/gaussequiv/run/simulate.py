@@ -15,6 +15,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable
 from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import Interrupted as Interrupted
+from gaussequiv.run.interrupted import keeping
 from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import along, axis_words, provenance, read_call, warn_unconverged
 
@@ -79,9 +80,9 @@ def simulate(
     try:
         for number in progress_bar(range(trials), "simulating", progress):
             done.append(along(problem, problem.trial(points, size, (seed, number), **asked), points))
+        result = collect(problem, done, size, seed, asked)
     except KeyboardInterrupt:
-        raise Interrupted(collect(problem, done, size, seed, asked) if done else None) from None
-    result = collect(problem, done, size, seed, asked)
+        raise keeping(lambda: collect(problem, done, size, seed, asked) if done else None) from None
     warn_unconverged(result)
     return result
 

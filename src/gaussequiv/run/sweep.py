@@ -19,7 +19,7 @@ from gaussequiv.run.compare import compare
 from gaussequiv.run.evidence import network_information
 from gaussequiv.run.fixed_points import fixed_points, phase_diagram
 from gaussequiv.run.information import information
-from gaussequiv.run.interrupted import Interrupted
+from gaussequiv.run.interrupted import Interrupted, keeping
 from gaussequiv.run.posterior import sample_posterior
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve
@@ -80,12 +80,12 @@ def sweep(
     try:
         for one in problems:
             parts.append(VERBS[verb](one, points, **options))
+        return _gather(problem, over, parts)
     except KeyboardInterrupt as stop:
         partial = stop.partial if isinstance(stop, Interrupted) else None
         if partial is not None:
             parts.append(partial)
-        raise Interrupted(_gather(problem, over, _padded(parts, len(problems))) if parts else None) from None
-    return _gather(problem, over, parts)
+        raise keeping(lambda: _gather(problem, over, _padded(parts, len(problems))) if parts else None) from None
 
 
 def _padded(parts: list[xr.Dataset], count: int) -> list[xr.Dataset]:
@@ -95,7 +95,10 @@ def _padded(parts: list[xr.Dataset], count: int) -> list[xr.Dataset]:
     filled = [part.reindex(trial=full["trial"], fill_value=missing) if "trial" in full.dims else part for part in parts]
     empty = full.copy(deep=True)
     for name, variable in empty.data_vars.items():
-        variable.values[...] = missing.get(name, np.nan if variable.dtype.kind == "f" else 0)
+        blank = {"f": np.nan, "U": "", "O": ""}.get(variable.dtype.kind, 0)
+        variable.values[...] = missing.get(name, blank)
+    if "verdict" in empty.attrs:
+        empty.attrs |= {"verdict": "inconclusive", "reason": "interrupted before its first trial"}
     return filled + [empty] * (count - len(parts))
 
 

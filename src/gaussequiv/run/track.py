@@ -10,7 +10,7 @@ import numpy as np
 from gaussequiv.errors import integer, number
 from gaussequiv.problems.base import Solvable
 from gaussequiv.run.beside import beside
-from gaussequiv.run.interrupted import Interrupted
+from gaussequiv.run.interrupted import Interrupted, keeping
 from gaussequiv.run.provenance import options_of, provenance, read_call
 from gaussequiv.run.simulate import simulate
 
@@ -91,9 +91,12 @@ def track(
     try:
         simulation = simulate(algorithm, np.arange(steps + 1), size=size, trials=trials, seed=seed, progress=progress)
     except Interrupted as stop:
-        partial = None if stop.partial is None else _recorded(problem, algorithm, stop.partial, point, steps, allowance, asked)
-        raise Interrupted(partial) from None
-    return _recorded(problem, algorithm, simulation, point, steps, allowance, asked)
+        part = stop.partial
+        raise keeping(lambda: None if part is None else _recorded(problem, algorithm, part, point, steps, allowance, asked)) from None
+    try:
+        return _recorded(problem, algorithm, simulation, point, steps, allowance, asked)
+    except KeyboardInterrupt:
+        raise keeping(lambda: _recorded(problem, algorithm, simulation, point, steps, allowance, asked)) from None
 
 
 def _recorded(
