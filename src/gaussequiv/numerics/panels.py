@@ -86,7 +86,7 @@ def shared_panels(centres: FloatArray, root: float, breaks: FloatArray, order: i
     --------
     >>> (group,) = shared_panels(np.array([0.0, 0.5]), 1.0, np.array([0.3]))
     >>> (group.weights @ np.abs(group.x - 0.3)).round(6)
-    array([0.833522, 0.813793])
+    array([0.833522, 0.813789])
     """
     by_size = np.argsort(centres, kind="stable")
     t = centres[by_size]

@@ -7,7 +7,17 @@ from scipy import integrate, stats
 from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses import named as losses
-from gaussequiv.learners.convex.averages import FIELD, RADIAL, RESPONSE, SCORE, SQUARE, Fields, binary_averages, residual_averages
+from gaussequiv.learners.convex.averages import (
+    FIELD,
+    RADIAL,
+    RESPONSE,
+    SCORE,
+    SQUARE,
+    Fields,
+    about_mean,
+    binary_averages,
+    residual_averages,
+)
 
 LOSSES = ["square", "logistic", "hinge", "squared_hinge", "exponential", "huber:0.7", "absolute", "quantile:0.3", "max_margin"]
 CHANNELS = [Sign(0.0), Binary("logit:0.5", 0.2, (0.1, 0.05))]
@@ -51,6 +61,18 @@ def assert_jacobian(average):
 @pytest.mark.parametrize("name", LOSSES)
 def test_binary_jacobian(name, channel):
     assert_jacobian(lambda f: binary_averages(losses.get(name), channel, CLASSES, f))
+
+
+@pytest.mark.parametrize("name", ["logistic", "huber:0.7"])
+def test_variance_jacobian(name):
+    def average(f):
+        return about_mean(binary_averages(losses.get(name), CHANNELS[1], CLASSES, f))
+
+    assert_jacobian(average)
+    at = fields(*points())
+    plain, found = binary_averages(losses.get(name), CHANNELS[1], CLASSES, at).value, average(at).value
+    np.testing.assert_allclose(found[:, SQUARE], plain[:, SQUARE] - plain[:, SCORE] ** 2, rtol=1e-9)
+    np.testing.assert_array_equal(np.delete(found, SQUARE, 1), np.delete(plain, SQUARE, 1))
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])

@@ -1,0 +1,107 @@
+"""Ordinary pieces in unusual company: values that plainer and slower quadrature gave, at a small fraction of its time.
+
+Times are those of one processor, bounded at several times what a usual one takes.
+"""
+
+import time
+
+import numpy as np
+import pytest
+from scipy.special import expit, ndtr
+
+import gaussequiv as ge
+
+
+def rising(z):
+    return 0.05 + 0.9 / (1 + np.exp(-3 * np.clip(z, -50, 50)))
+
+
+def hump(z):
+    return 0.1 + 0.8 * np.exp(-((z - 0.5) ** 2))
+
+
+def pseudo_huber():
+    return ge.CustomLoss(
+        lambda r: np.sqrt(1 + r**2) - 1,
+        "residual",
+        name="pseudo-huber",
+        slope=lambda r: r / np.sqrt(1 + r**2),
+        curvature=lambda r: (1 + r**2) ** -1.5,
+    )
+
+
+def squared_softplus():
+    return ge.CustomLoss(
+        lambda t: np.logaddexp(0, -t) ** 2,
+        "margin",
+        name="squared-softplus",
+        slope=lambda t: -2 * np.logaddexp(0, -t) * expit(-t),
+        curvature=lambda t: 2 * expit(-t) ** 2 + 2 * np.logaddexp(0, -t) * expit(t) * expit(-t),
+    )
+
+
+def target(**labels):
+    """Biases bring an offset, over whose law everything is averaged."""
+    return ge.DeepNetwork("tanh", bias_variance=0.3, readout_bias_variance=0.2, **labels)
+
+
+def labelled(link):
+    return target(task="classification", labels=link)
+
+
+def noisy_tanh():
+    return target(labels=ge.Output(np.tanh, noise=0.1))
+
+
+CASES = {
+    "logistic on a user's link": (lambda: ge.Problem(labelled(rising), learner=ge.ERM("logistic", 0.1)), 0.32871860337056, 6.0),
+    "logistic on a hump": (lambda: ge.Problem(labelled(hump), learner=ge.ERM("logistic", 0.1)), 0.388786693733196, 12.0),
+    "optimal ridge on a user's link": (lambda: ge.Problem(labelled(rising), learner=ge.Ridge("optimal")), 0.309412490925918, 20.0),
+    "Bayes on a user's link": (lambda: ge.Problem(labelled(rising), learner=ge.BayesOptimal()), 0.309391511027727, 3.5),
+    "custom loss on a nonlinear output": (lambda: ge.Problem(noisy_tanh(), learner=ge.ERM(pseudo_huber(), 0.1)), 0.269556203216481, 11.0),
+    "Huber on a nonlinear output": (lambda: ge.Problem(noisy_tanh(), learner=ge.ERM("huber", 0.1)), 0.273055297018016, 4.0),
+    "Huber on weighted samples": (
+        lambda: ge.Problem(noisy_tanh(), learner=ge.ERM("huber", 0.1, sample_weight=((1.0, 0.9), (0.1, 0.1)))),
+        0.274903451534139,
+        6.0,
+    ),
+    "Bayes on a nonlinear output": (lambda: ge.Problem(noisy_tanh(), learner=ge.BayesOptimal()), 0.198488386492458, 9.0),
+    "residual loss on labels": (
+        lambda: ge.Problem(target(task="classification"), learner=ge.ERM(pseudo_huber(), 0.1)),
+        0.214749527889573,
+        6.0,
+    ),
+    "custom loss of the margin": (
+        lambda: ge.Problem(target(task="classification"), learner=ge.ERM(squared_softplus(), 0.1)),
+        0.186371096242157,
+        6.0,
+    ),
+    "lasso on labels": (
+        lambda: ge.Problem(target(task="classification"), learner=ge.ERM("logistic", 0.1, penalty="l1")),
+        0.206907313036222,
+        15.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_times(name):
+    describe, expected, allowed = CASES[name]
+    problem = describe()
+    start = time.process_time()
+    curve = ge.solve(problem, alpha=1.3)
+    used = time.process_time() - start
+    assert curve.converged.item()
+    assert curve.test_error.item() == pytest.approx(expected, rel=1e-9)
+    assert used < allowed, f"{used:.1f} s of CPU time"
+
+
+def test_an_intercept_where_nearly_all_labels_are_alike():
+    """A residual loss whose best constant is near 1: E g^2 hangs on the last bits of the intercept there, its variance does not."""
+    problem = ge.Problem(target(task="classification", offset=3.8), learner=ge.ERM(pseudo_huber(), 0.1))
+    curve = ge.solve(problem, alpha=1.3)
+    equivalent = problem.equivalent()
+    rare = float(ndtr(-3.8 / np.sqrt(equivalent.rho)))
+    assert curve.converged.item() and curve.steps.item() < 150
+    assert curve.test_error.item() == pytest.approx(rare, rel=1e-6)  # always the frequent label
+    assert abs(1 - curve.intercept.item()) < 10 * rare + 1e-15
