@@ -14,6 +14,7 @@ from gaussequiv.ingredients.losses.base import Loss
 from gaussequiv.numerics.scaled_cholesky import ScaledCholesky
 
 _SAME = 1e-12  # spread over size of labels below which they differ by rounding alone
+_WORSE = 1e-6  # relative slack beyond the objective at zero
 
 
 class Minimum(NamedTuple):
@@ -92,6 +93,11 @@ class Objective:
         data = np.sum(self.weights * self.loss.value(self.y, self.a @ w + c))
         return float(data + 0.5 * self.l2 * (w @ w) + self.l1 * np.sum(np.abs(w)))
 
+    @cached_property
+    def untrained(self) -> float:
+        """The objective at w = c = 0, which a minimum does not exceed."""
+        return self.value(np.zeros(self.a.shape[1]), 0.0)
+
     def violation(self, w: FloatArray, c: float, dual: FloatArray) -> float:
         r"""The largest relative violation of the optimality conditions by (w, c) and dual variables b_i.
 
@@ -114,12 +120,14 @@ class Objective:
         """The solution with dual variables near the given ones that certify it best.
 
         Slopes inherit the rounding of the fields, and relative to nearly nothing rounding is large. So b may be the nearest that fulfils
-        a'b + l2 w + l1 sign(w) = 0, sum b = 0, or 0 where the data are fitted exactly; or w is the one that belongs to b.
+        a'b + l2 w + l1 sign(w) = 0, sum b = 0, or 0 where the data are fitted exactly; or w is the one that belongs to b. Violations are
+        relative to the fields: a point far out, worse than w = c = 0, is none whatever they say.
         """
         found: list[Minimum] = []
         for point, candidate in self._candidates(w, dual):
             with np.errstate(all="ignore"):
-                residual = self.violation(point, c, candidate)
+                worse = self.value(point, c) > self.untrained + _WORSE * abs(self.untrained)
+                residual = np.inf if worse else self.violation(point, c, candidate)
             found.append(Minimum(point, c, candidate, residual if np.isfinite(residual) else np.inf, steps))
             if residual <= 1e-14:
                 break
