@@ -55,6 +55,7 @@ def test_a_path_that_never_was_is_still_an_error():
         ("algorithms.amp", "State", "GampState"),
         ("algorithms.message_passing.gamp", "State", "GampState"),
         ("algorithms.message_passing.vamp", "Spectrum", "GramSpectrum"),
+        ("algorithms.message_passing.sample_fit", "as_predictor", "state_predictor"),
         ("algorithms.networks.sampling", "State", "ChainState"),
         ("realdata.emulate", "State", "EmulationState"),
         ("realdata.emulate", "Student", "EmulatedStudent"),

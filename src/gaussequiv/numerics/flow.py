@@ -114,7 +114,8 @@ def _check(rate: Rate, start: Any, parameters: Any) -> None:
         raise ArgumentError(
             f"Argument `rate` must be a function (t, y, arguments) that JAX can trace, but it raises {type(error).__name__}: {message}."
         ) from error
-    right = jax.tree.structure(found) == jax.tree.structure(start)
+    structures: list[Any] = [jax.tree.structure(tree) for tree in (found, start)]
+    right = bool(structures[0] == structures[1])
     shapes = [[np.shape(part) for part in jax.tree.leaves(tree)] for tree in (start, found)]
     if not right or shapes[0] != shapes[1]:
         raise ArgumentError(f"Argument `rate` must give the structure and shapes of the state, {shapes[0]}, but it gives {shapes[1]}.")

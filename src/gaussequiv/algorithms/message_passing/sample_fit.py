@@ -53,7 +53,7 @@ def fit_amp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: b
         state, status = machine.init(), Status.converged
     else:
         state, status = machine.run(key=key)
-    return as_predictor(machine, state, status, back, sample, d)
+    return state_predictor(machine, state, status, back, sample, d)
 
 
 def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept: bool, key: Key) -> LinearPredictor:
@@ -71,7 +71,7 @@ def _fit_vamp(sample: TrainingSample, equivalent: GaussianEquivalent, intercept:
     return LinearPredictor(coefficients, constant, np.nan, status, state.steps, state.change, variance, threshold)
 
 
-def as_predictor(
+def state_predictor(
     machine: GAMP, state: GampState, status: Status, back: FloatArray | None, sample: TrainingSample, dimension: int
 ) -> LinearPredictor:
     """The predictor of a state, on rows of x."""
@@ -81,3 +81,6 @@ def as_predictor(
     threshold = float(machine.channel.threshold(np.array(variance)))
     intercept_x = state.intercept - threshold - (0.0 if sample.centre is None else float(sample.centre @ coefficients))
     return LinearPredictor(coefficients, intercept_x, np.nan, status, state.steps, state.change, variance, threshold)
+
+
+as_predictor = state_predictor  # its name of before

@@ -47,7 +47,7 @@ def curve_sensitivity(learner: Learner, e: GaussianEquivalent, alpha: FloatArray
     return {f"d_{key}_d_{name}": value for name, values in found.items() for key, value in values.items()}
 
 
-def present(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
+def parameter_at(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
     """The parameter's value now: a number, or one for each point."""
     if name == "alpha":
         return at.load
@@ -76,7 +76,7 @@ def tangents(
     jacobian = saddle.evaluate(x, everything).jacobian
     out: dict[str, Observables] = {}
     for name in names:
-        value = present(model.erm, model.e, at, name)
+        value = parameter_at(model.erm, model.e, at, name)
         size = np.maximum(np.abs(value), 1e-6 if name in POINT_PARAMETERS else 1.0 if np.ndim(value) == 0 and value == 0 else 0.0)
         step = STEP * size
         edge = bool(np.any(np.asarray(value) - 2 * step < 0))

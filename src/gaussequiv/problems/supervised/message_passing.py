@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.algorithms.message_passing.gamp import GAMP, GampState
-from gaussequiv.algorithms.message_passing.sample_fit import as_predictor, machine_for
+from gaussequiv.algorithms.message_passing.sample_fit import machine_for, state_predictor
 from gaussequiv.algorithms.message_passing.scaled_prior import equivalent_prior
 from gaussequiv.algorithms.message_passing.start import side_information
 from gaussequiv.algorithms.message_passing.state_evolution import StateEvolution, start_precision
@@ -202,7 +202,7 @@ def measure(
     plan: TrialPlan, machine: GAMP, path: list[GampState], back: FloatArray | None, sample: TrainingSample, teacher: Teacher
 ) -> dict[str, FloatArray]:
     """Stream the test rows once for all steps."""
-    fits = [as_predictor(machine, state, Status.converged, back, sample, plan.d) for state in path]
+    fits = [state_predictor(machine, state, Status.converged, back, sample, plan.d) for state in path]
     coefficients, intercepts = np.column_stack([fit.coefficients for fit in fits]), np.array([fit.intercept for fit in fits])
     channel, spread = machine.channel, np.array([fit.variance for fit in fits])
     wrong, product, total, field_sum = np.zeros(len(fits)), np.zeros(len(fits)), np.zeros(len(fits)), 0.0
