@@ -5,6 +5,9 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import Output
+from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.learners.convex.averages import Fields
+from gaussequiv.learners.convex.output_averages import label_averages, label_losses
 
 ALPHA = np.array([0.5, 2.0])
 SAME = ("test_error", "clean_error", "train_error", "test_loss", "train_loss", "m", "q", "V", "floor")
@@ -37,3 +40,17 @@ def test_true_networks_agree():
     run, theory = ge.simulate(problem, ALPHA, d=200, trials=16, seed=1, normalise_teacher=True), ge.solve(problem, ALPHA)
     gap = np.abs(run.test_error_mean.values - theory.test_error.values)
     assert np.all(gap <= 4 * run.test_error_stderr.values + 3 / 200 * theory.test_error.values)
+
+
+def test_order_parameters_beyond_the_finite_numbers_give_no_number():
+    """A trial step of the solver may ask for them; the points beside are not touched."""
+    channel, loss = Output(np.tanh, 0.1, name="tanh"), losses.get("huber")
+    laws = [channel.atoms(0.0, 1.0)] * 3
+    good = dict(V=1.0, q=1.0, m=0.5, c=0.1, b0=0.0, rest=0.75, misfit=1.0)
+    rows = [good, {**good, "V": np.nan}, {**good, "m": 3.0}]
+    at = Fields(**{name: np.array([row[name] for row in rows]) for name in good})
+    found, alone = label_averages(loss, laws, at, ((1.0, 1.0),)), label_averages(loss, laws[:1], at.take(slice(0, 1)), ((1.0, 1.0),))
+    np.testing.assert_array_equal(found.value[0], alone.value[0])
+    assert np.isnan(found.value[1:]).all() and np.isnan(found.jacobian[1:]).all()
+    scores = label_losses(loss, laws, at, ((1.0, 1.0),))
+    assert all(np.isfinite(values[0]) and np.isnan(values[1:]).all() for values in scores.values())

@@ -62,7 +62,9 @@ def label_averages(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weigh
     """Any loss of the residual; one law for every point. Values and derivatives by V, q, m and c, as in `averages`."""
     value, jacobian = np.empty((at.V.size, 4)), np.full((at.V.size, 4, 6), np.nan)  # nan by rho and b0: the label law would change too
     for i, law in enumerate(laws):  # one point at a time: the rule is two-dimensional
-        value[i], jacobian[i, :, :4] = _Point(loss, law, weights, at.take(slice(i, i + 1))).averages()
+        one = _Point(loss, law, weights, at.take(slice(i, i + 1)))
+        # a trial step may leave the finite numbers: the solver refuses what is not a number
+        value[i], jacobian[i, :, :4] = one.averages() if one.finite else (np.nan, np.nan)
     return Averages(value, jacobian)
 
 
@@ -75,7 +77,11 @@ class _Point:
         rho = float(at.rest[0]) + self.m**2 / self.q
         within = float(at.rest[0]) + law.variance - rho  # V* with the noise inside the label's function
         free, drift = (within / law.variance, self.m / law.variance) if law.variance > 0 else (1.0, 0.0)  # a field that does not vary
-        self.sigma = float(np.sqrt(free * self.q + law.noise)) + LEAST
+        with np.errstate(invalid="ignore"):
+            self.sigma = float(np.sqrt(free * self.q + law.noise)) + LEAST
+        self.finite = bool(np.isfinite([self.sigma, self.V, drift, c]).all())
+        if not self.finite:
+            return
         t = c + drift * law.centred - law.label
         moments = law.mass * law.centred ** np.arange(3)[:, None]
         if t.size > DIRECT:
@@ -195,6 +201,10 @@ def label_losses(loss: Any, laws: list[LabelAtoms], at: Fields, weights: Weights
     out = {name: np.zeros(at.V.size) for name in ("train_error", "test_loss", "train_loss")}
     for i, law in enumerate(laws):
         one = _Point(loss, law, weights, at.take(slice(i, i + 1)))
+        if not one.finite:
+            for values in out.values():
+                values[i] = np.nan
+            continue
         r, sums = one.law_of_residuals(1e-9)
         out["test_loss"][i] = sums[0, 0] @ loss.value(0.0, r)
         for weight, fraction in weights:
