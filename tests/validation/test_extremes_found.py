@@ -7,6 +7,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.ingredients.activations import base as activations
+from gaussequiv.ingredients.channels import quadrature
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.counts import Poisson, Quantised
 from gaussequiv.ingredients.channels.label_moments import quadrature_moments
@@ -204,3 +205,11 @@ def test_the_best_penalty_of_a_kernel_without_a_linear_part():
     curve = ge.solve(problem, alpha=[0.5, 2.0])
     np.testing.assert_allclose(curve.test_error, curve.floor, rtol=1e-12)
     assert np.all(curve.lam == np.inf) and np.all(curve.converged)
+
+
+def test_errors_at_many_fields_are_summed_in_pieces(monkeypatch):
+    law, b0 = Quantised((-1, 0, 1), noise=0.1), np.array([0.0, 0.3, 2.0])
+    whole = law.field_error(1.0, 0.3, b0)
+    monkeypatch.setattr(quadrature, "BLOCK", 7)
+    np.testing.assert_allclose(law.field_error(1.0, 0.3, b0), whole, rtol=1e-13)
+    assert np.all(whole > 0)
