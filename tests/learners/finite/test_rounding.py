@@ -46,7 +46,8 @@ def case(seed, largest=30):
     pen = rng.integers(5)
     penalty = [L2(), L2(), L1(), ElasticNet(0.5), Quadratic(np.exp(rng.uniform(-1, 1, p)))][pen]
     lam = float(rng.choice([0.0, 1e-6, 1e-4, 1e4, 1e8, *10.0 ** rng.uniform(-3, 2, 6)]))
-    if lam == 0 and (penalty.name not in ("l2", "quadratic") or (loss.kind == "margin" and not loss.margin_limit)):
+    limit = loss.margin_limit if loss.kind == "margin" else loss.name != "tube"  # a tube is least on an interval
+    if lam == 0 and (penalty.name not in ("l2", "quadratic") or not limit):
         lam = 0.1
     intercept = bool(rng.integers(2))
     s = (
