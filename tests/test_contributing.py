@@ -23,6 +23,11 @@ def template(name):
     return space[name]
 
 
+def test_every_block_is_closed():
+    fences = [line for line in PAGE.read_text().splitlines() if line.startswith("```")]
+    assert all((line == "```") == bool(i % 2) for i, line in enumerate(fences)), fences
+
+
 def test_a_problem_of_another_kind_meets_every_verb(tmp_path):
     problem = template("SeenInNoise")(2.0)
     both = ge.compare(problem, snr=[0.5, 2.0], d=2000, trials=16, allowance=0.0)
@@ -76,7 +81,8 @@ def test_a_learner_of_matrices_keeps_its_contract_and_agrees_with_simulation(tmp
     both = ge.compare(problem, [0.5, 2.0], d=200, trials=16, allowance=3.0)
     assert both.attrs["verdict"] == "agree", both.attrs["reason"]
     loaded = ge.load(ge.save(ge.solve(problem, [2.0]), tmp_path / "committee.nc"))
-    assert ge.rerun(loaded, parts={"committee": learner}).Q.values.tolist() == loaded.Q.values.tolist()
+    for part in (learner, learner()):
+        assert ge.rerun(loaded, parts={"committee": part}).Q.values.tolist() == loaded.Q.values.tolist()
 
 
 @pytest.mark.parametrize("inputs", [ge.GaussianInputs(), ge.GaussianInputs("two-level:9:0.3:0.2")], ids=str)

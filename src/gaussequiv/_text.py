@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -20,3 +21,14 @@ def short_name_of(function: Any) -> str:
 def name_of(function: Any) -> str:
     """module:name of a user's function, as files keep it; of its class for a callable object."""
     return f"{getattr(function, '__module__', None) or type(function).__module__}:{short_name_of(function)}"
+
+
+def as_json(description: Any) -> Any:
+    """A description as JSON gives it back: tuples are lists.
+
+    Examples
+    --------
+    >>> as_json({"lams": (0.1, 1.0)})
+    {'lams': [0.1, 1.0]}
+    """
+    return json.loads(json.dumps(description))

@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from gaussequiv._text import as_json
 from gaussequiv.errors import ArgumentError, did_you_mean
 from gaussequiv.problems.base import Solvable, check_solvable
 
@@ -83,6 +84,6 @@ def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = 
 def _own(kind: str, part: Any, description: Mapping[str, Any]) -> Solvable:
     """A user's problem: the object itself, which must still be described by what was saved, or what builds it."""
     problem = check_solvable(part if hasattr(part, "theory") and not isinstance(part, type) else part(description))
-    if problem.to_dict() != dict(description):
+    if as_json(problem.to_dict()) != as_json(dict(description)):
         raise ArgumentError(f"Argument `parts` must give the problem of the result as {kind!r}, but its description differs.")
     return problem

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussequiv._text import as_json
 from gaussequiv.errors import ArgumentError, choice, did_you_mean, fail
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures, RandomFeatures
 from gaussequiv.ingredients.features.kernels import NNGP, NTK, DotProductKernel
@@ -124,7 +125,7 @@ def _learner_from(section: Mapping[str, Any] | str, parts: Mapping[str, Any]) ->
 def _own_learner(name: str, part: Any, options: dict[str, Any]) -> Any:
     """A user's learner: the object itself, which must still be described by what was saved, or its class."""
     learner = part(**options) if isinstance(part, type) else part
-    if as_learner(learner).to_dict() != {"name": name, **options}:
+    if as_json(as_learner(learner).to_dict()) != as_json({"name": name, **options}):
         raise ArgumentError(f"Argument `parts` must give the learner of the result as {name!r}, but its description differs.")
     return learner
 
