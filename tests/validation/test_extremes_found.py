@@ -116,7 +116,7 @@ def test_transforms_that_underflow_have_modes():
 
 def test_hermite_series_of_wide_arguments():
     """Tables are summed in pieces; beyond the widest argument the kernel is refused."""
-    kernel = dual_kernels._SeriesDual(activations.get("tanh"))
+    kernel = dual_kernels.HermiteSeries(np.tanh, (), "tanh")
     second = kernel.second(np.array([2e6]))
     assert second[0] == pytest.approx(1 - np.sqrt(2 / np.pi / 2e6), rel=1e-6)  # E tanh^2 = 1 - E sech^2, of integral 2
     with pytest.raises(ge.ArgumentError, match="`weight_variance`"):
@@ -125,9 +125,9 @@ def test_hermite_series_of_wide_arguments():
 
 def test_pieces_of_a_hermite_table_give_the_same_series(monkeypatch):
     s = np.array([0.5, 30.0, 400.0])
-    whole = dual_kernels._SeriesDual(activations.get("tanh")).coefficients(s, 32)
+    whole = dual_kernels.HermiteSeries(np.tanh, (), "tanh").coefficients(s, 32)
     monkeypatch.setattr(dual_kernels, "BLOCK", 1000)
-    parts = dual_kernels._SeriesDual(activations.get("tanh")).coefficients(s, 32)
+    parts = dual_kernels.HermiteSeries(np.tanh, (), "tanh").coefficients(s, 32)
     for a, b in zip(whole, parts, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
 

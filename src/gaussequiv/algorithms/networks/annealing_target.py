@@ -45,7 +45,7 @@ def annealing_target(network: DeepNetwork, integrate_readout: bool | None = None
     Examples
     --------
     >>> import gaussequiv as ge
-    >>> posterior(ge.DeepNetwork("tanh", noise=0.1)).integrated
+    >>> annealing_target(ge.DeepNetwork("tanh", noise=0.1)).integrated
     True
     """
     possible = marginal_readout.can_marginalise(network)
