@@ -1,23 +1,24 @@
 """What random problems at the ends of every range have shown, by name: each has a curve, a status or an error that names its argument."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import gaussequiv as ge
 from gaussequiv.ingredients.activations import base as activations
+from gaussequiv.ingredients.activations import dual_kernels
 from gaussequiv.ingredients.channels import quadrature
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.counts import Poisson, Quantised
 from gaussequiv.ingredients.channels.label_moments import quadrature_moments
 from gaussequiv.ingredients.channels.outputs import Output
 from gaussequiv.ingredients.channels.quadrature import QuadratureChannel
-from gaussequiv.ingredients.features import dual_kernels
 from gaussequiv.ingredients.features.deterministic import Transforms, _fitted
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.model import Model
-from gaussequiv.learners.convex.saddle_point import Solution
+from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.sensitivity import tangents
 
 
@@ -142,7 +143,7 @@ def test_order_parameters_that_overflowed_have_no_observables():
     solution = model.solve(at)
     known = model.observe(at, solution)
     wild = solution.fields._replace(q=np.array([np.inf, solution.fields.q[1]]))
-    found = model.observe(at, Solution(**{**vars(solution), "fields": Fields(*wild)}))
+    found = model.observe(at, SolvedPoints(**{**vars(solution), "fields": Fields(*wild)}))
     for name, values in found.items():
         assert np.isnan(values[0]) and values[1] == pytest.approx(known[name][1], rel=1e-12)
 
@@ -152,7 +153,7 @@ def test_no_derivative_where_the_equations_overflow():
     at = model.points(np.array([0.5, 2.0]), np.full(2, 0.1))
     solution = model.solve(at)
     known = tangents(model, at, solution, ("lam",))["lam"]
-    lost = Solution(**{**vars(solution), "residual": np.array([np.inf, 0.0]), "unknowns": solution.unknowns + np.array([[700.0], [0.0]])})
+    lost = replace(solution, residual=np.array([np.inf, 0.0]), unknowns=solution.unknowns + np.array([[700.0], [0.0]]))
     found = tangents(model, at, lost, ("lam",))["lam"]
     for name, values in found.items():
         assert np.isnan(values[0]) and values[1] == pytest.approx(known[name][1], rel=1e-9, abs=1e-12)
