@@ -90,3 +90,14 @@ def test_through_solve_names_are_checked():
     assert any(s == pytest.approx((up - down) / 0.002, rel=1e-5) for s in slopes), list(curve)
     with pytest.raises(ge.errors.ArgumentError, match=r"[Dd]id you mean"):
         ge.solve(problem, [0.5], sensitivity=("lamb",))
+
+
+@pytest.mark.filterwarnings("ignore::gaussequiv.errors.ConvergenceWarning")
+def test_where_the_equations_are_singular_there_is_no_derivative():
+    """Noiseless labels beyond exact recovery: V = 0 ends the descent where the Jacobian is singular; the neighbour keeps its slope."""
+    problem = ge.Problem(ge.LinearTarget(), learner=ge.ERM("absolute", 1.0))
+    curve = ge.solve(problem, [2.0, 3.0], sensitivity=("lam",))
+    assert np.isnan(curve.d_test_error_d_lam.values[1]), "no derivative at a singular Jacobian"
+    assert float(curve.d_test_error_d_lam[0]) == pytest.approx(0.0472980, rel=1e-4)
+    alone = ge.solve(problem, [2.0], sensitivity=("lam",))
+    assert float(alone.d_test_error_d_lam[0]) == pytest.approx(float(curve.d_test_error_d_lam[0]), rel=1e-9)

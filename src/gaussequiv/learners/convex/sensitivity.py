@@ -64,7 +64,7 @@ def tangents(
     """Derivatives of the observables (those in `keys`, or all) in every named parameter, at solved points and not averaged over b0.
 
     F(x, theta) = 0 gives dx = -F_x^(-1) F_theta with the exact Jacobian F_x; F_theta and the observables O(x, theta) are explicit and are
-    differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite there is no derivative: nan.
+    differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite or F_x singular there is no derivative: nan.
     """
     defined = np.flatnonzero(np.isfinite(solution.residual))
     if defined.size < at.load.size:
@@ -74,6 +74,9 @@ def tangents(
     everything = np.arange(x.shape[0])
     saddle = model.saddle(at, sign=solution.sign).with_form_at(x)  # the equations may change their form within a stencil
     jacobian = saddle.evaluate(x, everything).jacobian
+    regular = np.flatnonzero(np.linalg.slogdet(jacobian).sign != 0)  # by the factors that `solve` divides by
+    if regular.size < at.load.size:
+        return _among(at.load.size, regular, model, at, solution, names, keys)
     out: dict[str, Observables] = {}
     for name in names:
         value = parameter_at(model.erm, model.e, at, name)
