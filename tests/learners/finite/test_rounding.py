@@ -100,6 +100,7 @@ def test_ten_thousand_fits_end_at_their_certificate(part):
         7039,  # labels that differ by rounding alone
         5752,  # the same with two kinks
         5916,  # exponentials of large fields with L1
+        9951,  # a slope that saturates far from every label, with L1
     ],
 )
 def test_seeds_that_once_failed(seed):

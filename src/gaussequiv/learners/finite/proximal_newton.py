@@ -20,9 +20,10 @@ def proximal_newton(o: Objective, start: Minimum) -> Minimum:
 
     The quadratic model of the loss about the present fields is a square loss with weights f'' and labels z - f'/f''; its minimiser with
     the penalty gives a direction of descent, along which the objective's slope is searched for its zero. For losses of which a barrier
-    method's own Newton steps are too long, such as exponentials of large fields.
+    method's own Newton steps are too long, such as exponentials of large fields or slopes that saturate. A start that is worse than no
+    weights at all gives way to them.
     """
-    w, c, best = start.w, start.c, start
+    w, c, best = (start.w, start.c, start) if np.isfinite(start.residual) else (np.zeros_like(start.w), 0.0, start)
     for step in range(1, _STEPS + 1):
         z = o.a @ w + c
         slope, curvature = o.smooth(o.sign * z - o.origin)
