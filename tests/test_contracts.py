@@ -28,7 +28,7 @@ LISTED = {
     "ingredients/activations/base.py": (1, "named activations on demand"),
     "ingredients/adopted.py": (3, "the door of pieces of a user's own"),
     "ingredients/targets/deep_network.py": (1, "fields by name"),
-    "learners/base.py": (8, "the door of learners and predictors of a user's own"),
+    "learners/base.py": (4, "the door of what fits of a user's own give"),
     "learners/bayes/information.py": (1, "columns by name"),
     "learners/convex/saddle_point.py": (3, "columns by name"),
     "problems/base.py": (1, "the door of problems of a user's own"),

@@ -13,6 +13,7 @@ from gaussequiv.learners.base import Gives, Learner, Tunable, as_learner, as_pre
 from gaussequiv.numerics.ranges import Range
 from gaussequiv.samples.training_sample import LinearPredictor
 from gaussequiv.testing import check_learner
+from gaussequiv.testing.contract import ContractError
 
 TARGET = ge.DeepNetwork("erf", noise=0.1)
 LABELS = ge.DeepNetwork("erf", noise=0.1, task="classification")
@@ -174,6 +175,44 @@ def test_a_learner_of_the_contract_is_taken_as_it_is():
     assert learner.label == "inherited" and learner.to_dict() == {"name": "inherited", "lam": 0.3}
     assert learner.with_hyperparameter("lam", 2.0) == Inherited(2.0)
     assert learner.family is None and learner.risk is None and not learner.sees_inputs
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A dataclass that inherits from nothing, with declarations of its own."""
+
+    lam: float = 0.3
+
+    name = "declared"
+
+    @property
+    def tunable(self):
+        return {"lam": Tunable(self.lam, Range(0.0, np.inf))}
+
+    def solve(self, equivalent, alpha):
+        return dict(ge.Ridge(self.lam).solve(equivalent, alpha))
+
+    def fit(self, sample, equivalent, key):
+        return ge.Ridge(self.lam).fit(sample, equivalent, key)
+
+
+def test_what_an_object_of_ones_own_declares_counts():
+    learner = as_learner(Declared(0.3))
+    assert learner == as_learner(Declared(0.3)) != as_learner(Declared(0.4)) and learner == Declared(0.3)
+    assert learner.to_dict() == {"name": "declared", "lam": 0.3} and learner.gives == Gives()
+    assert learner.with_hyperparameter("lam", 2.0) == Declared(2.0)
+    slope, known = (
+        ge.solve(ge.Problem(TARGET, learner=one), [0.5, 2.0], sensitivity="lam").d_test_error_d_lam for one in (Declared(), ge.Ridge(0.3))
+    )
+    np.testing.assert_allclose(slope, known, rtol=1e-9)
+
+
+def test_a_check_names_the_class_of_the_user():
+    class Blank(Mine):
+        label = ""
+
+    with pytest.raises(ContractError, match=r"^Blank: `label`"):
+        check_learner(Blank())
 
 
 def test_tuned_hyperparameters_have_the_ranges_of_their_owners():

@@ -3,7 +3,7 @@
     a learner = its exact curve on an equivalent (`solve`) + its fit of a finite sample (`fit`) + what it declares about itself
 
 Required are `name`, `solve` and `fit`. Everything else is a declaration with a default: a class that inherits from `Learner`
-overrides what is true of it. An object that has the required members alone is taken as it is, with the defaults (`as_learner`).
+overrides what is true of it. An object that inherits from nothing is taken with what it has, and the defaults for the rest (`as_learner`).
 `gaussequiv.testing.check_learner` says whether a learner keeps the contract and whether its declarations are true.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from gaussequiv.curve import Curve, Observable, as_curve
 from gaussequiv.errors import ArgumentError, FloatArray, fail
+from gaussequiv.ingredients.adopted import adopted, missing, original
 from gaussequiv.learners.observables import COMMON, RANKING
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.ranges import Range
@@ -172,14 +173,15 @@ class Learner(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """The description that saved results carry, for JSON: by default `name` and the fields of a dataclass."""
-        return {"name": self.name} | (asdict(self) if is_dataclass(self) else {})
+        given: Learner = original(self)
+        return {"name": self.name} | (asdict(given) if is_dataclass(given) else {})
 
     def with_hyperparameter(self, name: str, value: float) -> Learner:
         """The same learner with one of `tunable` replaced; by default a field of a dataclass."""
-        if not is_dataclass(self):
+        given: Learner = original(self)
+        if not is_dataclass(given):
             raise ArgumentError(f"{self.label} declares `{name}` tunable and must say how it is replaced: write `with_hyperparameter`.")
-        changed: Learner = replace(self, **{name: value})
-        return changed
+        return as_learner(replace(given, **{name: value}))
 
     def fits_intercept(self, equivalent: GaussianEquivalent) -> bool:
         """Whether an unpenalised constant is fitted on this target."""
@@ -217,42 +219,23 @@ class Learner(Protocol):
 REQUIRED = ("name", "solve", "fit")
 
 
-class _Adapted(Learner):
-    """A user's object with the required members alone."""
-
-    def __init__(self, own: Any) -> None:
-        self.own, self.name = own, own.name
-        for member in ("label", "citations", "sees_inputs"):
-            if hasattr(own, member):
-                setattr(self, member, getattr(own, member))
-
-    def to_dict(self) -> dict[str, Any]:
-        description: dict[str, Any] = self.own.to_dict() if hasattr(self.own, "to_dict") else Learner.to_dict(self.own)
-        return description
-
-    def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Curve:
-        return as_curve(self.own.solve(equivalent, alpha))
-
-    def fit(self, sample: Any, equivalent: GaussianEquivalent, key: Key = None) -> Predictor:
-        return as_predictor(self.own.fit(sample, equivalent, key))
-
-
 def as_learner(value: Any, hint: str = "") -> Learner:
-    """The learner, or an object with the required members as one; the only place where a learner is probed.
+    """The learner, or an object with the required members as one, with defaults for what it does not declare.
 
     Raises
     ------
     ArgumentError : required members are missing, which it names.
     """
-    missing = [member for member in REQUIRED if not hasattr(value, member)]
-    if isinstance(value, type) or {"solve", "fit"} <= set(missing) or (missing and hint):
+    lacks = missing(value, REQUIRED)
+    if isinstance(value, type) or {"solve", "fit"} <= set(lacks) or (lacks and hint):
         raise fail("learner", "a learner such as BayesOptimal() or Ridge(0.1)", value, hint)
-    if missing:
+    if lacks:
         raise ArgumentError(
-            f"Argument `learner` must be a learner, but {type(value).__name__} has no `{'`, no `'.join(missing)}`: inherit from "
+            f"Argument `learner` must be a learner, but {type(value).__name__} has no `{'`, no `'.join(lacks)}`: inherit from "
             f"gaussequiv.learners.base.Learner, which asks for {', '.join(REQUIRED)} and gives the rest."
         )
-    return value if isinstance(value, Learner) else _Adapted(value)
+    learner: Learner = adopted(value, Learner, REQUIRED, "learner")
+    return learner
 
 
 def as_predictor(found: Any) -> Predictor:

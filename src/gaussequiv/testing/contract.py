@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import GaussequivError
-from gaussequiv.ingredients.adopted import LeftOut, missing
+from gaussequiv.ingredients.adopted import LeftOut, missing, original
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class ContractError(GaussequivError, AssertionError):
 def require(good: bool, piece: Any, wrong: str, mend: str) -> None:
     """Raise what is wrong with a piece, and how to mend it, unless all is well."""
     if not good:
-        raise ContractError(f"{type(piece).__name__}: {wrong} {mend}")
+        raise ContractError(f"{type(original(piece)).__name__}: {wrong} {mend}")
 
 
 def members(piece: Any, names: tuple[str, ...], where: str) -> None:
