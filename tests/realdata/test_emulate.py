@@ -8,6 +8,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.ingredients.losses.margin import Hinge
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.emulate import EmulatedStudent, EmulationState, _Averages, check_labels, emulate
@@ -97,14 +98,47 @@ def test_separable_labels_without_a_penalty_are_reported():
     assert found.status != Status.converged and np.isnan(found.test_error)
 
 
-@pytest.mark.parametrize("loss", ["square", "hinge", "squared_hinge"])
+class Steep(Hinge):
+    """max(0.7 - t, 0) twice, rounded over a width of 0.5: f' = clip((t - 0.7)/0.5, -2, 0)."""
+
+    name = "steep"
+    kinks = ()
+    pieces = ((0.7, -2.0, 0.0, 0.5),)
+
+    def at(self, t):
+        short = np.maximum(0.7 - t, 0.0)
+        return np.where(short < 1.0, short**2, 2 * short - 1)
+
+    def slope_at(self, t):
+        return np.clip((t - 0.7) / 0.5, -2.0, 0.0)
+
+    def curvature_at(self, t):
+        return np.where((t < 0.7) & (t > -0.3), 2.0, 0.0)
+
+    def proximal_at(self, t, V):
+        g = np.clip((0.7 - t) / (0.5 + V), 0.0, 2.0)
+        return g, np.where((g > 0) & (g < 2), -1 / (0.5 + V), 0.0)
+
+
+def test_a_loss_of_another_name_has_the_averages_of_its_slope():
+    class Renamed(Hinge):
+        name = "renamed"
+
+    x, y = draw(0, 200)
+    plain, renamed = (emulate(x, y, np.ones(200), 80, EmulatedStudent(loss, 1.0, True, True)) for loss in (losses.get("hinge"), Renamed()))
+    assert renamed.test_error == plain.test_error and renamed.steps == plain.steps
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.get("square"), losses.get("hinge"), losses.get("squared_hinge"), Steep()], ids=lambda loss: loss.name
+)
 def test_closed_form_averages(loss):
     rng = np.random.default_rng(0)
     y, V, extra, score = np.array([1.0, -1, 1, -1]), np.array([0.1, 1, 3, 10.0]), np.array([0.2, 1, 4, 9.0]), np.array([0.3, 1, -2, -3.0])
     weights = np.array([1.0, 2.0, 0.5, 1.0])
-    found = _Averages(y, weights, student(loss), 1.0)(EmulationState(np.zeros(1), V, extra, score))
+    found = _Averages(y, weights, student()._replace(loss=loss), 1.0)(EmulationState(np.zeros(1), V, extra, score))
     noisy = score + np.sqrt(extra) * rng.standard_normal((400_000, 4))
-    g, slope = losses.get(loss).proximal(y, noisy, weights * V)
+    g, slope = loss.proximal(y, noisy, weights * V)
     samples = (weights * g, -weights * slope, (weights * g) ** 2)
     for value, sample in zip(found, samples, strict=True):
         assert np.all(

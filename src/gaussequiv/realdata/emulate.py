@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import linalg, special
 
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.losses.named import Loss
+from gaussequiv.ingredients.losses.named import Loss, Square
 from gaussequiv.numerics.status import Status
 
 STEPS = 100
@@ -138,46 +138,68 @@ def _iterate(
     limit: int,
 ) -> Emulated:
     rows = len(x)
-    ratio = n / rows
     design = np.column_stack([x, np.ones(rows)]) if student.intercept else x
     penalty = np.full(design.shape[1], student.lam)
     if student.intercept:
         penalty[-1] = 0.0
     state = start or _cold(design, y, n, student)
-    averages = _Averages(y, weights, student, ratio)
-    step, status, clipped, k = np.inf, Status.max_steps, False, 0
+    averages = _Averages(y, weights, student, n / rows)
+    change, k = np.inf, 0
     for k in range(1, limit + 1):
-        phi, slope, square = averages(state)
-        room = 1 - state.V * ratio * slope
-        clipped = bool(np.any(room < EDGE))
-        curvature = ratio * slope / np.maximum(room, EDGE)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", linalg.LinAlgWarning)
-                inverse = linalg.inv((design.T * curvature) @ design + np.diag(penalty))
-        except (linalg.LinAlgError, linalg.LinAlgWarning, ValueError):  # singular or not finite: without penalty only
-            return _result(y, state, student, Status.diverged, k, step)
-        seen = design @ inverse
-        own = np.einsum("ij,ij->i", seen, design)
-        keep = np.maximum(1 - curvature * own, 1e-12)
-        V = own / keep
-        move = inverse @ (ratio * (phi @ design) - penalty * state.coefficients)
-        extra = _extra(design, seen, own, keep, curvature, penalty, V, ratio * square - (ratio * phi) ** 2)
-        spread = float(np.var(state.score)) + 1e-300
-        step = max(
-            float(np.max(np.abs(design @ move)) / np.sqrt(spread + 1e-12)),
-            float(np.max(np.abs(np.log(V / state.V)))),
-            float(np.mean(np.abs(extra - state.extra)) / (np.mean(np.abs(extra)) + spread)),
-        )
-        mixed = np.exp((1 - mix) * np.log(state.V) + mix * np.log(V)), (1 - mix) * state.extra + mix * extra
-        state = EmulationState(state.coefficients + mix * move, *mixed, state.score)
+        proposed = _proposed(design, penalty, averages, state)
+        if proposed is None:  # without penalty only
+            return _result(y, state, student, Status.diverged, k, change)
+        change = _change(design, state, proposed)
+        V = np.exp((1 - mix) * np.log(state.V) + mix * np.log(proposed.V))
+        extra = (1 - mix) * state.extra + mix * proposed.extra
+        state = EmulationState(state.coefficients + mix * proposed.move, V, extra, state.score)
         state = state._replace(score=averages.left_out(design @ state.coefficients, state))
         if not all(np.all(np.isfinite(part)) for part in state):
-            return _result(y, state, student, Status.diverged, k, step)
-        if step < tolerance:
-            status = Status.nonfinite if clipped and n > rows else Status.converged
-            break
-    return _result(y, state, student, status, k, step)
+            return _result(y, state, student, Status.diverged, k, change)
+        if change < tolerance:
+            status = Status.nonfinite if proposed.clipped and n > rows else Status.converged
+            return _result(y, state, student, status, k, change)
+    return _result(y, state, student, Status.max_steps, k, change)
+
+
+class _Proposed(NamedTuple):
+    """One undamped step: Newton's move of the coefficients, new V and extra variances, and whether a row's curvature was held at EDGE."""
+
+    move: FloatArray
+    V: FloatArray
+    extra: FloatArray
+    clipped: bool
+
+
+def _proposed(design: FloatArray, penalty: FloatArray, averages: _Averages, state: EmulationState) -> _Proposed | None:
+    """The step from a state; None where its curvatures leave the coefficients free."""
+    ratio = averages.ratio
+    phi, slope, square = averages(state)
+    room = 1 - state.V * ratio * slope
+    curvature = ratio * slope / np.maximum(room, EDGE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", linalg.LinAlgWarning)
+            inverse = linalg.inv((design.T * curvature) @ design + np.diag(penalty))
+    except (linalg.LinAlgError, linalg.LinAlgWarning, ValueError):  # singular or not finite
+        return None
+    seen = design @ inverse
+    leverage = np.einsum("ij,ij->i", seen, design)
+    keep = np.maximum(1 - curvature * leverage, 1e-12)
+    V = leverage / keep
+    move = inverse @ (ratio * (phi @ design) - penalty * state.coefficients)
+    extra = _extra(design, seen, leverage, keep, curvature, penalty, V, ratio * square - (ratio * phi) ** 2)
+    return _Proposed(move, V, extra, bool(np.any(room < EDGE)))
+
+
+def _change(design: FloatArray, state: EmulationState, proposed: _Proposed) -> float:
+    """The largest relative change of an undamped step: of scores, of V and of extra variances."""
+    spread = float(np.var(state.score)) + 1e-300
+    return max(
+        float(np.max(np.abs(design @ proposed.move)) / np.sqrt(spread + 1e-12)),
+        float(np.max(np.abs(np.log(proposed.V / state.V)))),
+        float(np.mean(np.abs(proposed.extra - state.extra)) / (np.mean(np.abs(proposed.extra)) + spread)),
+    )
 
 
 def _cold(design: FloatArray, y: FloatArray, n: float, student: EmulatedStudent) -> EmulationState:
@@ -193,34 +215,57 @@ def _cold(design: FloatArray, y: FloatArray, n: float, student: EmulatedStudent)
     return EmulationState(coefficients, V, np.full(rows, blur), score)
 
 
+class _Ramp(NamedTuple):
+    """A slope f'(t) = clip((t - place)/width, steepest, 0) in the margin t; a jump where width = 0."""
+
+    place: float
+    steepest: float
+    width: float
+
+
+def _ramp_of(loss: Loss) -> _Ramp | None:
+    """The ramp that is all of a margin loss's slope (hinges), or None."""
+    if loss.kind != "margin" or len(loss.pieces) != 1:
+        return None
+    ((place, low, high, width),) = loss.pieces
+    rest, _ = loss.rest_at(np.linspace(place - 10, place + 10, 101))
+    return _Ramp(place, low, width) if high == 0 and not rest.any() else None
+
+
 class _Averages:
     """phi = E g, -E g' and E g^2 of every row over the extra noise: closed forms where g is piecewise linear, else Gauss-Hermite."""
 
     def __init__(self, y: FloatArray, weights: FloatArray, student: EmulatedStudent, ratio: float) -> None:
         self.y, self.weights = y, weights
         self.loss, self.ratio = student.loss, ratio
+        self.ramp = _ramp_of(student.loss)
         nodes, mass = np.polynomial.hermite_e.hermegauss(NODES)
         self.nodes, self.mass = nodes, mass / mass.sum()
 
     def __call__(self, state: EmulationState) -> tuple[FloatArray, FloatArray, FloatArray]:
-        s, V, name = self.weights, self.weights * state.V, self.loss.name
-        if name == "square":
+        s, V = self.weights, self.weights * state.V
+        if isinstance(self.loss, Square):
             residual, slope = self.y - state.score, s / (1 + V)
             return slope * residual, slope, slope**2 * (residual**2 + np.maximum(state.extra, 0.0))
-        if name in ("hinge", "squared_hinge"):
-            blur = np.sqrt(np.maximum(state.extra, SMOOTH**2 * (float(np.var(state.score)) + 1e-12)))
-            missing = 1 - self.y * state.score
-            if name == "squared_hinge":
-                share, mean, square = _ramp(missing, blur)
-                scale = s / (1 + V)
-                return self.y * scale * mean, scale * share, scale**2 * square
-            share, mean, square = _ramp(missing, blur)
-            above, beyond, further = _ramp(missing - V, blur)  # (x - V)+; x = V + (x - V) there
-            second = (square - (further + 2 * V * beyond + V**2 * above)) / V**2 + above
-            return self.y * s * (mean - beyond) / V, s * (share - above) / V, s**2 * np.maximum(second, 0.0)
+        if self.ramp is not None:
+            return self._of_ramp(self.ramp, state)
         score = state.score[:, None] + np.sqrt(np.maximum(state.extra, 0.0))[:, None] * self.nodes
         g, slope = self.loss.proximal(self.y[:, None], score, V[:, None])
         return s * (g @ self.mass), -s * (slope @ self.mass), s**2 * ((g * g) @ self.mass)
+
+    def _of_ramp(self, ramp: _Ramp, state: EmulationState) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """g = clip((place - y omega)/(width + V), 0, -steepest)."""
+        s, V = self.weights, self.weights * state.V
+        blur = np.sqrt(np.maximum(state.extra, SMOOTH**2 * (float(np.var(state.score)) + 1e-12)))
+        missing, reach = ramp.place - self.y * state.score, ramp.width + V
+        share, mean, square = _positive_part(missing, blur)
+        if np.isinf(ramp.steepest):
+            scale = s / reach
+            return self.y * scale * mean, scale * share, scale**2 * square
+        top = -ramp.steepest * reach  # where g stops growing; x = top + (x - top) beyond
+        above, beyond, further = _positive_part(missing - top, blur)
+        second = (square - (further + 2 * top * beyond + top**2 * above)) / reach**2 + ramp.steepest**2 * above
+        return self.y * s * (mean - beyond) / reach, s * (share - above) / reach, s**2 * np.maximum(second, 0.0)
 
     def left_out(self, z: FloatArray, state: EmulationState) -> FloatArray:
         """The score omega with omega + (n/N) V phi(omega) = z; guarded Newton steps from where it stood."""
@@ -231,7 +276,7 @@ class _Averages:
         return state.score
 
 
-def _ramp(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _positive_part(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """P(x > 0), E max(x, 0), E max(x, 0)^2 for x ~ N(mean, deviation^2)."""
     t = mean / deviation
     share = special.ndtr(t)
@@ -242,7 +287,7 @@ def _ramp(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, FloatArr
 def _extra(
     design: FloatArray,
     seen: FloatArray,
-    own: FloatArray,
+    leverage: FloatArray,
     keep: FloatArray,
     curvature: FloatArray,
     penalty: FloatArray,
@@ -254,7 +299,7 @@ def _extra(
     k = missing * (1 + curvature * V) ** 2
     noise = (seen.T * k) @ seen
     variance = np.einsum("ij,ij->i", design @ noise, design)
-    variance = (variance - k * own**2) / keep**2
+    variance = (variance - k * leverage**2) / keep**2
     shrunk = np.einsum("ij,ij->i", seen * penalty, seen) / keep**2
     return variance / (1 + float(np.mean(curvature * np.maximum(V - shrunk, 0.0))))
 
@@ -265,8 +310,8 @@ def _result(y: FloatArray, state: EmulationState, student: EmulatedStudent, stat
     else:
         parts, removed = np.empty(len(y)), 0.0
         for label in (-1.0, 1.0):
-            own: NDArray[np.bool_] = y == label
-            parts[own], share = _wrong(label * state.score[own], state.extra[own])
+            rows: NDArray[np.bool_] = y == label
+            parts[rows], share = _wrong(label * state.score[rows], state.extra[rows])
             status = Status.nonfinite if share < MOST_SHRUNK and status == Status.converged else status
             removed = min(removed, share)
         # beyond the pool mistakes are counted: none left is a bound, not a measurement
