@@ -49,13 +49,7 @@ def smooth_pieces(
     >>> smooth_pieces(lambda x: np.exp(-abs(x - 0.3)), -5.0, 5.0).places.round(6).tolist()
     [0.3]
     """
-    points, between = _rule()
-    stretch = np.array([-0.00271828, 0.00314159]) * (high - low)
-    edges = np.linspace(low + stretch[0], high + stretch[1], _PANELS + 1)
-    edges = np.clip(edges, low, high)
-    if ends is not None:
-        edges = np.unique(np.concatenate([edges, ends[(ends > low) & (ends < high)]]))
-    a, b = edges[:-1], edges[1:]
+    a, b = _first_panels(low, high, ends)
     past = np.full((_MEMORY, a.size), np.inf)  # errors of the panel's parent, grandparent and so on
     parents: tuple[FloatArray, FloatArray, FloatArray] | None = None
     found: list[tuple[float, float]] = []
@@ -64,10 +58,7 @@ def smooth_pieces(
     while a.size:
         if a.size > _TOO_MANY:
             return None
-        x = 0.5 * (a + b)[:, None] + 0.5 * (b - a)[:, None] * points
-        values = function(x.ravel()).reshape(x.shape)
-        error = np.abs(values[:, :_ORDER] @ between.T - values[:, _ORDER:]).max(axis=1)
-        error = np.where(np.isnan(error), np.inf, error)
+        error = _unresolved(function, a, b)
         rough = error > tolerance
         leaves.append(np.stack([0.5 * (a + b), b - a])[:, ~rough])
         if parents is not None and np.any(~rough):
@@ -76,9 +67,9 @@ def smooth_pieces(
             both = ~rough.reshape(-1, 2).any(axis=1)
             slow = both & np.all(parents[2][:-1] > _SLOW * parents[2][1:], axis=0)
             found += [(0.5 * (p + q), q - p) for p, q in zip(parents[0][slow], parents[1][slow], strict=True)]
-        stuck = rough & (b - a <= _NARROWEST * np.maximum(np.maximum(np.abs(a), np.abs(b)), high - low))
-        found += [(0.5 * (p + q), q - p) for p, q in zip(a[stuck], b[stuck], strict=True)]
-        rough &= ~stuck
+        narrow = rough & (b - a <= _NARROWEST * np.maximum(np.maximum(np.abs(a), np.abs(b)), high - low))
+        found += [(0.5 * (p + q), q - p) for p, q in zip(a[narrow], b[narrow], strict=True)]
+        rough &= ~narrow
         a, b, error, past = a[rough], b[rough], error[rough], past[:, rough]
         history = np.concatenate([error[None, :], past[:-1]])
         parents = (a, b, history)
@@ -92,6 +83,24 @@ def smooth_pieces(
         return not np.any((np.abs(centre - place) < 4 * doubt) & (lengths < 0.49 * doubt))
 
     return _merged([one for one in found if one[1] <= _DEEP * (high - low) / _PANELS and narrowest(*one)], width)
+
+
+def _first_panels(low: float, high: float, ends: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Their lower and upper ends."""
+    below, above = -0.00271828 * (high - low), 0.00314159 * (high - low)
+    edges = np.clip(np.linspace(low + below, high + above, _PANELS + 1), low, high)
+    if ends is not None:
+        edges = np.unique(np.concatenate([edges, ends[(ends > low) & (ends < high)]]))
+    return edges[:-1], edges[1:]
+
+
+def _unresolved(function: Callable[[FloatArray], FloatArray], a: FloatArray, b: FloatArray) -> FloatArray:
+    """On every panel [a, b], the largest difference between the function and the polynomial through its values at the nodes."""
+    points, between = _rule()
+    x = 0.5 * (a + b)[:, None] + 0.5 * (b - a)[:, None] * points
+    values = function(x.ravel()).reshape(x.shape)
+    error = np.abs(values[:, :_ORDER] @ between.T - values[:, _ORDER:]).max(axis=1)
+    return np.where(np.isnan(error), np.inf, error)
 
 
 def _merged(found: list[tuple[float, float]], width: float) -> Pieces:

@@ -214,7 +214,7 @@ def _summary(plan: EvidencePlan, n: int, records: list[Record], controls: FloatA
     """Means with standard errors of one point."""
     column = {name: np.array([record[name] for record in records]) for name in COLUMNS}
     ratios = np.column_stack([column["ratio_kernel"], column["ratio_linear"]]) - 1
-    known, own, zero = controls[:, :2], controls[:, 2:4], controls[:, 4:]
+    (log_kernel, error_kernel, log_linear, error_linear), zero = controls[:, :4].T, controls[:, 4:]
     ends = {name: adjusted_mean(column[f"log_evidence{name}"] - column["log_evidence_kernel"], ratios) for name in ("", "_lower", "_upper")}
     explained = adjusted_mean(column["explained"])
     base = -0.5 * np.log(2 * np.pi * np.e * plan.noise)
@@ -223,13 +223,13 @@ def _summary(plan: EvidencePlan, n: int, records: list[Record], controls: FloatA
         extra = adjusted_mean(known, zero)
         return difference.mean + extra.mean, float(np.hypot(difference.stderr, extra.stderr))
 
-    evidence, evidence_stderr = total(ends[""], known[:, 0])
-    shift, shift_stderr = total(ends[""], known[:, 0] - own[:, 0])
-    equivalent, error_equivalent = adjusted_mean(own[:, 0], zero), adjusted_mean(own[:, 1], zero)
-    error, error_stderr = total(explained._replace(mean=-explained.mean), known[:, 1])
-    moved, moved_stderr = total(explained._replace(mean=-explained.mean), known[:, 1] - own[:, 1])
+    evidence, evidence_stderr = total(ends[""], log_kernel)
+    shift, shift_stderr = total(ends[""], log_kernel - log_linear)
+    equivalent, error_equivalent = adjusted_mean(log_linear, zero), adjusted_mean(error_linear, zero)
+    error, error_stderr = total(explained._replace(mean=-explained.mean), error_kernel)
+    moved, moved_stderr = total(explained._replace(mean=-explained.mean), error_kernel - error_linear)
     plain = adjusted_mean(column["log_evidence"])
-    (least, least_stderr), (most, most_stderr) = (total(ends[name], known[:, 0]) for name in ("_lower", "_upper"))
+    (least, least_stderr), (most, most_stderr) = (total(ends[name], log_kernel) for name in ("_lower", "_upper"))
     return {
         "information": base - evidence / n,
         "information_stderr": evidence_stderr / n,

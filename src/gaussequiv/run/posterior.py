@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gaussequiv._jax import float64_scope
 from gaussequiv.algorithms.networks.hmc import ACCEPTANCE
@@ -155,13 +155,8 @@ def sample_posterior(
     plan = make_plan(problem, alpha, d, test)
     trials, seed = integer("trials", trials, minimum=1), integer("seed", seed, minimum=0)
     network = _network(problem)
-    starts = (start,) if isinstance(start, str) else tuple(start)
-    for one in starts:
-        choice("start", one, STARTS)
-    if not starts or len(set(starts)) < len(starts):
-        raise fail("start", '"uninformed", "informed" or both', start)
     settings = Settings(
-        starts,
+        _starts(start),
         integer("chains", chains, minimum=2, meaning="Differences between chains are the only sign of bad mixing."),
         integer("draws", draws, minimum=8),
         integer("warmup", warmup, minimum=10),
@@ -173,16 +168,30 @@ def sample_posterior(
     every = integer("checkpoint_every", checkpoint_every, minimum=1) * settings.thin
     with float64_scope():
         run = PosteriorRun(plan, (trials, seed), network, settings, every, None if checkpoint is None else Path(checkpoint))
-        pieces = run.pieces()
-        try:
-            for _ in progress_bar(range(len(run)), "sampling", progress):
-                next(pieces)
-            result = _collect(run, trials)
-        except KeyboardInterrupt:
-            begun = -(-len(run.done) // plan.n.size)
-            raise keeping(lambda: _collect(run, begun) if begun else None) from None
+        result = _sampled(run, progress)
     warn_unconverged(result)
     return result
+
+
+def _sampled(run: PosteriorRun, progress: bool | None) -> xr.Dataset:
+    """The whole run; an interruption carries the data sets that were finished."""
+    pieces = run.pieces()
+    try:
+        for _ in progress_bar(range(len(run)), "sampling", progress):
+            next(pieces)
+        return _collect(run, run.trials)
+    except KeyboardInterrupt:
+        begun = -(-len(run.done) // run.plan.n.size)
+        raise keeping(lambda: _collect(run, begun) if begun else None) from None
+
+
+def _starts(start: str | Sequence[str]) -> tuple[str, ...]:
+    starts = (start,) if isinstance(start, str) else tuple(start)
+    for one in starts:
+        choice("start", one, STARTS)
+    if not starts or len(set(starts)) < len(starts):
+        raise fail("start", '"uninformed", "informed" or both', start)
+    return starts
 
 
 def _network(problem: Problem) -> DeepNetwork:
@@ -209,30 +218,9 @@ def _marginal(network: DeepNetwork, asked: bool | None) -> bool:
 def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
     """The Dataset of the first `trials` trials."""
     plan, settings = run.plan, run.settings
-    sizes = plan.n.size
-    jobs = run.done[: trials * sizes]
-    finished = (np.arange(trials * sizes) < len(jobs)).reshape(trials, sizes)
-    jobs = jobs + [_left_out(jobs[0])] * (trials * sizes - len(jobs))
-    variables: dict[str, tuple[tuple[str, ...], Any]] = {}
-    for name in jobs[0]:
-        values = np.stack([job[name] for job in jobs]).reshape(trials, sizes, *jobs[0][name].shape)
-        if name in _SHARED:
-            variables[name] = (("alpha", "trial", *(("layer",) if name == "kernel_overlap_prior" else ())), np.swapaxes(values, 0, 1))
-            continue
-        dims = ("start", "alpha", "trial", *_own(name))
-        values = np.moveaxis(values, (2, 1, 0), (0, 1, 2))
-        if name.startswith("kernel_overlap"):  # the readout has no kernel
-            missing = np.full((*values.shape[:-1], 1), np.nan)
-            values = np.concatenate([values, missing], axis=-1)
-        variables[name] = (dims, values)
-        if name in _AVERAGED:
-            rest = dims[:2] + dims[3:]
-            kept = np.broadcast_to(finished.T.reshape(1, sizes, trials, *(1,) * (values.ndim - 3)), values.shape)
-            last, known = np.moveaxis(values, 2, -1), np.moveaxis(kept, 2, -1)
-            variables[f"{name}_mean"], variables[f"{name}_stderr"] = (rest, mean(last, known)), (rest, standard_error(last, known))
-    if "kernel_overlap_prior" in variables:
-        dims, values = variables["kernel_overlap_prior"]
-        variables["kernel_overlap_prior"] = (dims, np.concatenate([values, np.full((*values.shape[:-1], 1), np.nan)], axis=-1))
+    jobs = run.done[: trials * plan.n.size]
+    finished = (np.arange(trials * plan.n.size) < len(jobs)).reshape(trials, plan.n.size)
+    variables = _variables(jobs + [_left_out(jobs[0])] * (finished.size - len(jobs)), finished)
     call = {"d": plan.d, "trials": trials, "seed": run.seed, "test_samples": plan.test} | settings.call()
     worst = variables["r_hat_between"][1]
     apart = int((~(worst <= R_HAT_LIMIT))[finished.T].sum())
@@ -256,6 +244,33 @@ def _collect(run: PosteriorRun, trials: int) -> xr.Dataset:
     if "coverage" in variables:
         coordinates["level"] = LEVELS
     return dataset(variables, coordinates, attributes, OBSERVABLES)
+
+
+def _variables(jobs: list[dict[str, Any]], finished: NDArray[np.bool_]) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Dimensions and values of every number of the data sets, trial by trial; means and standard errors over the trials that are finished,
+    (trials, sizes)."""
+    trials, sizes = finished.shape
+    variables: dict[str, tuple[tuple[str, ...], Any]] = {}
+    for name in jobs[0]:
+        values = np.stack([job[name] for job in jobs]).reshape(trials, sizes, *jobs[0][name].shape)
+        if name in _SHARED:
+            variables[name] = (("alpha", "trial", *(("layer",) if name == "kernel_overlap_prior" else ())), np.swapaxes(values, 0, 1))
+            continue
+        dims = ("start", "alpha", "trial", *_own(name))
+        values = np.moveaxis(values, (2, 1, 0), (0, 1, 2))
+        if name.startswith("kernel_overlap"):  # the readout has no kernel
+            missing = np.full((*values.shape[:-1], 1), np.nan)
+            values = np.concatenate([values, missing], axis=-1)
+        variables[name] = (dims, values)
+        if name in _AVERAGED:
+            rest = dims[:2] + dims[3:]
+            kept = np.broadcast_to(finished.T.reshape(1, sizes, trials, *(1,) * (values.ndim - 3)), values.shape)
+            last, known = np.moveaxis(values, 2, -1), np.moveaxis(kept, 2, -1)
+            variables[f"{name}_mean"], variables[f"{name}_stderr"] = (rest, mean(last, known)), (rest, standard_error(last, known))
+    if "kernel_overlap_prior" in variables:
+        dims, values = variables["kernel_overlap_prior"]
+        variables["kernel_overlap_prior"] = (dims, np.concatenate([values, np.full((*values.shape[:-1], 1), np.nan)], axis=-1))
+    return variables
 
 
 def _left_out(job: dict[str, Any]) -> dict[str, Any]:

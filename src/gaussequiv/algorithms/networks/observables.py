@@ -76,8 +76,6 @@ def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, 
         s = read_out(network, u, layers[-1])
         clean = noiseless(s)
         centred = s - s.mean()
-        a, b = (*u["weights"], u["readout"]), (*data.teacher["weights"], data.teacher["readout"])
-        overlap = [jnp.vdot(v, w) / jnp.sqrt(jnp.vdot(v, v) * jnp.vdot(w, w)) for v, w in zip(a, b, strict=True)]
         train = read_out(network, u, layers_of(u, data.x)[-1])
         scalars = {
             "gibbs_error": loss(clean, noiseless(data.test_field)),
@@ -86,7 +84,7 @@ def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, 
             "readout_square": jnp.mean(u["readout"] ** 2),
             "m": (centred * data.test_field).mean(),
             "draw_q": (centred**2).mean(),
-            "weight_overlap": jnp.stack(overlap),
+            "weight_overlap": _cosines(u, data.teacher),
             "probe": s[:PROBES],
         }
         if network.layers:
@@ -101,10 +99,18 @@ def observer(network: DeepNetwork, keep_weights: bool) -> Callable[[Parameters, 
     return call
 
 
+def _cosines(u: Parameters, teacher: Parameters) -> Any:
+    """Of each layer's weights, the readout last, with the teacher's."""
+    import jax.numpy as jnp
+
+    pairs = zip((*u["weights"], u["readout"]), (*teacher["weights"], teacher["readout"]), strict=True)
+    return jnp.stack([jnp.vdot(v, w) / jnp.sqrt(jnp.vdot(v, v) * jnp.vdot(w, w)) for v, w in pairs])
+
+
 def prior_kernel_overlap(network: DeepNetwork, draws: list[Parameters], data: TaughtData) -> FloatArray:
     """Mean kernel overlap of independent networks with the teacher, (layers,): what `kernel_overlap` is without any data."""
     import numpy as np
 
     layers_of, vectors = hidden(network), kernel_vectors(network)
-    found = [np.asarray((vectors(layers_of(u, data.test_x)) * data.kernels).sum(axis=1)) for u in draws]
-    return np.mean(found, axis=0)
+    overlaps = [np.asarray((vectors(layers_of(u, data.test_x)) * data.kernels).sum(axis=1)) for u in draws]
+    return np.mean(overlaps, axis=0)

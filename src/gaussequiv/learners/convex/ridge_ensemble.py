@@ -109,34 +109,25 @@ class RidgeEnsemble(Learner):
         e = equivalent
         _check(e)
         counts, mass = self._law()
-        w, weights, v = e.eigenvalues, e.weights, e.signal_modes
+        weights, v = e.weights, e.signal_modes
         load = np.asarray(alpha, dtype=float) / e.aspect
-
-        def shrunk(V: FloatArray, i: Any = slice(None)) -> FloatArray:
-            """w R of every mode at the alphas i."""
-            shrink: FloatArray = w / (self.lam + (load[i] * _mean_response(counts, mass, V))[:, None] * w)
-            return shrink
-
-        most = float(weights @ w) / self.lam  # V at alpha = 0
-
-        def gap(log_V: FloatArray, i: Any) -> FloatArray:
-            log_T: FloatArray = np.log(shrunk(np.exp(np.minimum(log_V, np.log(most))), i) @ weights)
-            return log_T - log_V
-
-        log_V, steps = solve_monotone(gap, np.full(load.shape, np.log(most)))
-        V, residual = np.exp(log_V), np.abs(gap(log_V, slice(None)))
+        V, shrink, steps, residual = self._susceptibility(e, load)
         response = counts / (1 + counts * V[:, None])
         first, second = response @ mass, response**2 @ mass
-        shrink, signal, noise = shrunk(V), float(weights @ v), e.noise
+        signal, noise = float(weights @ v), e.noise
         mhat = load * first
         m = mhat * (shrink @ (weights * v))
         known = mhat**2 * (shrink**2 @ (weights * v))
         spread = shrink**2 @ weights
-        Q = np.empty((load.size, 2, 2))
-        for pair, square in (((0, 0), second), ((1, 1), second), ((0, 1), first**2), ((1, 0), first**2)):
-            share = load * square * spread  # Q = known + share (noise + signal - 2 m + Q)
-            Q[:, pair[0], pair[1]] = (known + share * (noise + signal - 2 * m)) / (1 - share)
-        q = Q[:, 0, 1] + (Q[:, 0, 0] - Q[:, 0, 1]) / self.members
+
+        def covariance(square: FloatArray) -> FloatArray:
+            """Of two members' fields with E[g_a g_b] = square: Q = known + share (noise + signal - 2 m + Q)."""
+            share = load * square * spread
+            return np.asarray((known + share * (noise + signal - 2 * m)) / (1 - share))
+
+        same, other = covariance(second), covariance(first**2)
+        Q = np.stack([same, other, other, same], axis=1).reshape(load.size, 2, 2)
+        q = other + (same - other) / self.members
         excess = signal - 2 * m + q
         status = np.where(residual <= TOLERANCE, float(Status.converged), float(Status.max_steps))
         observables = {
@@ -153,6 +144,25 @@ class RidgeEnsemble(Learner):
             "residual": residual,
         }
         return Curve(observables, labels=WORDS, citations=self.citations, judged="test_error")
+
+    def _susceptibility(self, e: GaussianEquivalent, load: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """V at every load, w R of every mode there, the steps taken and what is left of log V's equation."""
+        counts, mass = self._law()
+
+        def shrunk(V: FloatArray, i: Any = slice(None)) -> FloatArray:
+            """w R of every mode at the loads i."""
+            shrink: FloatArray = e.eigenvalues / (self.lam + (load[i] * _mean_response(counts, mass, V))[:, None] * e.eigenvalues)
+            return shrink
+
+        most = float(e.weights @ e.eigenvalues) / self.lam  # V at alpha = 0
+
+        def gap(log_V: FloatArray, i: Any) -> FloatArray:
+            log_T: FloatArray = np.log(shrunk(np.exp(np.minimum(log_V, np.log(most))), i) @ e.weights)
+            return log_T - log_V
+
+        log_V, steps = solve_monotone(gap, np.full(load.shape, np.log(most)))
+        V = np.exp(log_V)
+        return V, shrunk(V), steps, np.abs(gap(log_V, slice(None)))
 
     def fit(self, sample: TrainingSample, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """The mean of K weighted ridge fits; the rows' weights come from `key`."""
