@@ -8,7 +8,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.reproduce.reproduce import reproduce
-from gaussequiv.testing import check_learner, check_loss
+from gaussequiv.testing import check_channel, check_learner, check_loss, check_prior
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
@@ -72,6 +72,43 @@ def test_a_loss_keeps_its_contract_and_agrees_with_simulation(tmp_path):
     assert float(tube[0]) == pytest.approx(float(absolute[0]), rel=1e-8)
     loaded = ge.load(ge.save(ge.solve(ge.Problem(TANH, learner=ge.ERM(loss(0.3), lam=0.2)), [2.0]), tmp_path / "tube.nc"))
     assert ge.rerun(loaded, parts={"insensitive": loss(0.3)}).test_error.values.tolist() == loaded.test_error.values.tolist()
+
+
+LEARNERS = [ge.BayesOptimal(), ge.Ridge(0.5, intercept=True), ge.Huber(0.5, intercept=True)]
+
+
+def test_a_channel_keeps_its_contract_and_agrees_with_simulation(tmp_path):
+    channel = template("Censored")
+    check_channel(channel())
+    check_channel(channel(0.3, -0.5))
+    problem = ge.Problem(ge.LinearTarget(labels=channel(0.2)), learner=LEARNERS)
+    both = ge.compare(problem, [1.5], d=80, trials=16, allowance=2.0, test_samples=1000, normalise_teacher=True)
+    assert both.attrs["verdict"] == "agree", both.attrs["reason"]
+    never, gaussian = (
+        ge.solve(ge.Problem(target, learner=LEARNERS), [0.5, 2.0]).test_error.values
+        for target in (ge.LinearTarget(labels=channel(0.3, -40.0)), ge.LinearTarget(noise=0.3))
+    )
+    assert never == pytest.approx(gaussian, rel=1e-9)
+    labels = channel(0.2)
+    loaded = ge.load(ge.save(ge.solve(ge.Problem(ge.LinearTarget(labels=labels)), [1.0]), tmp_path / "censored.nc"))
+    assert ge.rerun(loaded, parts={str(labels): labels}).test_error.values.tolist() == loaded.test_error.values.tolist()
+
+
+def test_a_prior_keeps_its_contract_and_agrees_with_simulation(tmp_path):
+    prior, learners = template("NearlySparse"), [ge.BayesOptimal(), ge.Lasso(0.05)]
+
+    def problem(law):
+        return ge.Problem(ge.LinearTarget(law, noise=0.01), learner=learners)
+
+    check_prior(prior())
+    check_prior(prior(0.3, 0.1))
+    both = ge.compare(problem(prior()), [0.8], d=300, trials=32, allowance=3.0, normalise_teacher=True)
+    assert both.attrs["verdict"] == "agree", both.attrs["reason"]
+    for own, named in ((prior(0.1, 0.0), "gauss-bernoulli:0.1"), (prior(0.3, 1.0), "gaussian")):
+        errors = [ge.solve(problem(law), [0.3, 0.8]).test_error.values for law in (own, named)]
+        assert errors[0] == pytest.approx(errors[1], rel=1e-9)
+    loaded = ge.load(ge.save(ge.solve(problem(prior()), [0.8]), tmp_path / "prior.nc"))
+    assert ge.rerun(loaded, parts={"nearly_sparse": prior()}).test_error.values.tolist() == loaded.test_error.values.tolist()
 
 
 def test_a_learner_of_matrices_keeps_its_contract_and_agrees_with_simulation(tmp_path):
