@@ -67,3 +67,23 @@ def test_the_equivalent_depends_on_no_penalty():
 def test_options_of_a_learner_need_one(command):
     for name in LEARNER_OPTIONS[1:]:
         assert "`learner`" in refused(command, *VALUES[name])
+
+
+@pytest.mark.parametrize("command", ["thresholds", "track", "information"])
+def test_help_shows_no_option_that_the_command_refuses(command):
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert "--activation" in shown
+    assert "--lam" not in shown and "--features" not in shown
+
+
+def test_help_says_defaults():
+    shown = CliRunner().invoke(app, ["compare", "--help"], env={"COLUMNS": "400"}).stdout
+    for option, default in (
+        ("--activation", "tanh"),
+        ("--noise", "0"),
+        ("--trials", "16"),
+        ("--lam", "optimal"),
+        ("--allowance", "fitted"),
+    ):
+        (line,) = [line for line in shown.splitlines() if f" {option} " in line]
+        assert f"[default: {default}]" in line, line

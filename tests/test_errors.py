@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+import gaussequiv as ge
 from gaussequiv import errors
 from gaussequiv.errors import ArgumentError
 
@@ -78,3 +79,26 @@ def test_layer_values_are_broadcast_or_counted():
             errors.per_layer("w", value, 2)
     with pytest.raises(ArgumentError, match=re.escape("`w[1]`")):
         errors.per_layer("w", [1, 0], 2, positive=True)
+
+
+PROBLEM = ge.Problem(ge.DeepNetwork("tanh", noise=0.1))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ge.save(PROBLEM, "problem.nc"), "`result` must be a result of a verb such as solve"),
+        (lambda: ge.plot.curve(PROBLEM), "`result` must be a result of a verb such as solve"),
+        (lambda: ge.plot.residuals(PROBLEM), "`result` must be a result of compare"),
+        (lambda: ge.plot.phase_diagram(ge.solve(PROBLEM, 1.0)), "`result` must be a result of phase_diagram, but result=.'test_error'"),
+        (lambda: ge.plot.branches(ge.solve(PROBLEM, 1.0)), "`result` must be a result of fixed_points"),
+        (lambda: ge.plot.steps(ge.solve(PROBLEM, 1.0)), "`result` must be a result of track"),
+        (lambda: ge.solve(PROBLEM, "1"), "`alpha` must be a positive number or a sequence of them, but alpha='1'"),
+        (lambda: ge.sweep(PROBLEM, [1.0], {"depth": [1]}, verb="solv"), "Did you mean 'solve'"),
+        (lambda: ge.DeepNetwork("tanh", labels=np.tanh), r"P\(y = \+1 \| field\).* are Output\(f\)"),
+        (lambda: ge.Problem(PROBLEM.target, inputs=np.zeros((3, 4))), r"or DataInputs\(X\) for the rows of a data matrix"),
+    ],
+)
+def test_natural_mistakes_are_told_with_what_to_do(call, words):
+    with pytest.raises(ArgumentError, match=words):
+        call()

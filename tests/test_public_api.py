@@ -44,7 +44,7 @@ def test_names_are_listed_once_and_all_of_them():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'Probelm'"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Probelm'\. Did you mean 'Problem'"):
         ge.Probelm  # noqa: B018
 
 

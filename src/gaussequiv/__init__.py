@@ -171,7 +171,12 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"gaussequiv.{_NAMES[name]}"), name)
     if name in _MODULES:
         return import_module(f"gaussequiv.{name}")
-    raise AttributeError(f"module 'gaussequiv' has no attribute {name!r}")
+    hint = ""
+    if not name.startswith("_"):  # nobody mistypes those: imports and inspection look for them, and must stay light
+        from gaussequiv.errors import did_you_mean
+
+        hint = f".{did_you_mean(name, __all__)}"
+    raise AttributeError(f"module 'gaussequiv' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

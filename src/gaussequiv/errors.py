@@ -102,7 +102,7 @@ def array(name: str, value: ArrayLike, *, ndim: int | None = None, meaning: str 
 def grid(name: str, value: ArrayLike, *, meaning: str = "") -> FloatArray:
     """Check a grid of positive numbers (a scalar counts as a grid of one point)."""
     if isinstance(value, (bool, str)) or value is None:
-        raise fail(name, "positive", value, meaning)
+        raise fail(name, "a positive number or a sequence of them", value, meaning)
     result = np.atleast_1d(array(name, value, meaning=meaning))
     if result.ndim != 1:
         raise fail(name, "a number or a one-dimensional sequence", result, meaning)

@@ -72,6 +72,17 @@ def version_of(name: str) -> str:
         return str(getattr(import_module(name), "__version__", "unknown"))
 
 
+def check_result(result: Any, variable: str | None = None, verb: str = "") -> xr.Dataset:
+    """The result, if it is one (a problem alone has none), with the variable that a verb's results have."""
+    import xarray as xr
+
+    if not isinstance(result, xr.Dataset):
+        raise fail("result", f"a result of {verb or 'a verb such as solve, simulate or compare'}", result)
+    if variable is not None and variable not in result:
+        raise fail("result", f"a result of {verb}", list(map(str, result.data_vars)))
+    return result
+
+
 def save(result: xr.Dataset, path: str | Path) -> Path:
     """Write a result as .nc (NetCDF), .json or .csv; all three can be loaded again.
 
@@ -83,7 +94,7 @@ def save(result: xr.Dataset, path: str | Path) -> Path:
     OSError : the file cannot be written; an older one stays as it was.
     """
     path = Path(path)
-    return replace(path, _WRITERS[_kind(path)](result))
+    return replace(path, _WRITERS[_kind(path)](check_result(result)))
 
 
 def load(path: str | Path) -> xr.Dataset:

@@ -14,7 +14,7 @@ import typer
 from gaussequiv import _process
 from gaussequiv._process import silence
 from gaussequiv.cli.delivery import FAILURE, INTERRUPTED, USAGE, check_output, keep_partial, say
-from gaussequiv.cli.options import PROBLEM_OPTIONS
+from gaussequiv.cli.options import PROBLEM_OPTIONS, hidden
 
 app = typer.Typer(
     name="gaussequiv",
@@ -30,7 +30,8 @@ app = typer.Typer(
 def command(name: str, panel: str | None = None, unused: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command; a parameter named `options` is replaced by the problem options; named errors become exit codes.
 
-    Problem options that the command has no use for, `unused`, are refused, so that nothing given is ignored; --learner bayes may be said.
+    Problem options that the command has no use for, `unused`, are refused, so that nothing given is ignored, and not shown by --help;
+    --learner bayes may be said.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -46,7 +47,9 @@ def command(name: str, panel: str | None = None, unused: tuple[str, ...] = ()) -
         for parameter in parameters:
             if parameter.name == "options":
                 kind = inspect.Parameter.KEYWORD_ONLY
-                shown += [inspect.Parameter(key, kind, default=None, annotation=option) for key, option in PROBLEM_OPTIONS.items()]
+                for key, option in PROBLEM_OPTIONS.items():
+                    annotation = hidden(option) if key in unused else option
+                    shown.append(inspect.Parameter(key, kind, default=None, annotation=annotation))
             else:
                 shown.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         wrapped.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]

@@ -31,16 +31,25 @@ if TYPE_CHECKING:
 
 One = Annotated[float, typer.Option("--alpha", help="Samples per input dimension n/d, one number.", rich_help_panel=CALL)]
 Steps = Annotated[int, typer.Option("--steps", help="Passes over the data.", rich_help_panel=CALL)]
-Start = Annotated[str, typer.Option("--start", help="uninformed, informed, or a signal-to-noise ratio.", rich_help_panel=CALL)]
-Chains = Annotated[int, typer.Option("--chains", help="Chains of each start.", rich_help_panel=CALL)]
+Start = Annotated[
+    str,
+    typer.Option(
+        "--start",
+        help="uninformed (the prior), informed, or the signal-to-noise ratio at which weights are first seen.",
+        rich_help_panel=CALL,
+    ),
+]
+Chains = Annotated[int, typer.Option("--chains", help="Chains from each of the two starts.", rich_help_panel=CALL)]
 Draws = Annotated[int, typer.Option("--draws", help="Recorded draws of each chain.", rich_help_panel=CALL)]
 Warmup = Annotated[int, typer.Option("--warmup", help="Transitions before the first draw.", rich_help_panel=CALL)]
 Thin = Annotated[int, typer.Option("--thin", help="Transitions for each recorded draw.", rich_help_panel=CALL)]
 Sampler = Annotated[str, typer.Option("--sampler", help="hmc or nuts.", rich_help_panel=CALL)]
 Folder = Annotated[str | None, typer.Option("--checkpoint", help="Folder to go on from after a kill.", rich_help_panel=CALL)]
 File = Annotated[str | None, typer.Option("--checkpoint", help="File to go on from after a kill.", rich_help_panel=CALL)]
-Few = Annotated[int, typer.Option("--trials", help="Networks (teachers).", rich_help_panel=CALL)]
-Budget = Annotated[float | None, typer.Option("--seconds", help="Stop adding networks after this time.", rich_help_panel=CALL)]
+Few = Annotated[int, typer.Option("--trials", help="Networks drawn, each with its own data.", rich_help_panel=CALL)]
+Budget = Annotated[
+    float | None, typer.Option("--seconds", help="Add no network after this many seconds. \\[default: no limit]", rich_help_panel=CALL)
+]
 
 
 @command("track", INFERENCE, unused=STUDENT_OPTIONS)

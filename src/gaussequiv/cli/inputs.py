@@ -48,12 +48,12 @@ def refuse_together(given: dict[str, Any], others: dict[str, Any]) -> None:
                 raise fail(other, f"left out when {name} is given", also)
 
 
-def parse_number(name: str, text: str) -> float:
+def parse_number(name: str, text: str, expected: str = "a number") -> float:
     """One number."""
     try:
         return float(text)
     except ValueError:
-        raise fail(name, "a number", text) from None
+        raise fail(name, expected, text) from None
 
 
 def parse_grid(name: str, text: str) -> FloatArray:
@@ -255,7 +255,7 @@ def _learners(options: dict[str, Any]) -> Any:
             continue
         section = {"name": "ridge"} if name == "ridge" else _convex(name, options)
         for lam in (options["lam"] or "optimal").split(","):
-            value = lam if lam == "optimal" else parse_number("lam", lam)
+            value = lam if lam == "optimal" else parse_number("lam", lam, "a number or 'optimal'")
             learners.append(section | {"lam": value, "intercept": options["intercept"]})
     for option in ("lam", "intercept"):
         if options[option] is not None and all(one["name"] == "bayes" for one in learners):

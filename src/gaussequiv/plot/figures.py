@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.errors import fail
+from gaussequiv.results import check_result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,6 +91,7 @@ def curve(
     >>> axes.get_xlabel()
     'samples per input dimension n/d'
     """
+    check_result(result)
     observable = observable if observable is not None else str(result.attrs.get("judged", "test_error"))
     if observable not in result:
         raise fail("observable", f"one of {', '.join(sorted(map(str, result.data_vars)))}", observable)
@@ -216,8 +218,7 @@ def information(result: xr.Dataset, ax: Axes | None = None, *, log: bool = False
     >>> axes.get_ylabel()
     'nats per sample'
     """
-    if "mutual_information" not in result:
-        raise fail("result", "a result of information", list(map(str, result.data_vars)))
+    check_result(result, "mutual_information", "information")
     ax = _axes(ax)
     alpha, ok = result["alpha"].values, result["converged"].values
     weights = result["mutual_information"].values / alpha
@@ -250,8 +251,7 @@ def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     >>> ge.plot.residuals(both).get_ylabel()
     '(simulation - theory)/standard error'
     """
-    if "z" not in result:
-        raise fail("result", "a result of compare", list(map(str, result.data_vars)))
+    check_result(result, "z", "compare")
     ax = _axes(ax)
     ax.axhspan(-4, 4, color="0.93", zorder=0)
     ax.axhline(0, color="0.5", lw=0.8)
@@ -282,6 +282,7 @@ def branches(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "o
     >>> branches(found).get_ylabel()
     "overlap with the target's linear part"
     """
+    check_result(result, "equilibrium", "fixed_points")
     ax = _axes(ax)
     alpha = result["alpha"].values
     equilibrium = result["equilibrium"].values
@@ -310,6 +311,7 @@ def phase_diagram(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     >>> phase_diagram(found).get_ylabel()
     'prior'
     """
+    check_result(result, "phase", "phase_diagram")
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
@@ -353,6 +355,7 @@ def steps(result: xr.Dataset, ax: Axes | None = None, *, observable: str = "test
     >>> steps(run).get_xlabel()
     'passes over the data'
     """
+    check_result(result, "step", "track")
     ax = _axes(ax)
     theory, run = (result[observable].sel(source=side).values for side in ("theory", "simulation"))
     spread = result[f"{observable}_stderr"].sel(source="simulation").values

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussequiv.errors import fail
+from gaussequiv.errors import choice, fail
 from gaussequiv.ingredients.activations import base as activations
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable, check_solvable
@@ -63,8 +63,7 @@ def sweep(
     >>> ge.sweep(ge.Problem(), [1.0, 2.0], {"depth": [1, 2, 3]}).test_error.dims
     ('depth', 'alpha')
     """
-    if verb not in VERBS:
-        raise fail("verb", f"one of {', '.join(VERBS)}", verb)
+    choice("verb", verb, VERBS)
     if (
         not isinstance(over, Mapping)
         or not over

@@ -242,7 +242,8 @@ class FunctionLink(Link):
         values = self._call(z)
         if np.any(values < 0) or np.any(values > 1):
             worst = float(values[np.argmax(np.abs(values - 0.5))])
-            raise fail("probability", "a function with values in [0, 1]", worst)
+            meaning = "It is P(y = +1 | field) of binary labels; labels y = f(field) are Output(f)."
+            raise fail("probability", "a function with values in [0, 1]", worst, meaning)
         self.symmetric = bool(np.allclose(self._call(-z) + values, 1, rtol=0, atol=1e-14))
         self.panels, self.places, self.direction = _resolved(self._call, self.kinks, self.name)
         self._table = HeatTable(self._grid)

@@ -29,7 +29,7 @@ from gaussequiv.problems.supervised.fields import fits, misplaced, replaced
 
 _EXPECTED = {
     "target": "a DeepNetwork or a LinearTarget",
-    "inputs": "GaussianInputs or DataInputs",
+    "inputs": "GaussianInputs, or DataInputs(X) for the rows of a data matrix",
     "features": "features such as RandomFeatures('erf', ratio=2), a kernel such as NNGP('erf'), or None",
 }
 
