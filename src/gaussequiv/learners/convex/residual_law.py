@@ -1,0 +1,216 @@
+r"""The residual r = omega - y of real labels of any law, at many points at once: the nodes that it needs, and its law there.
+
+Given the target field nu ~ N(b0, rho) and its label y, the student's field on a fresh row is Gaussian of mean c + (m/rho)(nu - b0) and
+variance q - m^2/rho. So the residual is t + sigma z with one t for every pair of field and label (`label_atoms`; labels y = f(nu) +
+sqrt(noise) z have one pair for every field, and sigma^2 = q - m^2/rho + noise). Panels in r that end at the breaks of the loss serve all t
+within a few sigma of each other: the loss is asked there alone, and every t brings its normal density
+
+    N(r; t, sigma^2) ~ exp(-u^2/2) exp(tau u) exp(-tau^2/2),   u and tau = r and t from the middle of their group, over sigma.
+
+Where pairs are many, E g(t + sigma z), smooth on the scale sigma at the breaks, is interpolated between nodes in t: pairs are replaced by
+weights of those nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
+from gaussequiv.learners.convex.averages import Fields
+from gaussequiv.learners.convex.offsets import IntArray
+from gaussequiv.numerics.panels import BASE, GROUP, REACH, gauss, legendre_panels
+
+LEAST = 1e-12  # standard deviation of r given t that rounding leaves
+INNER, DIRECT = 12, 400  # order of the inner rule; pairs up to which nothing is interpolated
+PANEL = float(BASE[1] - BASE[0])  # width of a panel, in sigma
+RUNG = 4.0  # values of V within this factor share their breaks: some losses refine them with the largest V
+BLOCK = 200_000  # densities held at once: what stays near the processor
+_NODES = 16
+_LEGENDRE, _ = np.polynomial.legendre.leggauss(_NODES)
+_INTERPOLATE = np.linalg.inv(np.polynomial.legendre.legvander(_LEGENDRE, _NODES - 1))
+_NEAR = np.array([-10.0, -6.0, -4.0, -2.5, -1.2, 0.0, 1.2, 2.5, 4.0, 6.0, 10.0])
+_FAR = np.concatenate([np.arange(0.0, 4.0), 4.0 * 1.4 ** np.arange(0, 40)])
+
+
+class Nodes(NamedTuple):
+    """Nodes r, shape (nodes,), those of one point side by side, and measures there, shape (measures, nodes).
+
+    `measures` are sums over t of a(t) z^k N(r; t, sigma^2) dr, z = (r - t)/sigma, with a(t) the sum over the pairs behind t of 1,
+    nu - b0 or its square and k = 0 (the first three), of 1 or nu - b0 and k = 1 (two), of 1 and k = 2; or the first of them alone.
+    """
+
+    r: FloatArray
+    measures: FloatArray
+    point: IntArray  # whose node it is
+    first: IntArray  # where every point's nodes start
+
+    def total(self, values: FloatArray) -> FloatArray:
+        """Sums over the nodes of every point."""
+        summed: FloatArray = np.add.reduceat(values, self.first, axis=-1)
+        return summed
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """t and sigma at some points; one entry for each of them.
+
+    t has shape (all pairs,), `moments` (3, all pairs): sums of 1, nu - b0 and its square over the pairs behind every t. Stretches of t
+    within a few sigma share their nodes: `point` whose they are, their first and last (not included) t, their least and largest.
+    """
+
+    sigma: FloatArray
+    t: FloatArray
+    moments: FloatArray
+    point: IntArray
+    start: IntArray
+    stop: IntArray
+    low: FloatArray
+    high: FloatArray
+
+    def nodes(self, loss: Any, V: FloatArray, every: bool = True) -> Nodes:
+        """Nodes between the breaks of the loss at V; `every` measure, or the first alone."""
+        breaks = _breaks(loss, V)[self.point]
+        size, sigma = self.stop - self.start, self.sigma[self.point]
+        panels = np.ceil((self.high - self.low) / (PANEL * sigma) + 2 * REACH / PANEL).astype(int)
+        volume = size * INNER * (panels + 1 + ((breaks > self.low[:, None]) & (breaks < self.high[:, None])).sum(axis=1))
+        order = np.argsort(size, kind="stable")
+        found: list[tuple[IntArray, FloatArray, FloatArray, IntArray]] = []
+        taken = 0
+        while taken < order.size:
+            largest = np.maximum.accumulate(volume[order[taken:]]) * np.arange(1, order.size - taken + 1)
+            several = max(1, int(np.searchsorted(largest, BLOCK, side="right")))
+            found.append(self._groups(order[taken : taken + several], breaks, panels, every))
+            taken += several
+        owner, r, measures = (np.concatenate([part[k] for part in found], axis=-1) for k in range(3))
+        owner = self.point[owner]
+        by_point = np.argsort(owner, kind="stable")
+        owner = owner[by_point]
+        first = np.searchsorted(owner, np.arange(self.sigma.size))
+        return Nodes(r[by_point], measures[:, by_point], owner, first)
+
+    def _groups(self, which: IntArray, breaks: FloatArray, panels: IntArray, every: bool) -> Any:
+        """Whose node it is, r and the measures, at the nodes of some groups."""
+        sigma, low, high = self.sigma[self.point[which]], self.low[which], self.high[which]
+        middle, reach = 0.5 * (low + high), 0.5 * (high - low) / sigma + REACH
+        share = np.minimum(np.arange(panels[which].max() + 1) / panels[which][:, None], 1.0)
+        with np.errstate(over="ignore"):
+            inner = np.clip((breaks[which] - middle[:, None]) / sigma[:, None], -reach[:, None], reach[:, None])
+        edges = np.sort(np.concatenate([reach[:, None] * (2 * share - 1), inner], axis=1), axis=1)
+        length = np.diff(edges, axis=1)
+        used = np.argsort(length <= 0, axis=1, kind="stable")[:, : int((length > 0).sum(axis=1).max())]  # empty panels last
+        x, w = gauss(INNER)
+        half = 0.5 * np.take_along_axis(length, used, axis=1)[:, :, None]
+        u = (np.take_along_axis(0.5 * (edges[:, 1:] + edges[:, :-1]), used, axis=1)[:, :, None] + half * x).reshape(which.size, -1)
+        du = (half * w).reshape(which.size, -1)
+        index = self.start[which][:, None] + np.arange((self.stop - self.start)[which].max())
+        there = index < self.stop[which][:, None]
+        index = np.where(there, index, self.start[which][:, None])
+        tau = (self.t[index] - middle[:, None]) / sigma[:, None]
+        density = tau[:, :, None] * u[:, None, :]
+        np.exp(density, out=density)
+        own = np.where(there, np.exp(-0.5 * tau * tau), 0.0) * (self.moments if every else self.moments[:1])[:, index]
+        rows = [own[0], own[1], own[2], own[0] * tau, own[1] * tau, own[0] * tau * tau] if every else [own[0]]
+        sums = np.stack(rows, axis=1) @ density  # (groups, rows, nodes)
+        sums *= (np.exp(-0.5 * u * u) * du / np.sqrt(2 * np.pi))[:, None, :]
+        if every:  # z = u - tau
+            sums[:, 5] += u * (u * sums[:, 0] - 2 * sums[:, 3])
+            sums[:, 3:5] = u[:, None] * sums[:, :2] - sums[:, 3:5]
+        filled = du > 0
+        owner = np.broadcast_to(which[:, None], du.shape)[filled]
+        r = (middle[:, None] + sigma[:, None] * u)[filled]
+        return owner, r, np.stack([sums[:, k][filled] for k in range(sums.shape[1])])
+
+
+def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tuple[float, float], ...]) -> tuple[IntArray, Residuals]:
+    """Residuals of those points at which all is finite, and which these are; one law for every point."""
+    variance, noise = (np.array([getattr(law, name) for law in laws]) for name in ("variance", "noise"))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        within = at.rest + variance - (at.rest + at.m**2 / at.q)  # V* with the noise inside the label's function
+        varies = variance > 0
+        free = np.where(varies, within / variance, 1.0)  # a field that does not vary
+        drift = np.where(varies, at.m / variance, 0.0)
+        sigma = np.sqrt(free * at.q + noise) + LEAST
+    known = np.flatnonzero(np.isfinite([sigma, at.V, drift, at.c]).all(axis=0))
+    powers: dict[int, FloatArray] = {}
+    t, moments, groups = [], [], []
+    total = 0
+    for k, i in enumerate(known.tolist()):
+        law, width = laws[i], float(sigma[i])
+        if id(law) not in powers:
+            powers[id(law)] = law.mass * law.centred ** np.arange(3)[:, None]
+        own, sums = at.c[i] + drift[i] * law.centred - law.label, powers[id(law)]
+        if own.size > DIRECT:
+            low, high = float(own.min()), float(own.max())
+            own, sums = projected(own, sums, _edges(loss, [w * float(at.V[i]) for w, _ in weights], width, low, high))
+        own, sums, cut, lows, highs = _grouped(own, sums, width)
+        cut = cut + total
+        total += own.size
+        groups.append((np.full(cut.size, k), cut, np.append(cut[1:], total), lows, highs))
+        t.append(own)
+        moments.append(sums)
+    if not known.size:
+        empty = np.zeros(0)
+        none = empty.astype(int)
+        return known, Residuals(empty, empty, np.zeros((3, 0)), none, none, none, empty, empty)
+    parts = (np.concatenate(each) for each in zip(*groups, strict=True))
+    return known, Residuals(sigma[known], np.concatenate(t), np.concatenate(moments, axis=1), *parts)
+
+
+def constant_nodes(loss: Any, law: LabelAtoms, c: float, V: float) -> Nodes:
+    """Nodes of the residual of the student z = c."""
+    t, moments = c - law.label, law.mass * law.centred ** np.arange(3)[:, None]
+    t, moments, cut, low, high = _grouped(t, moments, sigma := float(np.sqrt(law.noise)) + LEAST)
+    own = Residuals(np.full(1, sigma), t, moments, np.zeros(cut.size, dtype=int), cut, np.append(cut[1:], t.size), low, high)
+    return own.nodes(loss, np.full(1, V))
+
+
+def _grouped(t: FloatArray, moments: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray, IntArray, FloatArray, FloatArray]:
+    """t in an order in which groups are stretches, their moments, and every group's first t, least and largest t."""
+    low, high = float(t.min()), float(t.max())
+    if not high - low > GROUP * sigma:
+        return t, moments, np.zeros(1, dtype=int), np.array([low]), np.array([high])
+    order = np.argsort(t, kind="stable")
+    t, moments = t[order], moments[:, order]
+    cut = np.append(0, np.flatnonzero(np.diff(np.floor((t - low) / (GROUP * sigma)))) + 1)
+    return t, moments, cut, t[cut], t[np.append(cut[1:], t.size) - 1]
+
+
+def _breaks(loss: Any, V: FloatArray) -> FloatArray:
+    """Breaks of the loss at every V, shape (points, breaks), infinite where there are fewer."""
+    rung = np.ceil(np.log(np.maximum(V, 1e-300)) / np.log(RUNG))
+    found = [(rows, loss.breaks(V[rows])) for rows in (np.flatnonzero(rung == k) for k in np.unique(rung))]
+    out = np.full((V.size, max((one.shape[1] for _, one in found), default=0)), np.inf)
+    for rows, one in found:
+        out[rows, : one.shape[1]] = np.where(np.isfinite(one), one, np.inf)
+    return out
+
+
+def _edges(loss: Any, V: list[float], sigma: float, low: float, high: float) -> FloatArray:
+    """Panels in t: graded on the scale sigma around the breaks of the loss, and growing with the distance from them."""
+    breaks = np.concatenate([[0.0], *(loss.breaks(np.full(1, v))[0] for v in V)])
+    breaks = breaks[np.isfinite(breaks)]
+    pad = 1e-3 * (high - low) + 1e-12 * max(abs(low), abs(high)) + 1e-300
+    ends = np.unique([breaks.min(), 0.0, breaks.max()])[:, None]
+    edges = np.unique(np.concatenate([breaks[:, None] + sigma * _NEAR, ends - _FAR, ends + _FAR], axis=None))
+    edges = edges[(edges > low - pad) & (edges < high + pad)]
+    edges = np.concatenate([[low - pad], edges, [high + pad]])
+    return edges[np.append(True, np.diff(edges) > 1e-9 * sigma)]
+
+
+def projected(t: FloatArray, moments: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Nodes of Gauss-Legendre panels, with the weights that integrate each panel's interpolating polynomial against the pairs."""
+    panel = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, edges.size - 2)
+    half, middle = 0.5 * np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
+    basis = np.polynomial.legendre.legvander((t - middle[panel]) / half[panel], _NODES - 1)
+    count = edges.size - 1
+    pairs = sparse.csr_matrix((np.ones(t.size), panel, np.arange(t.size + 1)), shape=(t.size, count))
+    rows = (moments.T[:, :, None] * basis[:, None, :]).reshape(t.size, -1)
+    out = np.asarray(pairs.T @ rows).reshape(count, moments.shape[0], _NODES) @ _INTERPOLATE
+    used = np.bincount(panel, minlength=count) > 0
+    nodes = legendre_panels(edges[None, :], _NODES)[0].reshape(count, _NODES)
+    return nodes[used].ravel(), out[used].transpose(1, 0, 2).reshape(moments.shape[0], -1)
