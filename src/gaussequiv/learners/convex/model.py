@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray
@@ -35,7 +37,7 @@ ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
-REACH, BISECTIONS = 10.0, 60  # for a constant: in standard deviations of the labels, and units of a margin
+REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
 DAMPED = 150  # steps of the damped iteration where Newton has no start
 
 
@@ -98,6 +100,7 @@ class Model:
         self.real = RealLabels(e.channel, self.rho, self.b0) if self.general else None
         self.signal = self.linear > 0 and self._informative()
         self.spectral = _spectral_half(e, erm.penalty)
+        self._constants: dict[float, tuple[float, float, float]] = {}  # what `_untrained` has found, by b0
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
@@ -133,16 +136,28 @@ class Model:
 
     def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2 and E Z0' g of the student without weights, z = c, for which g = -dl/dz, and c, its best constant."""
-        c = np.zeros_like(b0)
-        if self.free_constant:
-            reach = np.abs(b0) + REACH * (1 + np.sqrt(self.rho + self.channel.noise))
-            low, high = -reach, reach.copy()
-            for _ in range(BISECTIONS):
-                c = 0.5 * (low + high)
-                rising = self._slopes(b0, c)[2] > 0
-                low, high = np.where(rising, low, c), np.where(rising, c, high)
-        square, field, _ = self._slopes(b0, c)
+        new = np.setdiff1d(b0, list(self._constants))
+        if new.size:
+            c = self._best_constant(new) if self.free_constant else np.zeros_like(new)
+            square, field, _ = self._slopes(new, c)
+            self._constants.update(zip(new.tolist(), zip(square, field, c, strict=True), strict=True))
+        square, field, c = np.array([self._constants[b] for b in b0.tolist()]).T
         return square, field, c
+
+    def _best_constant(self, b0: FloatArray) -> FloatArray:
+        """c at which E dl/dz changes sign, which rises with c; the end of the range where it does not."""
+        reach = np.abs(b0) + REACH * (1 + np.sqrt(self.rho + self.channel.noise))
+        first, last = (self._slopes(b0, c)[2] for c in (-reach, reach))
+        c = np.where(first > 0, -reach, reach)
+        inside = np.flatnonzero((first < 0) & (last > 0))
+        if inside.size:
+
+            def slope(c: FloatArray, b0: FloatArray) -> FloatArray:
+                return self._slopes(b0, c)[2]
+
+            ends, tolerances = (-reach[inside], reach[inside]), {"xatol": 0.0, "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
+            c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]
+        return c
 
     def _slopes(self, b0: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2, E Z0' g and E dl/dz at z = c."""
@@ -206,17 +221,41 @@ class Model:
             return self._between(at, few, loss, from_afar)
         return from_afar(at, loss)
 
+    def solve_near(self, at: Points, start: FloatArray, sign: FloatArray, loss: Any = None) -> SolvedPoints:
+        """All points from unknowns near their solutions and the sign of mhat there; from afar where they are nan or too far."""
+        if at.load.size > CHUNK:
+            parts = [slice(k, k + CHUNK) for k in range(0, at.load.size, CHUNK)]
+            return joined([self.solve_near(at.take(part), start[part], sign[part], loss) for part in parts])
+        if not np.isfinite(start).all(axis=1).any():
+            return self.solve(at, loss)
+        own = self._sign(at)
+        return self._directly(self.capped(at), start, sign if own is None else own, loss, self.solve)
+
     def _between(self, at: Points, few: IntArray, loss: Any, from_afar: Callable[[Points, Any], SolvedPoints]) -> SolvedPoints:
         """A few offsets of every curve from afar; the others start between them, and from afar if that fails."""
         known = from_afar(at.take(few), loss)
         start = between(few, known.unknowns, at.load, at.lam, at.b0)
-        solution = self.saddle(at, loss, self._sign(at)).solve(start, damped_steps=0, longest=DIRECT_STEPS)
-        solution.place(few, known)
-        solution.steps[few] = known.steps
-        lost = solution.status != Status.converged
+        others = np.setdiff1d(np.arange(at.load.size), few)
+        nearest = np.clip(np.searchsorted(few, others), 1, few.size - 1)
+        sign = self._sign(at.take(others))
+        if sign is None:
+            sign = known.sign[nearest]
+            turns = known.sign[nearest - 1] != sign  # between two solved offsets
+            sign[turns] = self.saddle(at.take(others[turns]), loss).first_sign(start[others[turns]])
+        found = self._directly(at.take(others), start[others], sign, loss, from_afar)
+        order = np.argsort(np.concatenate([few, others]), kind="stable")
+        return joined([known, found]).take(order)
+
+    def _directly(
+        self, at: Points, start: FloatArray, sign: FloatArray, loss: Any, from_afar: Callable[[Points, Any], SolvedPoints]
+    ) -> SolvedPoints:
+        """Newton's method alone, and the long way where it fails or ends elsewhere."""
+        unknown = np.any(~np.isfinite(start), axis=1)
+        start = np.where(unknown[:, None], self.start(at), start)
+        solution = self.saddle(at, loss, sign).solve(start, damped_steps=0, longest=DIRECT_STEPS)
+        lost: NDArray[np.bool_] = unknown | (solution.status != Status.converged)
         lost |= np.max(np.abs(solution.unknowns - start)[:, LOGS], axis=1) > STEADY  # another solution than the neighbours'
         failed = np.flatnonzero(lost)
-        failed = failed[~np.isin(failed, few)]
         if failed.size:
             again = from_afar(at.take(failed), loss)
             solution.place(failed, again)
@@ -338,7 +377,7 @@ class Model:
     def _observed(self, f: Fields, loss: Any, keys: tuple[str, ...] | None) -> Observables:
         orders = {"m": f.m, "q": f.q, "V": f.V, "intercept": f.c}
         if self.real is not None:
-            return self.real.scores(loss, f, self.erm.sample_weights) | orders
+            return self.real.scores(loss, f, self.erm.sample_weights, keys) | orders
         if self.regression:
             return regression_scores(loss, self.channel.noise, f, self.erm.sample_weights) | orders
         if keys == ("test_error",):

@@ -18,7 +18,7 @@ VHAT, QHAT, MHAT, LAM = range(4)  # what order parameters are differentiated in,
 class Orders(NamedTuple):
     """Order parameters, each of shape (points,), and the derivatives of (V, q, m) in (Vhat, qhat, mhat, lam), shape (points, 3, 4).
 
-    radial = 1 - q Vhat/(m mhat) without cancellation, and its derivatives in (Vhat, qhat, mhat), shape (points, 3); nan where unknown.
+    radial = 1 - q Vhat/(m mhat) without cancellation, and its derivatives in (Vhat, qhat, mhat, lam), shape (points, 4); nan where unknown.
     """
 
     V: FloatArray
@@ -82,7 +82,7 @@ class QuadraticStudent:
         jacobian[:, Q_, QHAT], jacobian[:, Q_, MHAT] = s2, 2 * mhat * vs2
         jacobian[:, Q_, LAM] = -2 * (qhat * lam3 + mhat**2 * vlam3)
         jacobian[:, M_, VHAT], jacobian[:, M_, MHAT], jacobian[:, M_, LAM] = -mhat * vs2, vS, -mhat * vlam2
-        radial, dradial = np.full_like(q, np.nan), np.full((q.size, 3), np.nan)
+        radial, dradial = np.full_like(q, np.nan), np.full((q.size, 4), np.nan)
         signal = mhat != 0
         if self.linear > 0 and signal.any():
             noise = np.divide(qhat, mhat**2, out=np.zeros_like(q), where=signal)
@@ -90,6 +90,8 @@ class QuadraticStudent:
             dradial[:, VHAT] = (-2 * lam * vlam3 - noise * s2 + 2 * Vhat * noise * s3 + radial * vs2) / vS
             dradial[:, QHAT] = -np.divide(Vhat * s2, mhat**2, out=np.zeros_like(q), where=signal) / vS
             dradial[:, MHAT] = 2 * np.divide(Vhat * noise * s2, mhat, out=np.zeros_like(q), where=signal) / vS
+            vlam3_2 = (S2 * S) @ (mass * v / self.w**2)
+            dradial[:, LAM] = (vlam2 - 2 * lam * vlam3_2 + 2 * Vhat * noise * lam3 + radial * vlam2) / vS
         return Orders(V + nugget, q, m, rest, misfit, jacobian, radial, dradial)
 
     def negligible(self, lam: FloatArray) -> FloatArray:
@@ -137,7 +139,7 @@ class SeparableStudent:
         error = w * soft_error(law, a, v, t, scale, self.unit)
         rest = self.noise + np.maximum(error - np.divide((q - m) ** 2, q, out=np.zeros_like(q), where=q > 0), 0.0)
         unknown = np.full_like(q, np.nan)
-        return Orders(V, q, m, rest, self.noise + error, jacobian, unknown, np.full((q.size, 3), np.nan))
+        return Orders(V, q, m, rest, self.noise + error, jacobian, unknown, np.full((q.size, 4), np.nan))
 
     def negligible(self, lam: FloatArray) -> FloatArray:
         """Vhat that is too small beside lam to make a difference."""

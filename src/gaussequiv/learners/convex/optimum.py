@@ -11,7 +11,9 @@ from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.lam_path import LamPath
+from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.offsets import IntArray
 from gaussequiv.learners.convex.sensitivity import tangents
 from gaussequiv.numerics.ranges import Range
 from gaussequiv.numerics.status import Status
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 Observables = dict[str, FloatArray]
 GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue): a search for the right valley
 FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
-MAXIMISED = ("auc",)
 SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
 SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
 COARSE, FINE, SECANTS = 2, 7, 3  # nodes for each panel of the offset's law, and steps that end the search
@@ -67,27 +68,25 @@ def best_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
 
 def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any]:
     """lam at every alpha, and whether it is a root of the derivative or the end of the range."""
-    model = Model(erm, e)
-    scale = model.scale
-    several = model.b0.size > 1
-    rule = COARSE if several else None
-    logs = (GRID[::2] if several else GRID) + np.log(scale)
-    if not model.signal and erm.minimise == "test_error":
+    several = Model(erm, e).b0.size > 1
+    path = LamPath(erm, e, alpha, COARSE if several else None)
+    middle = np.log(path.model.scale)
+    logs = (GRID[::2] if several else GRID) + middle
+    if not path.model.signal and erm.minimise == "test_error":
         return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool)  # nothing to learn: the smallest student
-    best, bracket, inside = _valley(erm, e, alpha, logs, rule)
+    best, bracket, inside = _valley(path, np.arange(alpha.size), logs[::-1])
     ends = np.zeros(alpha.shape, dtype=bool)
-    for edge, further in ((0, FURTHER[0]), (logs.size - 1, FURTHER[1])):
+    for lower, further in ((True, FURTHER[0][::-1]), (False, FURTHER[1])):
+        edge = logs[0] if lower else logs[-1]
         outside = np.flatnonzero((best == edge) & ~inside)
         if outside.size:
-            more = further + np.log(scale)
-            wider, found, within = _valley(erm, e, alpha[outside], more, rule)
+            more = further + middle
+            wider, found, within = _valley(path, outside, more)
             bracket[outside], inside[outside] = found, within
             best[outside] = np.where(within, wider, best[outside])
-            low = outside[~within & (wider == 0) & (edge == 0)]
+            end = outside[~within & (wider == more[-1])]
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
-            bracket[low], ends[low] = -np.inf if known else more[0], True
-            high = outside[~within & (wider == more.size - 1) & (edge > 0)]
-            bracket[high], ends[high] = more[-1], True
+            bracket[end], ends[end] = -np.inf if lower and known else more[-1], True
     out = np.exp(bracket.mean(axis=1))
     i = np.flatnonzero(inside)
     if i.size == 0:
@@ -95,16 +94,17 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     low, high = bracket[i, 0], bracket[i, 1]
 
     def slope(y: FloatArray, k: FloatArray) -> FloatArray:
-        return lam_slope(erm, e, alpha[i[k.astype(int)]], np.exp(y), rule)
+        return path.slope(i[k.astype(int)], y)
 
     tolerances = {"xatol": 1e-4 if several else 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
     found = elementwise.find_root(slope, (low, high), args=(np.arange(i.size, dtype=float),), tolerances=tolerances)  # type: ignore[call-overload]
     out[i] = np.exp(found.x)
     if several:
         y, step = np.asarray(found.x), np.full(i.size, 0.02)
-        first = lam_slope(erm, e, alpha[i], np.exp(y), FINE)
+        fine = LamPath(erm, e, alpha, FINE, before=path)
+        first = fine.slope(i, y)
         for _ in range(SECANTS):
-            second = lam_slope(erm, e, alpha[i], np.exp(y + step), FINE)
+            second = fine.slope(i, y + step)
             with np.errstate(divide="ignore", invalid="ignore"):
                 move = -second * step / (second - first)
             y, first = y + step, second
@@ -113,46 +113,43 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     return out, inside | ends
 
 
-def _valley(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, logs: FloatArray, rule: int | None) -> tuple[Any, FloatArray, Any]:
-    """Index of the least value on a grid, a bracket (points, 2) of the derivative's root, and whether there is one."""
-    lam = np.tile(np.exp(logs), alpha.size)
-    values = objective(erm, e, np.repeat(alpha, logs.size), lam, rule).reshape(alpha.size, logs.size)
+def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
+    """For every alpha of the path that is asked for: log lam of the least value among `logs`, which go away from what is solved, a bracket
+    (points, 2) of the slope's root, and whether there is one.
+    """
+    solved = [path.solve(which, np.full(which.size, y)) for y in logs]
+    values = np.stack([path.values(*one) for one in solved], axis=1)
+    order = np.argsort(logs)
+    logs, values = logs[order], values[:, order]
     best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
-    left, right = np.maximum(best - 1, 0), np.minimum(best + 1, logs.size - 1)
-    three = np.stack([logs[left], logs[best], logs[right]], axis=1)
-    slopes = lam_slope(erm, e, np.repeat(alpha, 3), np.exp(three.ravel()), rule).reshape(alpha.size, 3)
+    three = np.stack([np.maximum(best - 1, 0), best, np.minimum(best + 1, logs.size - 1)], axis=1)
+    slopes = np.empty(three.shape)
+    nodes = np.arange(path.model.b0.size)
+    for j in np.unique(three).tolist():
+        at, solution = solved[order[j]]
+        rows = np.flatnonzero((three == j).any(axis=1))
+        part = (rows[:, None] * nodes.size + nodes).ravel()
+        own = path.slopes(at.take(part), solution.take(part))
+        for row, value in zip(rows.tolist(), own.tolist(), strict=True):
+            slopes[row, three[row] == j] = value
+    places = logs[three]
     rising = slopes[:, 1] >= 0
-    bracket = np.where(rising[:, None], three[:, :2], three[:, 1:])
+    bracket = np.where(rising[:, None], places[:, :2], places[:, 1:])
     ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
     inside = (ends[:, 0] < 0) & (ends[:, 1] > 0)
-    bracket = np.where(inside[:, None], bracket, three[:, 1:2])
-    return best, bracket, inside
+    bracket = np.where(inside[:, None], bracket, places[:, 1:2])
+    return logs[best], bracket, inside
 
 
 def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
     """The observable to minimise, averaged over b0."""
-    model, at = _points(erm, e, alpha, lam, rule)
-    solution = model.solve(at)
-    found = model.observe(at, solution, keys=(erm.minimise,))
-    found[erm.minimise] = np.where(solution.status == Status.converged, found[erm.minimise], np.nan)  # is not the least
-    return _sign(erm) * (found[erm.minimise].reshape(alpha.size, -1) @ model.mass)
+    path = LamPath(erm, e, alpha, rule)
+    return path.values(*path.solve(np.arange(alpha.size), np.log(lam)))
 
 
 def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
     """d(observable)/d log lam."""
-    model, at = _points(erm, e, alpha, lam, rule)
-    slope = tangents(model, at, model.solve(at), ("lam",), keys=(erm.minimise,))["lam"][erm.minimise]
-    return _sign(erm) * lam * (slope.reshape(alpha.size, -1) @ model.mass)
-
-
-def _sign(erm: ERM) -> float:
-    """-1 for what is better when larger."""
-    return -1.0 if erm.minimise in MAXIMISED else 1.0
-
-
-def _points(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None) -> tuple[Model, Points]:
-    model = Model(erm, e, rule)
-    return model, model.points(alpha, lam)
+    return LamPath(erm, e, alpha, rule).slope(np.arange(alpha.size), np.log(lam))
 
 
 def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observables:
@@ -178,13 +175,12 @@ def _joint(erm: ERM, e: GaussianEquivalent, alpha: float, lam: float) -> Observa
 
     def value(x: FloatArray) -> tuple[float, FloatArray]:
         one, penalty = learner(x)
-        model, at = _points(one, e, np.array([alpha]), np.array([penalty]), FINE)
-        solution = model.solve(at)
-        found = _sign(erm) * (model.observe(at, solution, keys=(erm.minimise,))[erm.minimise] @ model.mass)
-        slopes = tangents(model, at, solution, names, keys=(erm.minimise,))
-        gradient = _sign(erm) * np.array([float(slopes[name][erm.minimise] @ model.mass) for name in names])
+        path = LamPath(one, e, np.array([alpha]), FINE)
+        at, solution = path.solve(np.zeros(1, dtype=int), np.log([penalty]))
+        slopes = tangents(path.model, at, solution, names, keys=(erm.minimise,))
+        gradient = path.sign * np.array([float(slopes[name][erm.minimise] @ path.model.mass) for name in names])
         chain = [float(np.exp(v)) if log else 1.0 for v, log in zip(x, logarithmic, strict=True)]
-        return float(found), gradient * chain
+        return float(path.values(at, solution)[0]), gradient * chain
 
     x = np.array(start, dtype=float)
     for k, name in enumerate(names):  # the right valley first: one parameter at a time

@@ -17,7 +17,7 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RESPONSE, SCORE, SQUARE, V_, Averages, Fields
-from gaussequiv.learners.convex.residual_law import Residuals, constant_nodes, residuals
+from gaussequiv.learners.convex.residual_law import Residuals, constants, residuals
 
 SHOWN = 1e-9  # the nodes at this V show the kinks of the loss itself
 Weights = tuple[tuple[float, float], ...]
@@ -96,13 +96,14 @@ def _averages(loss: Any, found: Residuals, at: Fields, rho: FloatArray, weights:
     return value, jacobian
 
 
-def untrained(loss: Any, law: LabelAtoms, weights: Weights, c: float = 0.0) -> tuple[float, float, float]:
-    """E g^2, E Z0' g and E dl/dz of the student z = c, for which g = -dl/dz."""
-    nodes = constant_nodes(loss, law, c, SHOWN)
+def untrained(loss: Any, laws: list[LabelAtoms], weights: Weights, c: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """E g^2, E Z0' g and E dl/dz of the student z = c, for which g = -dl/dz, one law for every c."""
+    nodes = constants(laws, c).nodes(loss, np.full(c.size, SHOWN))
+    variance = np.array([law.variance or np.inf for law in laws])
     slope = loss.slope(0.0, nodes.r)
     mean, second = sum(w * f for w, f in weights), sum(w * w * f for w, f in weights)
-    own, along, square = nodes.total(np.stack([nodes.measures[0] * slope, nodes.measures[1] * slope, nodes.measures[0] * slope**2]))[:, 0]
-    return second * float(square), -mean * float(along) / (law.variance or np.inf), mean * float(own)
+    own, along, square = nodes.total(np.stack([nodes.measures[0] * slope, nodes.measures[1] * slope, nodes.measures[0] * slope**2]))
+    return second * square, -mean * along / variance, mean * own
 
 
 def label_errors(moments: LabelMoments, bent: FloatArray, at: Fields) -> dict[str, FloatArray]:

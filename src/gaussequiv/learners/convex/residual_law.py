@@ -136,37 +136,51 @@ def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tupl
         drift = np.where(varies, at.m / variance, 0.0)
         sigma = np.sqrt(free * at.q + noise) + LEAST
     known = np.flatnonzero(np.isfinite([sigma, at.V, drift, at.c]).all(axis=0))
-    powers: dict[int, FloatArray] = {}
-    t, moments, groups = [], [], []
-    total = 0
-    for k, i in enumerate(known.tolist()):
-        law, width = laws[i], float(sigma[i])
-        if id(law) not in powers:
-            powers[id(law)] = law.mass * law.centred ** np.arange(3)[:, None]
-        own, sums = at.c[i] + drift[i] * law.centred - law.label, powers[id(law)]
+    powers = _Powers()
+    t, moments = [], []
+    for i in known.tolist():
+        law, sums = laws[i], powers.of(laws[i])
+        own = at.c[i] + drift[i] * law.centred - law.label
         if own.size > DIRECT:
-            low, high = float(own.min()), float(own.max())
-            own, sums = projected(own, sums, _edges(loss, [w * float(at.V[i]) for w, _ in weights], width, low, high))
-        own, sums, cut, lows, highs = _grouped(own, sums, width)
-        cut = cut + total
-        total += own.size
-        groups.append((np.full(cut.size, k), cut, np.append(cut[1:], total), lows, highs))
+            ends = float(own.min()), float(own.max())
+            own, sums = projected(own, sums, _edges(loss, [w * float(at.V[i]) for w, _ in weights], float(sigma[i]), *ends))
         t.append(own)
         moments.append(sums)
-    if not known.size:
+    return known, _residuals(t, moments, sigma[known])
+
+
+def constants(laws: list[LabelAtoms], c: FloatArray) -> Residuals:
+    """Residuals of students z = c without weights; one law for every c."""
+    powers = _Powers()
+    sigma = np.sqrt(np.array([law.noise for law in laws])) + LEAST
+    return _residuals([one - law.label for one, law in zip(c, laws, strict=True)], [powers.of(law) for law in laws], sigma)
+
+
+class _Powers:
+    """mass times 1, nu - b0 and its square at the pairs of laws, several of which may be the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, FloatArray] = {}
+
+    def of(self, law: LabelAtoms) -> FloatArray:
+        if id(law) not in self._known:
+            self._known[id(law)] = law.mass * law.centred ** np.arange(3)[:, None]
+        return self._known[id(law)]
+
+
+def _residuals(t: list[FloatArray], moments: list[FloatArray], sigma: FloatArray) -> Residuals:
+    """From t and moments of every point."""
+    if not t:
         empty = np.zeros(0)
         none = empty.astype(int)
-        return known, Residuals(empty, empty, np.zeros((3, 0)), none, none, none, empty, empty)
+        return Residuals(empty, empty, np.zeros((3, 0)), none, none, none, empty, empty)
+    groups, total = [], 0
+    for k, (own, sums) in enumerate(zip(t, moments, strict=True)):
+        t[k], moments[k], cut, low, high = _grouped(own, sums, float(sigma[k]))
+        groups.append((np.full(cut.size, k), cut + total, np.append(cut[1:], own.size) + total, low, high))
+        total += own.size
     parts = (np.concatenate(each) for each in zip(*groups, strict=True))
-    return known, Residuals(sigma[known], np.concatenate(t), np.concatenate(moments, axis=1), *parts)
-
-
-def constant_nodes(loss: Any, law: LabelAtoms, c: float, V: float) -> Nodes:
-    """Nodes of the residual of the student z = c."""
-    t, moments = c - law.label, law.mass * law.centred ** np.arange(3)[:, None]
-    t, moments, cut, low, high = _grouped(t, moments, sigma := float(np.sqrt(law.noise)) + LEAST)
-    own = Residuals(np.full(1, sigma), t, moments, np.zeros(cut.size, dtype=int), cut, np.append(cut[1:], t.size), low, high)
-    return own.nodes(loss, np.full(1, V))
+    return Residuals(sigma, np.concatenate(t), np.concatenate(moments, axis=1), *parts)
 
 
 def _grouped(t: FloatArray, moments: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray, IntArray, FloatArray, FloatArray]:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.convex.averages import C_, FIELD, M_, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
-from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT, Orders, SpectralHalf
+from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
+from gaussequiv.learners.convex.modes import LAM, MHAT, QHAT, VHAT, Orders, SpectralHalf
 from gaussequiv.learners.convex.safeguarded_newton import LARGEST, LARGEST_STEP, Linearised, find_roots
 
 MAX_STEPS = 400
@@ -148,7 +148,39 @@ class SaddlePoint:
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial step may go far; what is not finite is refused
     def evaluate(self, unknowns: FloatArray, index: Any) -> Linearised:
         """Residuals F (points, 4), their Jacobian (points, 4, 4), and the image of the damped iteration, at unknowns of some points."""
-        at = self._order_point(unknowns, index)
+        return self._evaluated(self._order_point(unknowns, index), unknowns, index)
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def with_slopes_at(self, unknowns: FloatArray) -> tuple[SaddlePoint, FloatArray, FloatArray]:
+        """`with_form_at` solved unknowns of all points, and there the Jacobian and dF/d lam (points, 4), all from one evaluation."""
+        everything = np.arange(unknowns.shape[0])
+        at = self._order_point(unknowns, everything)
+        known = self.signal and at.averages.terms is not None
+        held = replace(self, form=_form(at.averages, at.fields, at.orders, at.hats) if known else None)
+        return held, held._evaluated(at, unknowns, everything).jacobian, held._slope_in_lam(at, unknowns)
+
+    def _slope_in_lam(self, at: OrderPoint, unknowns: FloatArray) -> FloatArray:
+        """dF/d lam at a solution: lam moves V, q, m and with them c."""
+        orders = at.orders.jacobian[:, :, LAM]
+        along = np.concatenate([orders, (0.5 * unknowns[:, CONSTANT] / at.unit * orders[:, Q_])[:, None]], axis=1)
+        value, derivative, _ = at.averages
+        moved = np.einsum("pak,pk->pa", derivative[:, :, :4], along)
+        _, silent = self._image(unknowns, at, np.arange(unknowns.shape[0]))
+        slope = np.zeros((unknowns.shape[0], 4))
+        for row, average in UPDATES:
+            slope[:, row] = -moved[:, average] / value[:, average]
+        slope[silent, VHAT] = -1 / self.lam[silent]
+        if self.form is not None and (use := self.form.difference).any():
+            weight = (at.fields.m * value[:, FIELD])[use]
+            x, y = at.orders.radial[use], value[use, RADIAL] / weight
+            dy = moved[use, RADIAL] / weight - y * (moved[use, FIELD] / value[use, FIELD] + along[use, M_] / at.fields.m[use])
+            slope[use, VHAT] = (dy / (1 - y) - at.orders.dradial[use, LAM] / (1 - x)) / self.form.size[use]
+        slope[:, CONSTANT] = -moved[:, SCORE] / value[:, RESPONSE] / at.unit if self.intercept else 0.0
+        if not self.signal:
+            slope[:, MHAT] = 0.0
+        return slope
+
+    def _evaluated(self, at: OrderPoint, unknowns: FloatArray, index: Any) -> Linearised:
         image, silent = self._image(unknowns, at, index)
         residual, jacobian = unknowns - image, _update_rows(at, silent)
         if self.signal and at.averages.terms is not None:
@@ -166,13 +198,13 @@ class SaddlePoint:
 
     def solve(self, start: FloatArray, damped_steps: int = DAMPED_STEPS, longest: int = MAX_STEPS) -> SolvedPoints:
         """From starting unknowns (points, 4): some damped steps, then Newton's method, `longest` steps in all."""
-        signed = self if self.sign is not None else replace(self, sign=self._first_sign(start))
+        signed = self if self.sign is not None else replace(self, sign=self.first_sign(start))
         assert signed.sign is not None
         iterates = find_roots(signed.evaluate, start, damped_steps, longest)
         fields, _, conjugates = signed.fields(iterates.unknowns, np.arange(start.shape[0]))
         return SolvedPoints(iterates.unknowns, signed.sign, fields, conjugates, iterates.status, iterates.steps, iterates.worst)
 
-    def _first_sign(self, start: FloatArray) -> FloatArray:
+    def first_sign(self, start: FloatArray) -> FloatArray:
         """Sign of mhat after one update from the start."""
         if not self.signal:
             return np.ones_like(self.load)
@@ -251,7 +283,7 @@ def _difference_row(residual: FloatArray, jacobian: FloatArray, at: OrderPoint, 
     value, derivative, _ = at.averages
     weight, size = (at.fields.m * value[:, FIELD])[use], form.size[use]
     x, y, chain = at.orders.radial[use], value[use, RADIAL] / weight, at.chain[use]
-    dx = at.orders.dradial[use] * np.stack(at.hats, axis=1)[use]
+    dx = at.orders.dradial[use, :LAM] * np.stack(at.hats, axis=1)[use]
     field, radial = derivative[use, FIELD] / value[use, FIELD, None], derivative[use, RADIAL] / weight[:, None]
     along = radial - y[:, None] * field
     dy = np.einsum("pk,pkj->pj", along[:, :4], chain) - (y / at.fields.m[use])[:, None] * chain[:, M_]

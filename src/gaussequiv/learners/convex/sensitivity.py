@@ -63,8 +63,9 @@ def tangents(
 ) -> dict[str, Observables]:
     """Derivatives of the observables (those in `keys`, or all) in every named parameter, at solved points and not averaged over b0.
 
-    F(x, theta) = 0 gives dx = -F_x^(-1) F_theta with the exact Jacobian F_x; F_theta and the observables O(x, theta) are explicit and are
-    differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite or F_x singular there is no derivative: nan.
+    F(x, theta) = 0 gives dx = -F_x^(-1) F_theta with the exact Jacobian F_x; F_theta (exact in lam) and the observables O(x, theta) are
+    explicit and are differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite or F_x singular there is no
+    derivative: nan.
     """
     defined = np.flatnonzero(np.isfinite(solution.residual))
     if defined.size < at.load.size:
@@ -72,8 +73,8 @@ def tangents(
     at = model.capped(at)
     x = solution.unknowns
     everything = np.arange(x.shape[0])
-    saddle = model.saddle(at, sign=solution.sign).with_form_at(x)  # the equations may change their form within a stencil
-    jacobian = saddle.evaluate(x, everything).jacobian
+    # the equations may change their form within a stencil
+    saddle, jacobian, in_lam = model.saddle(at, sign=solution.sign).with_slopes_at(x)
     regular = np.flatnonzero(np.linalg.slogdet(jacobian).sign != 0)  # by the factors that `solve` divides by
     if regular.size < at.load.size:
         return _among(at.load.size, regular, model, at, solution, names, keys)
@@ -93,7 +94,7 @@ def tangents(
             system = replace(other.saddle(where, sign=solution.sign), form=saddle.form)
             return system.evaluate(x, everything).residual
 
-        slope = sum(weight * residual(k) for k, weight in stencil) / _column(step)
+        slope = in_lam if name == "lam" else sum(weight * residual(k) for k, weight in stencil) / _column(step)
         dx = np.linalg.solve(jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
         # a parameter step that moves the unknowns by at most STEP
         reach = np.minimum(step, STEP / np.maximum(np.max(np.abs(dx), axis=1), 1e-300))

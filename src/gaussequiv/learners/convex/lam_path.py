@@ -1,0 +1,91 @@
+"""Solved points of one convex learner along lam: every one starts from its neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import FloatArray
+from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.offsets import IntArray
+from gaussequiv.learners.convex.saddle_point import SolvedPoints
+from gaussequiv.learners.convex.sensitivity import tangents
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.convex.erm import ERM
+
+MAXIMISED = ("auc",)
+FURTHEST = 1.5  # of the distance between two known solutions: how far beyond them they are extrapolated
+
+
+class LamPath:
+    """The observable to minimise and its slope in log lam, at every alpha and averaged over b0, with the solutions found so far.
+
+    `smooth` is the rule for the offset's law; a path of another rule (`before`) gives the first starts.
+    """
+
+    def __init__(self, erm: ERM, e: GaussianEquivalent, alpha: FloatArray, smooth: int | None, before: LamPath | None = None) -> None:
+        self.erm, self.alpha, self.before = erm, alpha, before
+        self.model = Model(erm, e, smooth)
+        self.sign = -1.0 if erm.minimise in MAXIMISED else 1.0  # of what is better when larger
+        self._known: list[list[tuple[float, FloatArray, FloatArray]]] = [
+            [] for _ in alpha
+        ]  # log lam, unknowns and sign of mhat at every b0
+
+    def solve(self, which: IntArray, log_lam: FloatArray) -> tuple[Points, SolvedPoints]:
+        """Solved points at one lam for every alpha asked for, all offsets."""
+        at = self.model.points(self.alpha[which], np.exp(log_lam))
+        starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
+        unknowns, sign = (np.concatenate([start[part] for start in starts]) for part in (0, 1))
+        found = self.model.solve_near(at, unknowns, sign)
+        nodes = self.model.b0.size
+        for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
+            part = slice(i * nodes, (i + 1) * nodes)
+            good = found.status[part] == Status.converged
+            self._known[k].append((y, np.where(good[:, None], found.unknowns[part], np.nan), found.sign[part].copy()))
+        return at, found
+
+    def values(self, at: Points, solution: SolvedPoints) -> FloatArray:
+        """The observable, negative if it is to be maximised, nan where an offset is not solved; one for every alpha of the points."""
+        key = self.erm.minimise
+        found = self.model.observe(at, solution, keys=(key,))[key]
+        found = np.where(solution.status == Status.converged, found, np.nan)
+        return self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
+
+    def slopes(self, at: Points, solution: SolvedPoints) -> FloatArray:
+        """Its derivative in log lam."""
+        key = self.erm.minimise
+        found = at.lam * tangents(self.model, at, solution, ("lam",), keys=(key,))["lam"][key]
+        return self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
+
+    def slope(self, which: IntArray, log_lam: FloatArray) -> FloatArray:
+        """`slopes` at one lam for every alpha asked for."""
+        return self.slopes(*self.solve(which, log_lam))
+
+    def _start(self, k: int, y: float) -> tuple[FloatArray, FloatArray]:
+        """Unknowns and signs near the solutions of one alpha, on the line through the nearest two; nan where none is known."""
+        known = sorted(self._known[k], key=lambda one: abs(one[0] - y))[:2]
+        if known:
+            near, unknowns, sign = known[0]
+            if len(known) == 2 and known[1][0] != near:
+                share = np.clip((y - near) / (known[1][0] - near), -FURTHEST, 1.0)
+                further = unknowns + share * (known[1][1] - unknowns)
+                unknowns = np.where(np.isfinite(further), further, unknowns)
+            return unknowns, sign
+        b0 = self.model.b0
+        unknowns, sign = np.full((b0.size, 4), np.nan), np.ones(b0.size)
+        if self.before is None or not self.before._known[k]:
+            return unknowns, sign
+        there, signs = self.before._start(k, y)
+        places, good = self.before.model.b0, np.isfinite(there).all(axis=1)
+        if not good.any():
+            return unknowns, sign
+        order = np.argsort(places[good])
+        places = places[good][order]
+        for part in range(4):
+            unknowns[:, part] = np.interp(b0, places, there[good][order, part])
+        nearest = np.abs(b0[:, None] - places).argmin(axis=1)
+        return unknowns, signs[good][order][nearest]
