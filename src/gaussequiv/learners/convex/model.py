@@ -34,8 +34,11 @@ DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long 
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 FINE = 7  # offset nodes for each panel where every offset costs two-dimensional averages
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
+FEWER = (0.1, 0.05, 0.02)  # of them
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
+SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
+SOON = 40  # steps that nearly all points need at most
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
 REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
 DAMPED = 150  # steps of the damped iteration where Newton has no start
@@ -100,7 +103,8 @@ class Model:
         self.real = RealLabels(e.channel, self.rho, self.b0) if self.general else None
         self.signal = self.linear > 0 and self._informative()
         self.spectral = _spectral_half(e, erm.penalty)
-        self._constants: dict[float, tuple[float, float, float]] = {}  # what `_untrained` has found, by b0
+        self._constants: dict[str, dict[float, tuple[float, float, float]]] = {}  # what `_untrained` has found, by loss and b0
+        self._kinked = isinstance(self.spectral, SeparableStudent) and erm.penalty.l1 > 0
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
@@ -124,7 +128,7 @@ class Model:
 
     def capped(self, at: Points) -> Points:
         """For penalties with kinks, lam no further than where all weights vanish up to exp(-72): beyond, nothing changes any more."""
-        if not isinstance(self.spectral, SeparableStudent) or self.erm.penalty.l1 == 0:
+        if not self._kinked:
             return at
         return Points(at.load, np.minimum(at.lam, self.empty(at)), at.b0)
 
@@ -134,41 +138,43 @@ class Model:
         square, field, _ = self._untrained(at.b0)
         return ZERO_WEIGHTS * self.spectral.largest(at.load * square, at.load * field) / float(self.erm.penalty.l1)
 
-    def _untrained(self, b0: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _untrained(self, b0: FloatArray, loss: Any = None) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2 and E Z0' g of the student without weights, z = c, for which g = -dl/dz, and c, its best constant."""
-        new = np.setdiff1d(b0, list(self._constants))
+        loss = loss or self.loss
+        known = self._constants.setdefault(loss.name, {})
+        new = np.setdiff1d(b0, list(known))
         if new.size:
-            c = self._best_constant(new) if self.free_constant else np.zeros_like(new)
-            square, field, _ = self._slopes(new, c)
-            self._constants.update(zip(new.tolist(), zip(square, field, c, strict=True), strict=True))
-        square, field, c = np.array([self._constants[b] for b in b0.tolist()]).T
+            c = self._best_constant(new, loss) if self.free_constant else np.zeros_like(new)
+            square, field, _ = self._slopes(new, c, loss)
+            known.update(zip(new.tolist(), zip(square, field, c, strict=True), strict=True))
+        square, field, c = np.array([known[b] for b in b0.tolist()]).T
         return square, field, c
 
-    def _best_constant(self, b0: FloatArray) -> FloatArray:
+    def _best_constant(self, b0: FloatArray, loss: Any) -> FloatArray:
         """c at which E dl/dz changes sign, which rises with c; the end of the range where it does not."""
         reach = np.abs(b0) + REACH * (1 + np.sqrt(self.rho + self.channel.noise))
-        first, last = (self._slopes(b0, c)[2] for c in (-reach, reach))
+        first, last = (self._slopes(b0, c, loss)[2] for c in (-reach, reach))
         c = np.where(first > 0, -reach, reach)
         inside = np.flatnonzero((first < 0) & (last > 0))
         if inside.size:
 
             def slope(c: FloatArray, b0: FloatArray) -> FloatArray:
-                return self._slopes(b0, c)[2]
+                return self._slopes(b0, c, loss)[2]
 
             ends, tolerances = (-reach[inside], reach[inside]), {"xatol": 0.0, "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
             c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]
         return c
 
-    def _slopes(self, b0: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _slopes(self, b0: FloatArray, c: FloatArray, loss: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2, E Z0' g and E dl/dz at z = c."""
         square, field, mean = np.zeros_like(b0), np.zeros_like(b0), np.zeros_like(b0)
         if self.real is not None:
-            return self.real.untrained(self.loss, b0, self.erm.sample_weights, c)
+            return self.real.untrained(loss, b0, self.erm.sample_weights, c)
         if self.regression:
             variance = self.rho + self.channel.noise
             nodes = normal_panels(np.zeros((1, 0)))
             y = b0[:, None] + np.sqrt(variance) * nodes.xi
-            slope = self.loss.slope(y, np.broadcast_to(c[:, None], y.shape))
+            slope = loss.slope(y, np.broadcast_to(c[:, None], y.shape))
             once, twice = (sum(part * s**k for s, part in self.erm.sample_weights) for k in (1, 2))
             mass = nodes.weights * slope
             field = -once * (mass * nodes.xi).sum(axis=1) / np.sqrt(variance)
@@ -176,7 +182,7 @@ class Model:
         for label, weight, factor in self.classes:
             p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
             with np.errstate(over="ignore", invalid="ignore"):  # exp of a far margin
-                slope = weight * self.loss.slope(label, c)
+                slope = weight * loss.slope(label, c)
                 square += factor * np.where(p.value > 0, p.value * slope**2, 0.0)
                 field -= factor * np.where(p.first != 0, p.first * slope, 0.0)
                 mean += factor * np.where(p.value > 0, p.value * slope, 0.0)
@@ -215,8 +221,7 @@ class Model:
         if at.load.size > CHUNK:
             return joined([self.solve(at.take(slice(k, k + CHUNK)), loss) for k in range(0, at.load.size, CHUNK)])
         at = self.capped(at)
-        kinked = isinstance(self.spectral, SeparableStudent) and self.erm.penalty.l1 > 0
-        from_afar = self._descend if kinked else self._from_afar
+        from_afar = self._descend if self._kinked else self._from_afar
         if (few := pioneers(at.load, at.lam, at.b0)) is not None:
             return self._between(at, few, loss, from_afar)
         return from_afar(at, loss)
@@ -290,16 +295,48 @@ class Model:
         return solution
 
     def _descend(self, at: Points, loss: Any) -> SolvedPoints:
-        """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam.
+        """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
+        solution, lam = self._from_emptiness(at, loss)
+        left = np.zeros(lam.shape, dtype=bool)
+        for share in FEWER:  # a loss without response at z = 0, such as the hinge, is not solved where hardly a weight is left
+            hard = np.flatnonzero(solution.status != Status.converged)
+            if hard.size == 0:
+                break
+            rest, lam[hard] = at.take(hard), share * self.empty(at.take(hard))
+            some = Points(rest.load, lam[hard], rest.b0)
+            part = self.saddle(some, loss, self._sign(rest)).solve(self._weightless(rest, loss), longest=SOON)
+            solution.place(hard, part)
+            solution.steps[hard] += part.steps
+            left[hard] = part.status == Status.converged
+        hard = np.flatnonzero(solution.status != Status.converged)
+        if hard.size:
+            lam[hard] = at.lam[hard]
+            rest = at.take(hard)
+            part = self.saddle(rest, loss, self._sign(rest)).solve(self.start(rest), damped_steps=DAMPED)
+            solution.place(hard, part)
+            solution.steps[hard] += part.steps
+        lam = self._toward(solution, lam, at, loss)
+        solution.status[lam != at.lam] = Status.max_steps
+        stuck = np.flatnonzero((lam != at.lam) & ~left)
+        if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
+            rest = at.take(stuck)
+            part = self.saddle(rest, loss, self._sign(rest)).solve(self.start(rest), damped_steps=DAMPED)
+            solution.steps[stuck] += part.steps
+            good = part.status == Status.converged
+            solution.place(stuck[good], part.take(good))
+        return solution
+
+    def _toward(self, solution: SolvedPoints, lam: FloatArray, at: Points, loss: Any) -> FloatArray:
+        """Take solved points at lam to that of `at`; how far they came.
 
         With too many weights the map has no nearby fixed point, and Newton runs away; so each step in log lam is as long as Newton can go
         in a few iterations, from an extrapolation of the last two solutions.
         """
-        solution, lam = self._from_emptiness(at, loss)
-        previous, step, taken = solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
-        while (todo := np.flatnonzero((lam > at.lam) & (step > SHORTEST_STEP))).size:
-            target = np.maximum(lam[todo] * np.exp(-step[todo]), at.lam[todo])
-            ahead = np.log(lam[todo] / target)
+        lam, previous, step, taken = lam.copy(), solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
+        shortest = np.where(lam > at.lam, SHORTEST_STEP, SHORTEST_RISE)
+        while (todo := np.flatnonzero((lam != at.lam) & (step > shortest))).size:
+            ahead = np.minimum(step[todo], np.abs(np.log(lam[todo] / at.lam[todo])))
+            target = np.where(ahead < step[todo], at.lam[todo], lam[todo] * np.exp(np.where(lam[todo] > at.lam[todo], -ahead, ahead)))
             here = solution.unknowns[todo]
             guess = here + (here - previous[todo]) * (ahead / taken[todo])[:, None]
             saddle = self.saddle(Points(at.load[todo], target, at.b0[todo]), loss, solution.sign[todo])
@@ -312,48 +349,61 @@ class Model:
             previous[moved], taken[moved], lam[moved] = solution.unknowns[moved], ahead[good], target[good]
             solution.place(moved, part.take(good))
             step[todo] = np.where(good, np.minimum(2 * step[todo], np.log(RATIO)), 0.25 * step[todo])
-        stuck = np.flatnonzero(lam > at.lam)
-        if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
-            rest = at.take(stuck)
-            part = self.saddle(rest, loss, self._sign(rest)).solve(self.start(rest), damped_steps=DAMPED)
-            solution.status[stuck] = Status.max_steps
-            solution.steps[stuck] += part.steps
-            good = part.status == Status.converged
-            solution.place(stuck[good], part.take(good))
-        return solution
+        return lam
 
     def _from_emptiness(self, at: Points, loss: Any) -> tuple[SolvedPoints, FloatArray]:
-        """Solved points at penalties that leave hardly a weight (or at lam itself, for losses without response there), and those lam."""
-        square, field, constant = self._untrained(at.b0)
-        top = self.empty(at)
+        """Points at penalties that leave hardly a weight, and those lam."""
+        square, *_ = self._untrained(at.b0, loss)
+        top = self.empty(at) if self._kinked else np.full_like(at.lam, np.inf)
         if self.erm.penalty.l2 > 0:
             top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.erm.penalty.l2)
         lam = np.maximum(at.lam, top)
+        return self.saddle(Points(at.load, lam, at.b0), loss, self._sign(at)).solve(self._weightless(at, loss), longest=STEPS), lam
+
+    def _weightless(self, at: Points, loss: Any) -> FloatArray:
+        """Unknowns after the first update from the student without weights."""
+        square, field, constant = self._untrained(at.b0, loss)
         start = self.start(at)
         start[:, QHAT] = np.log(np.maximum(at.load * square, 1e-12 * at.load))
         start[:, MHAT] = np.log(np.maximum(at.load * np.abs(field), 1e-6 * at.load))
         start[:, VHAT], start[:, CONSTANT] = np.log(at.load), constant
-        sign = self._sign(at)
-        solution = self.saddle(Points(at.load, lam, at.b0), loss, sign).solve(start, longest=STEPS)
-        hard = np.flatnonzero(solution.status != Status.converged)
-        if hard.size:  # a loss without response at z = 0, such as the hinge
-            lam[hard] = at.lam[hard]
-            rest = at.take(hard)
-            part = self.saddle(rest, loss, None if sign is None else sign[hard]).solve(self.start(rest), damped_steps=DAMPED)
-            solution.place(hard, part)
-            solution.steps[hard] += part.steps
-        return solution, lam
+        return start
 
     def _settled(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray | None, damped_steps: int = DAMPED_STEPS) -> SolvedPoints:
-        """One call of the solver; labels that do not rise with the field may be learned with either sign, so the other one is tried too."""
-        solution = self.saddle(at, loss, sign).solve(start, damped_steps)
-        lost = np.flatnonzero(solution.status != Status.converged)
-        if self.real is None or not self.signal or lost.size == 0:
-            return solution
-        part = self.saddle(at.take(lost), loss, -solution.sign[lost]).solve(self.start(at.take(lost)))
-        good = np.flatnonzero(part.status == Status.converged)
-        solution.place(lost[good], part.take(good))
+        """The solver from a start, and where it does not arrive soon from others: the student without weights, at lam or at a large
+        penalty and by short steps from there; mhat of the other sign, as labels that do not rise with the field may be learned with
+        either; patience.
+        """
+        solution = self.saddle(at, loss, sign).solve(start, damped_steps, SOON)
+        for again in (self._from_nothing, self._turned, self._all_the_way, self._patiently):
+            lost = np.flatnonzero(solution.status != Status.converged)
+            if lost.size == 0:
+                break
+            part = again(at.take(lost), loss, start[lost], solution.sign[lost])
+            good = part.status == Status.converged
+            solution.steps[lost] += part.steps
+            solution.place(lost[good], part.take(good))
         return solution
+
+    def _from_nothing(self, at: Points, loss: Any, _start: FloatArray, sign: FloatArray) -> SolvedPoints:
+        return self.saddle(at, loss, self._sign(at)).solve(self._weightless(at, loss), longest=SOON)
+
+    def _turned(self, at: Points, loss: Any, _start: FloatArray, sign: FloatArray) -> SolvedPoints:
+        longest = 0 if self.real is None or not self.signal else SOON
+        return self.saddle(at, loss, -sign).solve(self.start(at), longest=longest)
+
+    def _all_the_way(self, at: Points, loss: Any, _start: FloatArray, _sign: FloatArray) -> SolvedPoints:
+        solution, lam = self._from_emptiness(at, loss)
+        whole = np.flatnonzero((solution.status == Status.converged) & (at.lam > 0))
+        part = solution.take(whole)
+        lam[whole] = self._toward(part, lam[whole], at.take(whole), loss)
+        solution.place(whole, part)
+        solution.steps[whole] = part.steps
+        solution.status[lam != at.lam] = Status.max_steps
+        return solution
+
+    def _patiently(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray) -> SolvedPoints:
+        return self.saddle(at, loss, sign).solve(start)
 
     def limit_threshold(self, b0: FloatArray) -> FloatArray:
         """Load below which lam -> 0+ is the maximum-margin limit, for every b0."""
