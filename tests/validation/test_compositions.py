@@ -49,6 +49,17 @@ def labelled(link):
     return target(task="classification", labels=link)
 
 
+def tube():
+    return ge.CustomLoss(
+        lambda r: np.maximum(np.abs(r) - 0.5, 0.0),
+        "residual",
+        name="tube",
+        kinks=(-0.5, 0.5),
+        slope=lambda r: np.where(np.abs(r) > 0.5, np.sign(r), 0.0),
+        curvature=np.zeros_like,
+    )
+
+
 def noisy_tanh():
     return target(labels=ge.Output(np.tanh, noise=0.1))
 
@@ -81,6 +92,28 @@ CASES = {
         0.206907313036222,
         15.0,
     ),
+    "Huber at its best penalty": (lambda: ge.Problem(noisy_tanh(), learner=ge.ERM("huber", "optimal")), 0.201909584745027, 4.0),
+    "absolute loss at its best penalty on |field|": (
+        lambda: ge.Problem(target(labels=ge.Output(np.abs, noise=0.1, kinks=(0,))), learner=ge.ERM("absolute", "optimal")),
+        0.267478479678197,
+        9.0,
+    ),
+    "hinge at its best penalty": (
+        lambda: ge.Problem(target(task="classification", noise=0.1), learner=ge.ERM("hinge", "optimal")),
+        0.233491856475279,
+        7.0,
+    ),
+    "kernel at its best penalty": (
+        lambda: ge.Problem(target(task="classification"), learner=ge.ERM("logistic", "optimal"), features=ge.NNGP(["relu"])),
+        0.186033526207700,
+        6.0,
+    ),
+    "Huber on counts": (lambda: ge.Problem(target(labels="poisson"), learner=ge.ERM("huber", 0.1)), 3.10889573758204, 7.0),
+    "lasso on a nonlinear output": (
+        lambda: ge.Problem(noisy_tanh(), learner=ge.ERM("huber", 0.1, penalty="l1")),
+        0.251587804901538,
+        2.5,
+    ),
 }
 
 
@@ -94,6 +127,26 @@ def test_values_and_times(name):
     assert curve.converged.item()
     assert curve.test_error.item() == pytest.approx(expected, rel=1e-9)
     assert used < allowed, f"{used:.1f} s of CPU time"
+
+
+@pytest.mark.parametrize("lam", [1e3, 1e1])
+def test_a_hinge_of_few_weights_sits_at_its_kink(lam):
+    """The best constant of a frequent label is the kink, which hardly a row misses: the response is seen from there alone."""
+    problem = ge.Problem(target(task="classification", noise=0.1, offset=0.7), learner=ge.ERM("hinge", lam))
+    curve = ge.solve(problem, alpha=1.3)
+    assert curve.converged.item() and curve.steps.item() < 100
+    assert curve.intercept.item() == pytest.approx(1.0, abs=10 / lam)
+
+
+def test_a_loss_flat_on_an_interval_at_a_small_penalty():
+    """Newton's method does not come from afar to where nearly all rows cost nothing; short steps of lam do."""
+    problem = ge.Problem(ge.DeepNetwork("tanh", labels=ge.Output(np.tanh, noise=0.1), offset=0.6), learner=ge.ERM(tube(), 0.02))
+    start = time.process_time()
+    curve = ge.solve(problem, alpha=1.3)
+    assert curve.converged.item() and time.process_time() - start < 5
+    run = ge.simulate(problem, alpha=1.3, d=100, trials=16, seed=0, progress=False)
+    gap = abs(run.test_error_mean.item() - curve.test_error.item())
+    assert gap < 4 * run.test_error_stderr.item() + 3 / 100 * curve.test_error.item()
 
 
 def test_an_intercept_where_nearly_all_labels_are_alike():

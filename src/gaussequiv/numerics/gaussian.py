@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray
+from gaussequiv.numerics.panels import gauss
 
 RANGE = 13.0  # exp(-RANGE**2 / 2) = 2e-37: room for polynomial growth of degree 10 and beyond
 STEEP = 8.0  # standard deviations over the function's scale beyond which panels around its centre are used
@@ -47,7 +48,7 @@ def normal_grid(points: int, reach: float = RANGE) -> tuple[FloatArray, FloatArr
 
 def _panel_grid(means: FloatArray, scale: float, kinks: tuple[float, ...], order: int) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes between the kinks of f(mean + scale z), one row for every mean."""
-    x, w = np.polynomial.legendre.leggauss(order)
+    x, w = gauss(order)
     inner = np.clip((np.sort(np.array(kinks))[None, :] - means[:, None]) / scale, -RANGE, RANGE)
     ends = np.full((means.size, 1), RANGE)
     edges = np.concatenate([-ends, inner, ends], axis=1)

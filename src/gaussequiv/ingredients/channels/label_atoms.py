@@ -14,6 +14,7 @@ from gaussequiv.numerics.panels import legendre_panels
 ORDER = 8
 LEAST = 1e-18  # mass of a point that is left out
 MOST_PANELS = 400
+WIDEST = 30.0  # fields in units of the channel's resolution that share a grid of labels
 
 
 class LabelAtoms(NamedTuple):
@@ -58,10 +59,19 @@ def likelihood_atoms(channel: Any, b0: float, variance: float) -> LabelAtoms:
     """Labels of any likelihood: those that count at every field."""
     z, weights = field_nodes(channel.mean_label, channel.kinks, b0, variance, channel.resolution)
     parts = []
-    for field, weight in zip(z, weights, strict=True):
-        y, dy = channel.label_nodes(float(field), float(field))
-        mass = weight * dy * np.exp(channel.log_likelihood(y, np.full(y.size, field)))
-        kept = mass > LEAST
-        parts.append(np.stack([np.full(kept.sum(), field - b0), y[kept], mass[kept]]))
+    for start in range(0, z.size, ORDER):  # fields of one panel share their labels, unless it is too wide for them
+        fields, mass = z[start : start + ORDER], weights[start : start + ORDER]
+        shared = fields[-1] - fields[0] <= WIDEST * channel.resolution
+        for part in (slice(None),) if shared else [slice(k, k + 1) for k in range(fields.size)]:
+            parts.append(_pairs(channel, fields[part], mass[part], b0))
     centred, label, mass = np.concatenate(parts, axis=1)
     return LabelAtoms(centred, label, mass, variance, 0.0)
+
+
+def _pairs(channel: Any, fields: FloatArray, weights: FloatArray, b0: float) -> FloatArray:
+    """field - b0, label and mass of the pairs that count, shape (3, pairs)."""
+    y, dy = channel.label_nodes(float(fields[0]), float(fields[-1]))
+    label, field = np.tile(y, fields.size), np.repeat(fields, y.size)
+    mass = np.outer(weights, dy).ravel() * np.exp(channel.log_likelihood(label, field))
+    kept = mass > LEAST
+    return np.stack([field[kept] - b0, label[kept], mass[kept]])

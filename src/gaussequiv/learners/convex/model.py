@@ -38,6 +38,7 @@ FEWER = (0.1, 0.05, 0.02)  # of them
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
+SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 SOON = 40  # steps that nearly all points need at most
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
 REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
@@ -124,7 +125,7 @@ class Model:
         if self.regression:
             return True
         slope = self.channel.probability(1.0, self.b0, np.full_like(self.b0, self.rho)).first
-        return bool(np.any(np.abs(slope) > 1e-14))
+        return bool(np.any(np.abs(slope) * np.sqrt(self.rho) > SILENT))
 
     def capped(self, at: Points) -> Points:
         """For penalties with kinks, lam no further than where all weights vanish up to exp(-72): beyond, nothing changes any more."""

@@ -96,15 +96,20 @@ def find_roots(equations: Equations, start: FloatArray, damped_steps: int, longe
 def newton_step(equations: Equations, iterates: Iterates, points: IntArray) -> IntArray:
     """One step, shortened until the residual falls; the points where no length is short enough are returned."""
     direction, length = newton_direction(iterates.equations.take(points)), np.ones(points.size)
+    refused: list[IntArray] = []
     for _ in range(SHORTENINGS):
         trial = iterates.unknowns[points] + length[:, None] * direction
         tried = equations(trial, points)
         good = tried.worst < (1 - 0.1 * length) * iterates.worst[points]
         iterates.move(points[good], trial[good], tried.take(good))
         points, direction, length = points[~good], direction[~good], SHORTER * length[~good]
+        blind = ~np.isfinite(iterates.worst[points])  # no equations to linearise: a shorter step tells no more
+        if blind.any():
+            refused.append(points[blind])
+            points, direction, length = points[~blind], direction[~blind], length[~blind]
         if points.size == 0:
             break
-    return points
+    return np.sort(np.concatenate([*refused, points]))
 
 
 def damped_step(equations: Equations, iterates: Iterates, points: IntArray) -> None:

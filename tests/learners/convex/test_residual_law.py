@@ -1,0 +1,62 @@
+"""Nodes of the residual: moments of normal laws about any number of places, near or far, shared or not."""
+
+import numpy as np
+import pytest
+
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
+from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.learners.convex.averages import Fields
+from gaussequiv.learners.convex.residual_law import constants, residuals
+
+ONE = ((1.0, 1.0),)
+
+
+def law(pairs, noise, spread=1.0, variance=0.8, seed=0):
+    rng = np.random.default_rng(seed)
+    centred = np.sqrt(variance) * rng.standard_normal(pairs)
+    return LabelAtoms(centred, spread * rng.standard_normal(pairs), np.full(pairs, 1 / pairs), variance, noise)
+
+
+def fields(count, **changed):
+    values = dict(V=0.7, q=1.1, m=0.6, c=0.2, b0=0.0, rest=0.5, misfit=1.0) | changed
+    return Fields(**{name: np.broadcast_to(np.asarray(value, dtype=float), (count,)).copy() for name, value in values.items()})
+
+
+@pytest.mark.parametrize("pairs", [7, 90, 3000])
+@pytest.mark.parametrize("spread", [0.5, 40.0])
+def test_measures_have_the_moments_of_their_laws(pairs, spread):
+    """E r, E r^2, E z r and E z^2 r^2 of r = t + sigma z are polynomials in t; 3000 pairs are first replaced by nodes."""
+    loss, laws = losses.get("huber"), [law(pairs, 0.1, spread, seed=k) for k in range(3)]
+    at = fields(3, m=[0.6, 0.1, -0.4], c=[0.2, -3.0, 50.0])
+    known, found = residuals(loss, laws, at, ONE)
+    nodes = found.nodes(loss, at.V)
+    r, plain, once, twice = nodes.r, nodes.measures[:3], nodes.measures[3:5], nodes.measures[5]
+    assert known.tolist() == [0, 1, 2]
+    for i, one in enumerate(laws):
+        t = at.c[i] + at.m[i] / one.variance * one.centred - one.label
+        sigma2 = (at.rest[i] + one.variance - (at.rest[i] + at.m[i] ** 2 / at.q[i])) / one.variance * at.q[i] + one.noise
+        powers = one.mass * one.centred ** np.arange(3)[:, None]
+        size = np.abs(powers) @ (1 + t * t)
+        np.testing.assert_allclose(nodes.total(plain * r)[:, i] / size, powers @ t / size, atol=1e-13)
+        np.testing.assert_allclose(nodes.total(plain * r**2)[:, i] / size, powers @ (t * t + sigma2) / size, atol=1e-13)
+        np.testing.assert_allclose(nodes.total(once * r)[:, i], powers[:2].sum(axis=1) * np.sqrt(sigma2), atol=1e-12)
+        np.testing.assert_allclose(nodes.total(twice * r**2)[i] / size[0], powers[0] @ (t * t + 3 * sigma2) / size[0], atol=1e-13)
+
+
+def test_points_together_are_points_alone():
+    loss, laws = losses.get("quantile:0.2"), [law(90, 0.1), law(2000, 0.3, 9.0), law(5, 0.0)]
+    at = fields(3, V=[1e-6, 0.3, 40.0], c=[0.2, -3.0, 1.0])
+    together = residuals(loss, laws, at, ONE)[1].nodes(loss, at.V, every=False)
+    for i, one in enumerate(laws):
+        own = at.take(slice(i, i + 1))
+        alone = residuals(loss, [one], own, ONE)[1].nodes(loss, own.V, every=False)
+        g, h = (loss.proximal(0.0, each.r, np.full_like(each.r, at.V[i]))[0] for each in (together, alone))
+        assert together.total(together.measures[0] * g)[i] == pytest.approx(alone.total(alone.measures[0] * h)[0], rel=1e-13)
+
+
+def test_students_without_weights_see_the_label_alone():
+    """Noiseless labels of the median: the mean slope of |z - y| changes sign there."""
+    one = LabelAtoms(np.zeros(5), np.array([-2.0, -1.0, 0.3, 4.0, 9.0]), np.full(5, 0.2), 1.0, 0.0)
+    c = np.array([-3.0, 0.2, 0.3, 0.4, 10.0])
+    nodes = constants([one] * 5, c).nodes(losses.get("absolute"), np.full(5, 1e-9))
+    np.testing.assert_allclose(nodes.total(nodes.measures[0] * np.sign(nodes.r)), [-1.0, -0.2, 0.0, 0.2, 1.0], atol=1e-12)
