@@ -39,7 +39,7 @@ SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
-SOON = 40  # steps that nearly all points need at most
+SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
 REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
 DAMPED = 150  # steps of the damped iteration where Newton has no start
@@ -305,7 +305,7 @@ class Model:
                 break
             rest, lam[hard] = at.take(hard), share * self.empty(at.take(hard))
             some = Points(rest.load, lam[hard], rest.b0)
-            part = self.saddle(some, loss, self._sign(rest)).solve(self._weightless(rest, loss), longest=SOON)
+            part = self.saddle(some, loss, self._sign(rest)).solve(self._weightless(rest, loss), longest=LATER)
             solution.place(hard, part)
             solution.steps[hard] += part.steps
             left[hard] = part.status == Status.converged
@@ -380,20 +380,26 @@ class Model:
             lost = np.flatnonzero(solution.status != Status.converged)
             if lost.size == 0:
                 break
-            part = again(at.take(lost), loss, start[lost], solution.sign[lost])
+            part = again(at.take(lost), loss, start[lost], solution.take(lost))
             good = part.status == Status.converged
             solution.steps[lost] += part.steps
             solution.place(lost[good], part.take(good))
         return solution
 
-    def _from_nothing(self, at: Points, loss: Any, _start: FloatArray, sign: FloatArray) -> SolvedPoints:
-        return self.saddle(at, loss, self._sign(at)).solve(self._weightless(at, loss), longest=SOON)
+    def _from_nothing(self, at: Points, loss: Any, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:
+        return self.saddle(at, loss, self._sign(at)).solve(self._weightless(at, loss), longest=LATER)
 
-    def _turned(self, at: Points, loss: Any, _start: FloatArray, sign: FloatArray) -> SolvedPoints:
-        longest = 0 if self.real is None or not self.signal else SOON
-        return self.saddle(at, loss, -sign).solve(self.start(at), longest=longest)
+    def _turned(self, at: Points, loss: Any, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        """With the other sign where the logarithm of mhat is that of a negative number."""
+        wrong = np.flatnonzero(~np.isfinite(found.residual)) if self.real is not None and self.signal else np.zeros(0, dtype=int)
+        found.steps[:] = 0
+        if wrong.size:
+            part = self.saddle(at.take(wrong), loss, -found.sign[wrong]).solve(self.start(at.take(wrong)), longest=SOON)
+            found.place(wrong, part)
+            found.steps[wrong] = part.steps
+        return found
 
-    def _all_the_way(self, at: Points, loss: Any, _start: FloatArray, _sign: FloatArray) -> SolvedPoints:
+    def _all_the_way(self, at: Points, loss: Any, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:
         solution, lam = self._from_emptiness(at, loss)
         whole = np.flatnonzero((solution.status == Status.converged) & (at.lam > 0))
         part = solution.take(whole)
@@ -403,8 +409,8 @@ class Model:
         solution.status[lam != at.lam] = Status.max_steps
         return solution
 
-    def _patiently(self, at: Points, loss: Any, start: FloatArray, sign: FloatArray) -> SolvedPoints:
-        return self.saddle(at, loss, sign).solve(start)
+    def _patiently(self, at: Points, loss: Any, start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        return self.saddle(at, loss, found.sign).solve(start)
 
     def limit_threshold(self, b0: FloatArray) -> FloatArray:
         """Load below which lam -> 0+ is the maximum-margin limit, for every b0."""
