@@ -159,8 +159,8 @@ class Model:
         inside = np.flatnonzero((first < 0) & (last > 0))
         if inside.size:
 
-            def slope(c: FloatArray, b0: FloatArray) -> FloatArray:
-                return self._slopes(b0, c, loss)[2]
+            def slope(c: FloatArray, b0: FloatArray) -> FloatArray:  # in logarithms: an exponential loss overflows
+                return np.arcsinh(np.clip(self._slopes(b0, c, loss)[2], -1e300, 1e300))
 
             ends, tolerances = (-reach[inside], reach[inside]), {"xatol": 0.0, "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
             c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]

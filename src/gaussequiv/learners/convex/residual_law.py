@@ -37,7 +37,7 @@ _NEAR = np.array([-10.0, -6.0, -4.0, -2.5, -1.2, 0.0, 1.2, 2.5, 4.0, 6.0, 10.0])
 _FAR = np.concatenate([np.arange(0.0, 4.0), 4.0 * 1.4 ** np.arange(0, 40)])
 
 
-class Nodes(NamedTuple):
+class ResidualNodes(NamedTuple):
     """Nodes r, shape (nodes,), those of one point side by side, and measures there, shape (measures, nodes).
 
     `measures` are sums over t of a(t) z^k N(r; t, sigma^2) dr, z = (r - t)/sigma, with a(t) the sum over the pairs behind t of 1,
@@ -72,7 +72,7 @@ class Residuals:
     low: FloatArray
     high: FloatArray
 
-    def nodes(self, loss: Any, V: FloatArray, every: bool = True) -> Nodes:
+    def nodes(self, loss: Any, V: FloatArray, every: bool = True) -> ResidualNodes:
         """Nodes between the breaks of the loss at V; `every` measure, or the first alone."""
         breaks = _breaks(loss, V)[self.point]
         size, sigma = self.stop - self.start, self.sigma[self.point]
@@ -91,7 +91,7 @@ class Residuals:
         by_point = np.argsort(owner, kind="stable")
         owner = owner[by_point]
         first = np.searchsorted(owner, np.arange(self.sigma.size))
-        return Nodes(r[by_point], measures[:, by_point], owner, first)
+        return ResidualNodes(r[by_point], measures[:, by_point], owner, first)
 
     def _groups(self, which: IntArray, breaks: FloatArray, panels: IntArray, every: bool) -> Any:
         """Whose node it is, r and the measures, at the nodes of some groups."""
@@ -128,7 +128,7 @@ class Residuals:
 
 def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tuple[float, float], ...]) -> tuple[IntArray, Residuals]:
     """Residuals of those points at which all is finite, and which these are; one law for every point."""
-    variance, noise = (np.array([getattr(law, name) for law in laws]) for name in ("variance", "noise"))
+    variance, noise = (np.array(part) for part in ([law.variance for law in laws], [law.noise for law in laws]))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         within = at.rest + variance - (at.rest + at.m**2 / at.q)  # V* with the noise inside the label's function
         varies = variance > 0
