@@ -74,6 +74,22 @@ def test_a_draw_is_repeated_by_its_seed_and_takes_one_change_a_line():
         ast.parse(mutant.apply((ROOT / mutant.path).read_text()))
 
 
+def test_importers_of_importers_come_nearest_first(tmp_path):
+    """bottom <- middle <- top <- bottom's own type hint (a circle ends), and the tests that use bottom's public name first."""
+    room, tests = tmp_path / "src" / "gaussequiv" / "room", tmp_path / "tests" / "room"
+    room.mkdir(parents=True)
+    tests.mkdir(parents=True)
+    (room.parent / "__init__.py").write_text("from gaussequiv.room.bottom import Bottom\nfrom gaussequiv.room.top import Top\n")
+    for name, below in (("bottom", "top"), ("middle", "bottom"), ("top", "middle"), ("aside", "top"), ("other", "nothing")):
+        (room / f"{name}.py").write_text(f"import gaussequiv.room.{below}\n")
+        (tests / f"test_{name}.py").write_text(f"import gaussequiv.room.{name}\n")
+    (tests / "test_public.py").write_text("ge.Bottom\n")
+    (tests / "test_all.py").write_text("ge.Top\n")
+    suite, bottom = Suite(tmp_path), Path("src/gaussequiv/room/bottom.py")
+    assert suite.near(bottom) == [bottom, Path("tests/room/test_bottom.py")]
+    assert [test.stem for test in suite.far(bottom)] == ["test_public", "test_middle", "test_top", "test_all", "test_aside"]
+
+
 def test_every_file_has_tests_near_it():
     suite = Suite(ROOT)
     path = Path("src/gaussequiv/numerics/proximal.py")
@@ -82,6 +98,9 @@ def test_every_file_has_tests_near_it():
     assert suite.far(path)
     ridge = Path("src/gaussequiv/learners/convex/ridge.py")
     assert Path("tests/equivalence/test_feature_equivalent.py") in suite.far(ridge)
+    interior_point = Path("src/gaussequiv/learners/finite/interior_point.py")  # two files below the fits that it decides
+    far = suite.far(interior_point)
+    assert far[:2] == [Path("tests/learners/finite/test_minimise.py"), Path("tests/learners/convex/test_finite_fit.py")]
     for file in suite.files(["numerics", "learners", "equivalence", "algorithms"]):
         inside = file.relative_to(ROOT)
         if len(file.read_text().splitlines()) > 1:

@@ -1,4 +1,4 @@
-"""Which tests belong to a source file: its own, those that import it or use its names, and those of the files that import it."""
+"""Which tests belong to a source file: its own, those that import it or use its names, and those of the files above it, nearest first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 PACKAGE = "gaussequiv"
 FEW = 4  # tests of a file that has none of its own name
+FAR = 40  # more files than their time lets run; collecting them takes time, too
 
 
 class Suite:
@@ -52,13 +53,22 @@ class Suite:
         return _once([path, *self.mirror(path), *_closest(direct, path)])
 
     def far(self, path: Path) -> list[Path]:
-        """What survivors are shown next: tests of the files that import it, tests that use its public names, then theirs, most first."""
-        users = _closest([file for file in self.importers.get(self.module(path), []) if file.parts[0] == "src"], path)
-        mirrors = [test for user in users for test in self.mirror(user) or self.near(user)[1 : 1 + FEW]]
-        own = self.mentions.get(self.module(path), Counter())
-        theirs = sum((self.mentions.get(self.module(user), Counter()) for user in users), Counter[Path]())
-        tests = [*mirrors, *(test for counts in (own, theirs) for test, _ in counts.most_common())]
-        return [test for test in _once(tests) if test not in self.near(path)]
+        """What survivors are shown next, from near to far: tests that use the file's public names, then, for the files that import it,
+        those that import these and so on, their own tests and tests that use their names, most first.
+        """
+        tests, seen, users = self._users(path), {path}, [path]
+        while users := _closest([file for file in self._sources_above(users) if file not in seen], path):
+            seen.update(users)
+            tests += [test for user in users for test in self.mirror(user) or self.near(user)[1 : 1 + FEW]]
+            tests += [test for user in users for test in self._users(user)]
+        near = self.near(path)
+        return [test for test in _once(tests) if test not in near][:FAR]
+
+    def _users(self, path: Path) -> list[Path]:
+        return [test for test, _ in self.mentions.get(self.module(path), Counter()).most_common()]
+
+    def _sources_above(self, files: list[Path]) -> list[Path]:
+        return _once([user for file in files for user in self.importers.get(self.module(file), []) if user.parts[0] == "src"])
 
     @cached_property
     def mentions(self) -> dict[str, Counter[Path]]:
