@@ -58,6 +58,8 @@ def has(found, parts):
         if not annotated and not hasattr(found, part):
             return False
         found = getattr(found, part, None)
+        if type(getattr(found, "__loader__", None)).__module__ == "gaussequiv._moved":
+            return False  # a path of before, which somebody has imported
     return True
 
 

@@ -27,6 +27,7 @@ from scipy.optimize import brentq, minimize_scalar
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.prior_side import Known, prior_side
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.base import BinaryLabel
 from gaussequiv.learners.bayes.full_knowledge import known_psi
 
 BRANCHES = ("equilibrium", "uninformed", "informed")  # that a learner can be asked for
@@ -35,7 +36,8 @@ BEND = 0.1
 NEARLY = 1e-13  # of the signal: what may be left where the curve ends
 LEAST = 1e-16  # of the signal: what is left counts as no less (the last point of the curve leaves more), so that F stays finite
 SATURATED = 1e-9  # of the noise: what is left is then invisible, and alpha(R) a straight line
-OFFSETS = 3  # nodes on each of five panels (of either sign) of the law of the target's constant part
+OFFSETS, BENT = 4, 6  # nodes on each of five panels (of either sign) of the law of b0; for binary links that rise and fall, more
+RARE, SMALL = 1e-7, 1e-5  # share of a value of b0 in probability and in the labels' variance, both of which are left out below
 REAL = 1e-7  # relative fall of alpha(R) that counts as a branch
 
 
@@ -278,6 +280,13 @@ class Potential:
 
 
 def potentials(e: GaussianEquivalent) -> tuple[list[Potential], FloatArray]:
-    """One potential for every value of the target's constant part, and their weights."""
-    b0, mass = e.offset_nodes(smooth=OFFSETS)
-    return [Potential(e, float(b)) for b in b0], mass
+    """One potential for every value of the target's constant part, and their weights; without values that change no digit."""
+    binary = isinstance(e.channel, BinaryLabel)
+    b0, mass = e.offset_nodes(smooth=BENT if binary and e.channel.direction == 0 else OFFSETS, far=not binary)
+    counted = mass > RARE
+    if not binary and b0.size > 1:  # errors of counts grow exponentially with the field, and the rarer their values the larger they are
+        moments = e.channel.label_moments(b0, float(e.weights @ e.signal_modes) + e.model_noise)
+        variance = mass * (moments.scatter + moments.noise)
+        if np.isfinite(variance).all():
+            counted |= variance > SMALL * variance.sum()
+    return [Potential(e, float(b)) for b in b0[counted]], mass[counted] / mass[counted].sum()
