@@ -17,6 +17,8 @@ from gaussequiv.numerics.panels import legendre_panels
 _SWITCH, _TERMS = 4.0, 20  # arguments above 4 by continued fraction: exp(-8 sqrt(2 * 20)) is below rounding, as is 4^4 eps below
 _NARROW = 0.5  # standard deviations; moments of narrower intervals are not differences of tails
 _ROOT = np.sqrt(2 * np.pi)
+NONZERO, SQUARE, PRODUCT = range(3)  # rows of derivatives
+BY_PULL, BY_VARIANCE, BY_THRESHOLD = range(3)  # and their columns: a, v and t
 
 
 class Mixture(NamedTuple):
@@ -87,30 +89,30 @@ def soft_averages(law: Mixture, a: FloatArray, v: FloatArray, t: FloatArray) -> 
     a_, v_, t_ = a[:, None], v[:, None], t[:, None]
     sigma = np.sqrt(a_ * a_ * law.variance + v_)
     pull = a_ * law.variance  # Cov(x, h)
-    out = np.zeros((3, a.size))
-    size = np.zeros(a.size)
-    d = np.zeros((a.size, 3, 3))
+    nonzero, squared, product, size = np.zeros((4, a.size))
+    jacobian = np.zeros((a.size, 3, 3))
     for side in (1.0, -1.0):
         u = (t_ - side * a_ * law.mean) / sigma
         over = tail(u)
         p, excess = over.density / sigma, sigma * over.first
         there = law.mean + side * pull * u / sigma  # E x where h is at the threshold
         passing = side * law.mean * over.above + pull * p  # E x sign(h) 1(|h| > t)
-        for k, value in enumerate((over.above, sigma**2 * over.second, side * law.mean * excess + pull * over.above)):
-            out[k] += _sum(law.mass, value)
+        nonzero += _sum(law.mass, over.above)
+        squared += _sum(law.mass, sigma**2 * over.second)
+        product += _sum(law.mass, side * law.mean * excess + pull * over.above)
         size += _sum(law.mass, excess)
-        square = side * law.mean * passing + law.variance * (over.above + side * a_ * p * there)  # E x^2 1(|h| > t)
+        weight = side * law.mean * passing + law.variance * (over.above + side * a_ * p * there)  # E x^2 1(|h| > t)
         for row, column, value in (
-            (0, 0, side * p * there),
-            (0, 1, 0.5 * u * p / sigma),
-            (0, 2, -p),
-            (2, 0, square),
-            (2, 1, 0.5 * side * p * there),
-            (2, 2, -passing),
+            (NONZERO, BY_PULL, side * p * there),
+            (NONZERO, BY_VARIANCE, 0.5 * u * p / sigma),
+            (NONZERO, BY_THRESHOLD, -p),
+            (PRODUCT, BY_PULL, weight),
+            (PRODUCT, BY_VARIANCE, 0.5 * side * p * there),
+            (PRODUCT, BY_THRESHOLD, -passing),
         ):
-            d[:, row, column] += _sum(law.mass, value)
-    d[:, 1, 0], d[:, 1, 1], d[:, 1, 2] = 2 * out[2], out[0], -2 * size
-    return Thresholded(out[0], out[1], out[2], d)
+            jacobian[:, row, column] += _sum(law.mass, value)
+    jacobian[:, SQUARE] = np.stack([2 * product, nonzero, -2 * size], axis=1)
+    return Thresholded(nonzero, squared, product, jacobian)
 
 
 def soft_error(law: Mixture, a: FloatArray, v: FloatArray, t: FloatArray, scale: FloatArray, unit: float = 1.0) -> FloatArray:

@@ -10,7 +10,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.priors import Gaussian
 from gaussequiv.learners.convex.averages import M_, Q_, V_
-from gaussequiv.numerics.soft_threshold import soft_averages, soft_error
+from gaussequiv.numerics.soft_threshold import NONZERO, PRODUCT, SQUARE, soft_averages, soft_error
 
 VHAT, QHAT, MHAT, LAM = range(4)  # what order parameters are differentiated in, the last axis of `jacobian`
 
@@ -131,11 +131,15 @@ class SeparableStudent:
         s = soft_averages(law, a, v, t)
         V, q, m = w * s.nonzero / scale, w * s.square / scale**2, gain * s.product / scale
         jacobian = np.zeros((Vhat.size, 3, 4))
-        for row, value, inner, power in ((V_, V, w / scale, 1), (Q_, q, w / scale**2, 2), (M_, m, gain / scale, 1)):
-            chain = inner[:, None] * s.jacobian[:, row]
+        for row, average, value, inner, power in (
+            (V_, NONZERO, V, w / scale, 1),
+            (Q_, SQUARE, q, w / scale**2, 2),
+            (M_, PRODUCT, m, gain / scale, 1),
+        ):
+            by_pull, by_variance, by_threshold = inner * s.jacobian[:, average].T
             jacobian[:, row, VHAT] = -power * value * w / scale
-            jacobian[:, row, QHAT], jacobian[:, row, MHAT] = chain[:, 1] * w, chain[:, 0] * gain
-            jacobian[:, row, LAM] = chain[:, 2] * l1 - power * value * l2 / scale
+            jacobian[:, row, QHAT], jacobian[:, row, MHAT] = by_variance * w, by_pull * gain
+            jacobian[:, row, LAM] = by_threshold * l1 - power * value * l2 / scale
         error = w * soft_error(law, a, v, t, scale, self.unit)
         rest = self.noise + np.maximum(error - np.divide((q - m) ** 2, q, out=np.zeros_like(q), where=q > 0), 0.0)
         unknown = np.full_like(q, np.nan)
