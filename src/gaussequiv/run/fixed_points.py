@@ -185,17 +185,12 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
         for k in progress_bar(range(len(values)), "solving", progress):
             potential = _potential(problem.with_parameter(name, values[k]))
             edges = potential.thresholds()
-            lines["weak_recovery"][k], lines["perfect"][k] = edges.weak_recovery, edges.perfect
-            if edges.transitions:
-                last = edges.transitions[-1]
-                for key in ("informed", "information_theoretic", "algorithmic"):
-                    lines[key][k] = getattr(last, key)
+            last = edges.transitions[-1]._asdict() if edges.transitions else {}
+            for key, edge in ({"weak_recovery": edges.weak_recovery, "perfect": edges.perfect} | last).items():
+                lines[key][k] = edge
             for i, a in enumerate(alphas):
-                stable = potential.solutions(float(a), stable=True)
-                best = max(stable, key=lambda point: (point.free_entropy, point.q))
-                total = potential.total if potential.total > 0 else 1.0  # q = 0 without a linear part
-                rows["overlap"][k, i], rows["overlap_uninformed"][k, i] = best.q / total, stable[0].q / total
-                rows["phase"][k, i] = _phase(stable, best, any(tr.algorithmic <= a for tr in edges.transitions) or potential.blind)
+                for key, value in _place(potential, edges, float(a)).items():
+                    rows[key][k, i] = value
     except KeyboardInterrupt:
         status[np.isnan(rows["phase"])] = float(Status.interrupted)
         raise keeping(lambda: collected() if np.isfinite(rows["phase"]).any() else None) from None
@@ -203,6 +198,15 @@ def phase_diagram(problem: Problem, over: Mapping[str, Any], alpha: ArrayLike, *
         warnings.warn("Some points are not finite; find them with result.status.", ConvergenceWarning, stacklevel=2)
         status[~np.isfinite(rows["overlap"])] = float(Status.nonfinite)
     return collected()
+
+
+def _place(potential: Potential, edges: Thresholds, alpha: float) -> dict[str, float]:
+    """Overlaps and phase at one alpha."""
+    stable = potential.solutions(alpha, stable=True)
+    best = max(stable, key=lambda point: (point.free_entropy, point.q))
+    total = potential.total if potential.total > 0 else 1.0  # q = 0 without a linear part
+    jumped = any(transition.algorithmic <= alpha for transition in edges.transitions) or potential.blind
+    return {"overlap": best.q / total, "overlap_uninformed": stable[0].q / total, "phase": _phase(stable, best, jumped)}
 
 
 def _phase(stable: list[Any], best: Any, jumped: bool) -> int:
