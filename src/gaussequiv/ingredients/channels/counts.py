@@ -45,6 +45,7 @@ class Quantised(QuadratureChannel):
     noise: float = 0.0
     values: Any = None
     task: str = field(default="regression", init=False)
+    discrete: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         number("noise", self.noise, nonnegative=True, meaning="It is the variance of the noise before the quantiser.")
@@ -170,6 +171,7 @@ class Poisson(QuadratureChannel):
     scale: float = 1.0
     kinks: tuple[float, ...] = ()
     task: str = field(default="regression", init=False)
+    discrete: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         scale = number("scale", self.scale, positive=True, meaning="It multiplies the rate.")

@@ -59,19 +59,37 @@ def likelihood_atoms(channel: Any, b0: float, variance: float) -> LabelAtoms:
     """Labels of any likelihood: those that count at every field."""
     z, weights = field_nodes(channel.mean_label, channel.kinks, b0, variance, channel.resolution)
     parts = []
-    for start in range(0, z.size, ORDER):  # fields of one panel share their labels, unless it is too wide for them
+    for start in range(0, z.size, ORDER):
+        part = slice(start, start + ORDER)
+        for fields, mass in _sharing(channel, z[part], weights[part]):
+            y, dy = channel.label_nodes(float(fields[0]), float(fields[-1]))
+            parts.append(_pairs(fields - b0, y, np.outer(mass, dy) * np.exp(channel.log_likelihood(y, fields[:, None]))))
+    return LabelAtoms(*np.concatenate(parts, axis=1), variance, 0.0)
+
+
+def _sharing(channel: Any, z: FloatArray, weights: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+    """Fields of one panel that share their labels: all where those are discrete, unless the panel is too wide for them; else each has its
+    own, as a density may jump at places that move with the field.
+    """
+    if channel.discrete and z[-1] - z[0] <= WIDEST * channel.resolution:
+        return [(z, weights)]
+    return [(z[k : k + 1], weights[k : k + 1]) for k in range(z.size)]
+
+
+def density_atoms(
+    nodes: Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]], z: FloatArray, weights: FloatArray, b0: float, variance: float
+) -> LabelAtoms:
+    """Labels with a density: `nodes` gives labels, weights of int dy and the density at some fields, each of shape (fields, nodes)."""
+    parts = []
+    for start in range(0, z.size, ORDER):
         fields, mass = z[start : start + ORDER], weights[start : start + ORDER]
-        shared = fields[-1] - fields[0] <= WIDEST * channel.resolution
-        for part in (slice(None),) if shared else [slice(k, k + 1) for k in range(fields.size)]:
-            parts.append(_pairs(channel, fields[part], mass[part], b0))
-    centred, label, mass = np.concatenate(parts, axis=1)
-    return LabelAtoms(centred, label, mass, variance, 0.0)
+        y, dy, density = nodes(fields)
+        parts.append(_pairs(fields - b0, y, mass[:, None] * dy * density))
+    return LabelAtoms(*np.concatenate(parts, axis=1), variance, 0.0)
 
 
-def _pairs(channel: Any, fields: FloatArray, weights: FloatArray, b0: float) -> FloatArray:
-    """field - b0, label and mass of the pairs that count, shape (3, pairs)."""
-    y, dy = channel.label_nodes(float(fields[0]), float(fields[-1]))
-    label, field = np.tile(y, fields.size), np.repeat(fields, y.size)
-    mass = np.outer(weights, dy).ravel() * np.exp(channel.log_likelihood(label, field))
+def _pairs(centred: FloatArray, label: FloatArray, mass: FloatArray) -> FloatArray:
+    """field - b0, label and mass of the pairs that count, shape (3, pairs), from masses of shape (fields, labels)."""
     kept = mass > LEAST
-    return np.stack([field[kept] - b0, label[kept], mass[kept]])
+    field, y = np.broadcast_to(centred[:, None], mass.shape), np.broadcast_to(label, mass.shape)
+    return np.stack([field[kept], y[kept], mass[kept]])

@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from gaussequiv._jax import float64_scope
 from gaussequiv._text import name_of
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
-from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, field_nodes
+from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, density_atoms, field_nodes
 from gaussequiv.ingredients.channels.label_kinks import crossings, curves
 from gaussequiv.ingredients.channels.label_law import LabelLaw
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
@@ -26,6 +26,7 @@ from gaussequiv.numerics.panels import legendre_panels
 _TABLE = 4001
 _ROWS = 256  # fields that share a search for their labels
 _ORDER = 8
+_LOSSES = (16, 0.5)  # order and fineness of the panels of labels that a loss is averaged over
 MASS = 1e-6  # that a density may lack or have too much
 HEAVY = 1e-3  # part of the second moment that may lie beyond the labels of the quadrature
 
@@ -88,6 +89,7 @@ class LogLikelihood(QuadratureChannel):
         self.function, self.name = function, name or name_of(function)
         self.law: LabelLaw  # of real labels
         self.labels = None if labels is None else np.array(sorted(float(v) for v in labels))
+        self.discrete = self.labels is not None
         self.support = (float(support[0]), float(support[1]))
         if not self.support[0] < self.support[1]:
             raise fail("support", "an interval (low, high)", support)
@@ -217,6 +219,13 @@ class LogLikelihood(QuadratureChannel):
     def label_variance(self, z: FloatArray) -> FloatArray:
         """Var[y | field]."""
         return self._moments(z)[1]
+
+    def atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """Weighted pairs of field and label; panels of labels follow the density from field to field."""
+        if self.labels is not None:
+            return super().atoms(b0, variance)
+        z, weights = field_nodes(self.mean_label, self.kinks, b0, variance, self.resolution)
+        return density_atoms(lambda fields: self.law.nodes(fields, *_LOSSES), z, weights, b0, variance)
 
     # --- kinks that move with the field ---------------------------------------------------------------------------------------------
 

@@ -64,7 +64,8 @@ class QuadratureChannel(Likelihood):
     """Base of channels that give `log_likelihood(y, z)` and `label_nodes(low, high)`; closed forms override `outcomes` or the rest.
 
     `kinks` are the fields at which the likelihood is not smooth, `resolution` the smallest scale on which it varies with the field;
-    `additive` laws are those of y - field, so that one field stands for all.
+    `additive` laws are those of y - field, so that one field stands for all; labels of `discrete` laws are numbers that do not move with
+    the field.
     """
 
     task: str = "regression"
@@ -72,6 +73,7 @@ class QuadratureChannel(Likelihood):
     kinks: tuple[float, ...] = ()
     resolution: float = np.inf
     additive: bool = False
+    discrete: bool = False
 
     # --- one label at a time: message passing -------------------------------------------------------------------------------------
 
