@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import gaussequiv as ge
 
@@ -77,3 +78,15 @@ def test_other_students_are_refused_by_name(options, words):
 def test_a_prior_with_a_mean_needs_centred_coordinates():
     with pytest.raises(ge.ArgumentError, match="`prior` must be of zero mean on inputs with a mean"):
         ge.solve(ge.Problem(ge.LinearTarget(SKEWED, noise=0.1), ge.GaussianInputs(mean=0.5), ge.Lasso(0.1)), [1.0])
+
+
+@pytest.mark.parametrize("loss", ["absolute", "quantile:0.2"])
+@pytest.mark.parametrize("penalty", ["l1", "elastic_net:0.5"])
+@pytest.mark.parametrize("labels", [{"noise": 0.1}, {"labels": ge.Output(lambda z: z, 0.1, name="identity")}], ids=["plain", "output"])
+def test_kinks_of_the_loss_where_no_weight_is_left(loss, penalty, labels):
+    """V vanishes and with it the distance of the loss's kinks, away from the mean of the residual: the error is that of the constant."""
+    constant = {"absolute": 0.0, "quantile:0.2": 0.5 + np.sqrt(1.1) * special.ndtri(0.2)}[loss]
+    learner = ge.ERM(loss, 100.0, penalty, intercept=loss != "absolute")
+    curve = ge.solve(ge.Problem(ge.DeepNetwork((), offset=0.5, **labels), learner=learner), [0.5, 5.0])
+    assert curve.converged.all() and curve.steps.max() < 20 and curve.q.max() < 1e-20
+    np.testing.assert_allclose(curve.test_error, 1.1 + (0.5 - constant) ** 2, rtol=1e-6)

@@ -68,6 +68,49 @@ def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, 
     return (middle + half * x).reshape(edges.shape[0], -1), (half * w).reshape(edges.shape[0], -1)
 
 
+def cut_panels(
+    centre: FloatArray, root: FloatArray, reach: FloatArray, breaks: FloatArray, counts: IntArray, order: int = ORDER
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Nodes x, z = (x - centre)/root and weights of int dz for z from -reach to reach, shape (points, nodes): every point has `counts`
+    equal panels, cut at its `breaks` in x, shape (points, breaks), in any order. Weights of panels that a point does not have are 0.
+
+    Breaks may be closer to each other than rounding leaves of z: beside a break, x is counted from it.
+
+    Examples
+    --------
+    >>> x, z, dz = cut_panels(np.ones(1), np.ones(1), np.full(1, REACH), np.array([[-1e-30, 1e-30]]), np.array([11]))
+    >>> narrow = (np.abs(x) < 1e-30) / 2e-30
+    >>> f"{float(np.sum(dz * np.exp(0.5 - 0.5 * z**2) * narrow)):.10f}"
+    '1.0000000000'
+    """
+    low, high = -reach[:, None], reach[:, None]
+    even = high * (2 * np.minimum(np.arange(counts.max() + 1) / counts[:, None], 1.0) - 1)
+    breaks = np.sort(breaks, axis=1)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        places = (breaks - centre[:, None]) / root[:, None]
+    known = np.where(np.abs(places) < high, breaks, np.nan)
+    edges = np.concatenate([even, np.clip(np.nan_to_num(places, nan=np.inf), low, high)], axis=1)
+    fixed = np.concatenate([np.full(even.shape, np.nan), known], axis=1)  # x of an edge that is a break
+    sorting = np.argsort(edges, axis=1, kind="stable")
+    edges, fixed = (np.take_along_axis(part, sorting, axis=1) for part in (edges, fixed))
+    left, right = fixed[:, :-1], fixed[:, 1:]
+    gap = (right - left) / root[:, None]
+    length = np.where(np.isnan(gap), np.diff(edges, axis=1), gap)
+    used = np.argsort(length <= 0, axis=1, kind="stable")[:, : int((length > 0).sum(axis=1).max())]  # empty panels last
+    start, left, right, length = (np.take_along_axis(part, used, axis=1)[:, :, None] for part in (edges[:, :-1], left, right, length))
+    nodes, weights = gauss(order)
+    z, unit = start + 0.5 * length * (1 + nodes), root[:, None, None]
+    x = np.where(np.isnan(right), centre[:, None, None] + unit * z, right - unit * 0.5 * length * (1 - nodes))
+    x = np.where(np.isnan(left), x, left + unit * 0.5 * length * (1 + nodes))
+    return x.reshape(centre.size, -1), z.reshape(centre.size, -1), (0.5 * length * weights).reshape(centre.size, -1)
+
+
+def normal_about(centre: FloatArray, root: FloatArray, breaks: FloatArray) -> tuple[FloatArray, Nodes]:
+    """x = centre + root xi and the nodes of xi for E f(x), xi standard normal, f smooth between the `breaks` of x, as in `cut_panels`."""
+    x, xi, weights = cut_panels(centre, root, np.full(centre.size, REACH), breaks, np.full(centre.size, BASE.size - 1))
+    return x, Nodes(xi, weights * np.exp(-0.5 * xi * xi) / np.sqrt(2 * np.pi), ORDER)
+
+
 class Group(NamedTuple):
     """Normal laws that share nodes x, shape (nodes,): which of the centres, and z and weights of shape (centres, nodes)."""
 

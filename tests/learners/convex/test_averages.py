@@ -115,3 +115,12 @@ def test_square_loss_in_closed_form():
     value = residual_averages(losses.get("square"), 0.3, f).value
     assert value[:, SQUARE] == pytest.approx((f.misfit + 0.3 + (f.c - f.b0) ** 2) / (1 + f.V) ** 2)
     assert value[:, RESPONSE] == pytest.approx(1 / (1 + f.V))
+
+
+@pytest.mark.parametrize("V", [1e-40, 1e-16, 1e-8])
+def test_kinks_closer_than_rounding_leaves_of_their_distance(V):
+    """The absolute loss responds where |r| < V: as V -> 0, as often as the density of r at 0 says, wherever the mean of r is."""
+    f = fields(V, 1e-3, 1e-3, 0.0, [0.5, -1.3, 3.0], 1.0)
+    found = residual_averages(losses.get("absolute"), 0.1, f)
+    density = stats.norm.pdf(f.b0 / np.sqrt(f.misfit + 0.1)) / np.sqrt(f.misfit + 0.1)
+    assert found.value[:, RESPONSE] == pytest.approx(2 * density, rel=1e-9)

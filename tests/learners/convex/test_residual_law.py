@@ -60,3 +60,18 @@ def test_students_without_weights_see_the_label_alone():
     c = np.array([-3.0, 0.2, 0.3, 0.4, 10.0])
     nodes = constants([one] * 5, c).nodes(losses.get("absolute"), np.full(5, 1e-9))
     np.testing.assert_allclose(nodes.total(nodes.measures[0] * np.sign(nodes.r)), [-1.0, -0.2, 0.0, 0.2, 1.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [1, 90, 3000])
+@pytest.mark.parametrize("V", [1e-33, 1e-12, 1e-5])
+def test_kinks_closer_than_rounding_leaves_of_their_distance(pairs, V):
+    """The absolute loss: dg/domega = -1/V for |r| < V, so that E dg/domega -> -2 p(r = 0); hardly a weight is left at such a V."""
+    loss, laws = losses.get("absolute"), [law(pairs, 0.1, seed=4), law(pairs, 0.4, seed=5)]
+    at = fields(2, V=V, q=1e-3, m=1e-3, c=[0.2, -0.3])
+    _, found = residuals(loss, laws, at, ONE)
+    nodes = found.nodes(loss, at.V)
+    slope = nodes.total(nodes.measures[0] * loss.proximal(0.0, nodes.r, at.V[nodes.point])[1])
+    for i, one in enumerate(laws):
+        t = at.c[i] + at.m[i] / one.variance * one.centred - one.label
+        density = one.mass @ np.exp(-0.5 * (t / found.sigma[i]) ** 2) / (found.sigma[i] * np.sqrt(2 * np.pi))
+        assert slope[i] == pytest.approx(-2 * density, rel=1e-9)

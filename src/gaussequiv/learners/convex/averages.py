@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.numerics.panels import ORDER, normal_panels
+from gaussequiv.numerics.panels import ORDER, normal_about, normal_panels
 
 # directions of the derivatives, the last axis of `jacobian`
 V_, Q_, M_, C_, RHO_, B0_ = range(6)
@@ -148,10 +148,7 @@ def residual_averages(loss: Any, noise: float, at: Fields, weights: Any = ((1.0,
     dspread[[Q_, M_, RHO_]] = 1.0, -2.0, 1.0
     value, jacobian = np.zeros((at.V.size, 4)), np.zeros((at.V.size, 4, 6))
     for weight, fraction in weights:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            edges = np.nan_to_num((loss.breaks(weight * at.V) - mu[:, None]) / sigma[:, None], nan=0.0)
-        nodes = normal_panels(edges)
-        r = mu[:, None] + sigma[:, None] * nodes.xi
+        r, nodes = normal_about(mu, sigma, loss.breaks(weight * at.V))
         g, h = loss.proximal(0.0, r, weight * at.V[:, None])
         g, h = weight * g, weight * h
         mass, xi = fraction * nodes.weights, nodes.xi

@@ -21,7 +21,7 @@ from gaussequiv.learners.convex.real_labels import RealLabels
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SaddlePoint, SolvedPoints, joined
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.convex.separability import separability_threshold
-from gaussequiv.numerics.panels import normal_panels
+from gaussequiv.numerics.panels import normal_about
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ FEWER = (0.1, 0.05, 0.02)  # of them
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
+SHOWN = 1e-9  # the breaks at this V are the kinks of the loss itself
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
@@ -172,14 +173,12 @@ class Model:
         if self.real is not None:
             return self.real.untrained(loss, b0, self.erm.sample_weights, c)
         if self.regression:
-            variance = self.rho + self.channel.noise
-            nodes = normal_panels(np.zeros((1, 0)))
-            y = b0[:, None] + np.sqrt(variance) * nodes.xi
-            slope = loss.slope(y, np.broadcast_to(c[:, None], y.shape))
+            root = np.full_like(b0, np.sqrt(self.rho + self.channel.noise))
+            r, nodes = normal_about(c - b0, root, loss.breaks(np.full_like(b0, SHOWN)))
+            slope = loss.slope(0.0, r)
             once, twice = (sum(part * s**k for s, part in self.erm.sample_weights) for k in (1, 2))
             mass = nodes.weights * slope
-            field = -once * (mass * nodes.xi).sum(axis=1) / np.sqrt(variance)
-            return twice * (mass * slope).sum(axis=1), field, once * mass.sum(axis=1)
+            return twice * (mass * slope).sum(axis=1), once * (mass * nodes.xi).sum(axis=1) / root, once * mass.sum(axis=1)
         for label, weight, factor in self.classes:
             p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
             with np.errstate(over="ignore", invalid="ignore"):  # exp of a far margin

@@ -23,7 +23,7 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.offsets import IntArray
-from gaussequiv.numerics.panels import BASE, GROUP, REACH, gauss, legendre_panels
+from gaussequiv.numerics.panels import BASE, GROUP, REACH, cut_panels, legendre_panels
 
 LEAST = 1e-12  # standard deviation of r given t that rounding leaves
 INNER, DIRECT = 12, 400  # order of the inner rule; pairs up to which nothing is interpolated
@@ -97,16 +97,7 @@ class Residuals:
         """Whose node it is, r and the measures, at the nodes of some groups."""
         sigma, low, high = self.sigma[self.point[which]], self.low[which], self.high[which]
         middle, reach = 0.5 * (low + high), 0.5 * (high - low) / sigma + REACH
-        share = np.minimum(np.arange(panels[which].max() + 1) / panels[which][:, None], 1.0)
-        with np.errstate(over="ignore"):
-            inner = np.clip((breaks[which] - middle[:, None]) / sigma[:, None], -reach[:, None], reach[:, None])
-        edges = np.sort(np.concatenate([reach[:, None] * (2 * share - 1), inner], axis=1), axis=1)
-        length = np.diff(edges, axis=1)
-        used = np.argsort(length <= 0, axis=1, kind="stable")[:, : int((length > 0).sum(axis=1).max())]  # empty panels last
-        x, w = gauss(INNER)
-        half = 0.5 * np.take_along_axis(length, used, axis=1)[:, :, None]
-        u = (np.take_along_axis(0.5 * (edges[:, 1:] + edges[:, :-1]), used, axis=1)[:, :, None] + half * x).reshape(which.size, -1)
-        du = (half * w).reshape(which.size, -1)
+        r, u, du = cut_panels(middle, sigma, reach, breaks[which], panels[which], INNER)
         index = self.start[which][:, None] + np.arange((self.stop - self.start)[which].max())
         there = index < self.stop[which][:, None]
         index = np.where(there, index, self.start[which][:, None])
@@ -122,8 +113,7 @@ class Residuals:
             sums[:, 3:5] = u[:, None] * sums[:, :2] - sums[:, 3:5]
         filled = du > 0
         owner = np.broadcast_to(which[:, None], du.shape)[filled]
-        r = (middle[:, None] + sigma[:, None] * u)[filled]
-        return owner, r, np.stack([sums[:, k][filled] for k in range(sums.shape[1])])
+        return owner, r[filled], np.stack([sums[:, k][filled] for k in range(sums.shape[1])])
 
 
 def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tuple[float, float], ...]) -> tuple[IntArray, Residuals]:

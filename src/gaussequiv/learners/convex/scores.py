@@ -9,7 +9,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.binary import sign_error
 from gaussequiv.learners.convex.averages import Fields
-from gaussequiv.numerics.panels import Nodes, normal_panels, running_integral, sign_changes
+from gaussequiv.numerics.panels import Nodes, normal_about, normal_panels, running_integral, sign_changes
 
 Observables = dict[str, FloatArray]
 _SMALL = 1e-9  # the Moreau envelope at this V shows the kinks of the loss itself
@@ -40,16 +40,11 @@ def regression_scores(loss: Any, noise: float, at: Fields, weights: Any = ((1.0,
     clean = at.misfit + (at.c - at.b0) ** 2
     sigma, mu = np.sqrt(at.misfit + noise), at.c - at.b0
 
-    def nodes(V: FloatArray) -> tuple[Nodes, FloatArray]:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = normal_panels(np.nan_to_num((loss.breaks(V) - mu[:, None]) / sigma[:, None], nan=0.0))
-        return found, mu[:, None] + sigma[:, None] * found.xi
-
-    fresh, r = nodes(np.full_like(at.V, _SMALL))
+    r, fresh = normal_about(mu, sigma, loss.breaks(np.full_like(at.V, _SMALL)))
     train_error, train_loss = np.zeros_like(at.q), np.zeros_like(at.q)
     for weight, fraction in weights:
         V = weight * at.V
-        seen, s = nodes(V)
+        s, seen = normal_about(mu, sigma, loss.breaks(V))
         fitted = s + V[:, None] * loss.proximal(0.0, s, V[:, None])[0]
         train_error += fraction * (seen.weights * fitted**2).sum(axis=1)
         train_loss += fraction * weight * (seen.weights * loss.value(0.0, fitted)).sum(axis=1)
