@@ -128,3 +128,21 @@ def test_only_hyperparameters_of_known_range_are_tuned():
 
     with pytest.raises(ArgumentError, match=r"`tune` must be hyperparameters with a known range .*tune='width'"):
         ge.ERM(Wide(), "optimal", tune=("width",))
+
+
+@pytest.mark.parametrize(
+    ("labels", "learner", "features"),
+    [
+        ({"labels": "logit", "flips": (0.2, 0.05)}, ge.ERM("hinge"), {"features": ge.NNGP(["relu"])}),
+        ({"labels": "logit", "flips": (0.2, 0.05), "offset": -1.78}, ge.ERM("exponential", penalty="elastic_net:0.5"), {}),
+    ],
+    ids=["frequent label", "no weights"],
+)
+def test_the_best_student_may_lie_on_or_beside_a_plateau(labels, learner, features):
+    """Where a student always says the frequent label, the error does not change with lam, and its slope is rounding."""
+    problem = ge.Problem(ge.DeepNetwork((), **labels), learner=learner, **features)
+    best = ge.solve(problem, [0.3, 1.3])
+    assert best.converged.all()
+    for lam in (0.3, 0.8, 5.0):
+        other = ge.solve(ge.Problem(problem.target, learner=learner.with_hyperparameter("lam", lam), **features), [0.3, 1.3])
+        assert np.all(best.test_error <= other.test_error + 1e-10)

@@ -64,7 +64,8 @@ def likelihood_atoms(channel: Any, b0: float, variance: float) -> LabelAtoms:
         for fields, mass in _sharing(channel, z[part], weights[part]):
             y, dy = channel.label_nodes(float(fields[0]), float(fields[-1]))
             parts.append(_pairs(fields - b0, y, np.outer(mass, dy) * np.exp(channel.log_likelihood(y, fields[:, None]))))
-    return LabelAtoms(*np.concatenate(parts, axis=1), variance, 0.0)
+    centred, label, masses = np.concatenate(parts, axis=1)
+    return LabelAtoms(centred, label, masses, variance, 0.0)
 
 
 def _sharing(channel: Any, z: FloatArray, weights: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
@@ -85,7 +86,8 @@ def density_atoms(
         fields, mass = z[start : start + ORDER], weights[start : start + ORDER]
         y, dy, density = nodes(fields)
         parts.append(_pairs(fields - b0, y, mass[:, None] * dy * density))
-    return LabelAtoms(*np.concatenate(parts, axis=1), variance, 0.0)
+    centred, label, masses = np.concatenate(parts, axis=1)
+    return LabelAtoms(centred, label, masses, variance, 0.0)
 
 
 def _pairs(centred: FloatArray, label: FloatArray, mass: FloatArray) -> FloatArray:

@@ -26,6 +26,7 @@ GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue)
 FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
 SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
 SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
+NEAR, PLATEAU = 9, 1e-9  # values tried beside a plateau; relative slope in log lam that is rounding
 COARSE, FINE, SECANTS = 2, 7, 3  # nodes for each panel of the offset's law, and steps that end the search
 
 
@@ -67,30 +68,31 @@ def best_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
 
 
 def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any]:
-    """lam at every alpha, and whether it is a root of the derivative or the end of the range."""
+    """lam at every alpha, and whether it is a root of the derivative, the end of the range or on a plateau."""
     several = Model(erm, e).b0.size > 1
     path = LamPath(erm, e, alpha, COARSE if several else None)
     middle = np.log(path.model.scale)
     logs = (GRID[::2] if several else GRID) + middle
     if not path.model.signal and erm.minimise == "test_error":
         return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool)  # nothing to learn: the smallest student
-    best, bracket, inside = _valley(path, np.arange(alpha.size), logs[::-1])
-    ends = np.zeros(alpha.shape, dtype=bool)
+    best, bracket, inside, _ = _valley(path, np.arange(alpha.size), logs[::-1])
+    settled = np.zeros(alpha.shape, dtype=bool)  # at the end of the range, or where nothing changes with lam
     for lower, further in ((True, FURTHER[0][::-1]), (False, FURTHER[1])):
         edge = logs[0] if lower else logs[-1]
         outside = np.flatnonzero((best == edge) & ~inside)
         if outside.size:
             more = further + middle
-            wider, found, within = _valley(path, outside, more)
-            bracket[outside], inside[outside] = found, within
-            best[outside] = np.where(within, wider, best[outside])
-            end = outside[~within & (wider == more[-1])]
+            best[outside], bracket[outside], inside[outside], _ = _valley(path, outside, more)
+            end = outside[~inside[outside] & (best[outside] == more[-1])]
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
-            bracket[end], ends[end] = -np.inf if lower and known else more[-1], True
+            bracket[end], settled[end] = -np.inf if lower and known else more[-1], True
+    for k in np.flatnonzero(~inside & ~settled):  # slopes beside a plateau, such as that of students without weights, are rounding
+        near = best[k] + (logs[1] - logs[0]) * np.linspace(-1, 1, NEAR)
+        _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(path, np.array([k]), near)
     out = np.exp(bracket.mean(axis=1))
     i = np.flatnonzero(inside)
     if i.size == 0:
-        return out, inside | ends
+        return out, inside | settled
     low, high = bracket[i, 0], bracket[i, 1]
 
     def slope(y: FloatArray, k: FloatArray) -> FloatArray:
@@ -110,12 +112,12 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             y, first = y + step, second
             step = np.where(np.isfinite(move), np.clip(move, -0.3, 0.3), 0.0)
         out[i] = np.exp(y + step)
-    return out, inside | ends
+    return out, inside | settled
 
 
-def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
+def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArray, FloatArray, Any, Any]:
     """For every alpha of the path that is asked for: log lam of the least value among `logs`, which go away from what is solved, a bracket
-    (points, 2) of the slope's root, and whether there is one.
+    (points, 2) of the slope's root, whether there is one, and whether the slope vanishes up to rounding at the least value itself.
     """
     solved = [path.solve(which, np.full(which.size, y)) for y in logs]
     values = np.stack([path.values(*one) for one in solved], axis=1)
@@ -138,7 +140,8 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
     ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
     inside = (ends[:, 0] < 0) & (ends[:, 1] > 0)
     bracket = np.where(inside[:, None], bracket, places[:, 1:2])
-    return logs[best], bracket, inside
+    least = values[np.arange(which.size), best]
+    return logs[best], bracket, inside, ~inside & (np.abs(slopes[:, 1]) <= PLATEAU * np.abs(least))
 
 
 def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
