@@ -80,11 +80,7 @@ def binary_averages(loss: Any, channel: Any, classes: Any, at: Fields, order: in
     edges = channel.edges(at.rest)
     stein, terms = np.zeros(at.V.size), np.zeros(at.V.size)
     dstein = np.zeros((at.V.size, 6))
-    # differentials of slope = m/sqrt q, of omega = c + sqrt(q) xi (per xi) and of V* = rho - m^2/q
-    dslope, droot, drest = (np.zeros((at.V.size, 6)) for _ in range(3))
-    dslope[:, Q_], dslope[:, M_] = -0.5 * slope / at.q, 1 / root
-    droot[:, Q_] = 0.5 / root
-    drest[:, Q_], drest[:, M_], drest[:, RHO_] = slope**2 / at.q, -2 * slope / root, 1.0
+    dslope, droot, drest = _differentials(at, root, slope)
     for label, weight, factor in classes:
         nodes = normal_panels(_edges(loss, label, weight, at, root, slope, edges), order)
         xi = nodes.xi
@@ -123,6 +119,15 @@ def binary_averages(loss: Any, channel: Any, classes: Any, at: Fields, order: in
     jacobian[:, RADIAL, Q_] += 0.5 * stein / root
     jacobian[:, RESPONSE] = _stein_response(at, root, stein, dstein, value[:, FIELD], jacobian[:, FIELD])
     return Averages(value, jacobian, terms)
+
+
+def _differentials(at: Fields, root: FloatArray, slope: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of slope = m/sqrt q, of omega = c + sqrt(q) xi (per xi) and of V* = rho - m^2/q."""
+    dslope, droot, drest = np.zeros((3, at.V.size, 6))
+    dslope[:, Q_], dslope[:, M_] = -0.5 * slope / at.q, 1 / root
+    droot[:, Q_] = 0.5 / root
+    drest[:, Q_], drest[:, M_], drest[:, RHO_] = slope**2 / at.q, -2 * slope / root, 1.0
+    return dslope, droot, drest
 
 
 def _stein_response(

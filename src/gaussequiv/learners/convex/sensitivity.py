@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import ArgumentError, FloatArray, did_you_mean
 from gaussequiv.learners import differences
 from gaussequiv.learners.convex.model import Model, Points
-from gaussequiv.learners.convex.saddle_point import SolvedPoints
+from gaussequiv.learners.convex.saddle_point import SaddlePoint, SolvedPoints
 from gaussequiv.learners.convex.scores import Observables
 from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved
 
@@ -71,47 +70,53 @@ def tangents(
     if defined.size < at.load.size:
         return _among(at.load.size, defined, model, at, solution, names, keys)
     at = model.capped(at)
-    x = solution.unknowns
-    everything = np.arange(x.shape[0])
     # the equations may change their form within a stencil
-    saddle, jacobian, in_lam = model.saddle(at, sign=solution.sign).with_slopes_at(x)
+    saddle, jacobian, in_lam = model.saddle(at, sign=solution.sign).with_slopes_at(solution.unknowns)
     regular = np.flatnonzero(np.linalg.slogdet(jacobian).sign != 0)  # by the factors that `solve` divides by
     if regular.size < at.load.size:
         return _among(at.load.size, regular, model, at, solution, names, keys)
-    out: dict[str, Observables] = {}
-    for name in names:
-        value = parameter_at(model.erm, model.e, at, name)
+    tangent = _Tangent(model, at, solution, saddle, jacobian, keys)
+    return {name: tangent.derivatives(name, in_lam if name == "lam" else None) for name in names}
+
+
+@dataclass(frozen=True)
+class _Tangent:
+    """The curve of solutions through solved points: its equations there, and their Jacobian."""
+
+    model: Model
+    at: Points
+    solution: SolvedPoints
+    saddle: SaddlePoint
+    jacobian: FloatArray
+    keys: tuple[str, ...] | None
+
+    def derivatives(self, name: str, slope: FloatArray | None) -> Observables:
+        """Of the observables; `slope` is F_theta where it is known."""
+        value = parameter_at(self.model.erm, self.model.e, self.at, name)
         size = np.maximum(np.abs(value), 1e-6 if name in POINT_PARAMETERS else 1.0 if np.ndim(value) == 0 and value == 0 else 0.0)
         step = STEP * size
-        edge = bool(np.any(np.asarray(value) - 2 * step < 0))
-        stencil = FORWARD if edge else CENTRAL
-
-        def variant(k: int, name: str = name, value: Any = value, step: Any = step) -> tuple[Model, Points]:
-            return _variant(model, at, name, value + k * step)
-
-        def residual(k: int, variant: Callable[[int], tuple[Model, Points]] = variant) -> FloatArray:
-            other, where = variant(k)
-            system = replace(other.saddle(where, sign=solution.sign), form=saddle.form)
-            return system.evaluate(x, everything).residual
-
-        slope = in_lam if name == "lam" else sum(weight * residual(k) for k, weight in stencil) / _column(step)
-        dx = np.linalg.solve(jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
+        stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else CENTRAL
+        if slope is None:
+            slope = sum(weight * self.residual(name, value + k * step) for k, weight in stencil) / _column(step)
+        dx = np.linalg.solve(self.jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
         # a parameter step that moves the unknowns by at most STEP
         reach = np.minimum(step, STEP / np.maximum(np.max(np.abs(dx), axis=1), 1e-300))
+        if name not in POINT_PARAMETERS:  # common to all points
+            reach = np.full(self.at.load.shape, float(np.min(reach)))
+        moved = [(weight, self.observed(name, value, k * reach, dx)) for k, weight in stencil]
+        slopes = {key: np.asarray(sum(weight * values[key] for weight, values in moved)) / reach for key in moved[0][1]}
+        return {key: slope / self.model.e.aspect for key, slope in slopes.items()} if name == "alpha" else slopes
 
-        def observed(k: int, name: str = name, value: Any = value, reach: FloatArray = reach, dx: FloatArray = dx) -> Observables:
-            shift = np.broadcast_to(k * reach, at.load.shape)
-            if name in POINT_PARAMETERS:
-                return _observe(*_variant(model, at, name, value + shift), x + shift[:, None] * dx, solution, keys)
-            common = float(np.min(reach)) * k
-            return _observe(*_variant(model, at, name, value + common), x + common * dx, solution, keys)
+    def residual(self, name: str, value: Any) -> FloatArray:
+        """F at the solutions for another value of the parameter."""
+        model, at = _variant(self.model, self.at, name, value)
+        system = replace(model.saddle(at, sign=self.solution.sign), form=self.saddle.form)
+        return system.evaluate(self.solution.unknowns, np.arange(self.at.load.size)).residual
 
-        taken = [(weight, observed(k)) for k, weight in stencil]
-        width = reach if name in POINT_PARAMETERS else np.full(at.load.shape, float(np.min(reach)))
-        out[name] = {key: np.asarray(sum(weight * values[key] for weight, values in taken)) / width for key in taken[0][1]}
-        if name == "alpha":
-            out[name] = {key: v / model.e.aspect for key, v in out[name].items()}
-    return out
+    def observed(self, name: str, value: Any, shift: FloatArray, dx: FloatArray) -> Observables:
+        """O(x + shift dx, theta + shift)."""
+        model, at = _variant(self.model, self.at, name, value + (shift if name in POINT_PARAMETERS else float(shift[0])))
+        return _observe(model, at, self.solution.unknowns + shift[:, None] * dx, self.solution, self.keys)
 
 
 def _among(
