@@ -66,7 +66,7 @@ def fitted_probability(channel: Any, y: FloatArray, z: FloatArray) -> FloatArray
         return -float(np.mean(np.log(np.maximum(p, 1e-300))))
 
     best: Any = optimize.minimize(cost, np.array([0.0, 0.5]), method="BFGS", options={"gtol": 1e-6})
-    fitted: FloatArray = channel.probability(1.0, best.x[0] + best.x[1] * z / scale, np.ones_like(z)).value
+    fitted: FloatArray = channel.up(best.x[0] + best.x[1] * z / scale, np.ones_like(z)).value
     return fitted
 
 

@@ -1,5 +1,7 @@
 """The spectral half: sums written out, derivatives, the variance identities, and separable penalties by Monte Carlo."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -73,5 +75,54 @@ def test_without_a_share_of_l1_it_is_ridge():
     e = equivalent((1.5,))
     a = SeparableStudent(e, penalties.ElasticNet(0.0)).orders(*AT)
     b = QuadraticStudent(e).orders(*AT)
-    for x, y in zip(a[:3], b[:3], strict=True):
-        assert x == pytest.approx(y, rel=1e-12)
+    for x, y in zip(a[:5], b[:5], strict=True):
+        assert x == pytest.approx(y, rel=1e-9)
+    assert a.jacobian == pytest.approx(b.jacobian, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "sparse-rademacher:0.3"])
+def test_misfit_and_rest_of_a_lasso_are_those_of_q_and_m(prior):
+    """misfit = rho + q - 2 m and rest = rho - m^2/q; lam beyond every field leaves no weight: misfit = rest = rho."""
+    target = ge.LinearTarget(prior=prior, noise=0.2) if prior != "gaussian" else ge.LinearTarget(noise=0.2)
+    for e in (ge.Problem(target).equivalent(), equivalent((1.5,))):
+        o = SeparableStudent(e, penalties.get("l1")).orders(*AT)
+        rho = float(e.weights @ e.signal_modes) + e.model_noise
+        assert o.misfit == pytest.approx(rho + o.q - 2 * o.m, rel=1e-9)
+        assert o.rest[:3] == pytest.approx((rho - o.m**2 / o.q)[:3], rel=1e-9)
+        nothing = SeparableStudent(e, penalties.get("l1")).orders(*AT[:3], np.full(3, 1e6))
+        assert np.all(nothing.q == 0)
+        assert nothing.misfit == pytest.approx([rho] * 3, rel=1e-12)
+        assert nothing.rest == pytest.approx([rho] * 3, rel=1e-12)
+
+
+def test_a_kernel_answers_its_nugget_alone():
+    """Directions without eigenvalue answer as nugget/lam, which V alone sees: by its value and its slope in lam."""
+    with_nugget, without = (QuadraticStudent(dataclasses.replace(equivalent(), nugget=x)).orders(*AT) for x in (0.3, 0.0))
+    lam = AT[3]
+    assert with_nugget.V - without.V == pytest.approx(0.3 / lam, rel=1e-9)
+    assert with_nugget.jacobian[:, 0, 3] - without.jacobian[:, 0, 3] == pytest.approx(-0.3 / lam**2, rel=1e-9)
+    for one, other in zip((*with_nugget[1:5], with_nugget.radial), (*without[1:5], without.radial), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_radial_difference_moves_with_lam_as_written():
+    student, step = QuadraticStudent(equivalent()), 1e-3 * AT[3]
+    up, down, far, low = (student.orders(*AT[:3], AT[3] + k * step).radial for k in (1, -1, 2, -2))
+    assert student.orders(*AT).dradial[:, 3] == pytest.approx((8 * (up - down) - (far - low)) / (12 * step), rel=1e-6, abs=1e-9)
+
+
+def test_the_field_of_a_separable_student_has_the_variance_of_its_sum():
+    """h = mhat w x + sqrt(qhat w) z, x the target's weights of variance alignment/w^2."""
+    e = equivalent((1.5,))
+    found = SeparableStudent(e, penalties.get("l1")).largest(np.array([0.4]), np.array([-0.9]))
+    assert found[0] ** 2 == pytest.approx(0.4 * 1.5 + 0.81 * e.alignment[0], rel=1e-12)
+
+
+def test_a_target_without_a_linear_part_is_learned_by_no_one():
+    w = np.array([0.3, 2.0])
+    e = ge.GaussianEquivalent(w, np.array([0.5, 0.5]), np.zeros(2), 0.0, np.array([0.7]), 0.0, ge.DeepNetwork().channel)
+    o = QuadraticStudent(e).orders(*AT)
+    assert not np.any(o.m)
+    assert o.rest == pytest.approx(np.full(3, 0.7), rel=1e-12)
+    assert o.misfit == pytest.approx(0.7 + o.q, rel=1e-12)
+    assert np.isnan(o.radial).all()

@@ -7,7 +7,7 @@ import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import Output
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
-from gaussequiv.learners.convex.output_averages import label_averages, label_losses
+from gaussequiv.learners.convex.output_averages import label_averages, label_errors, label_losses, square_averages, untrained
 
 ALPHA = np.array([0.5, 2.0])
 SAME = ("test_error", "clean_error", "train_error", "test_loss", "train_loss", "m", "q", "V", "floor")
@@ -54,3 +54,97 @@ def test_order_parameters_beyond_the_finite_numbers_give_no_number():
     assert np.isnan(found.value[1:]).all() and np.isnan(found.jacobian[1:]).all()
     scores = label_losses(loss, laws, at, ((1.0, 1.0),))
     assert all(np.isfinite(values[0]) and np.isnan(values[1:]).all() for values in scores.values())
+
+
+RHO, B0, WEIGHTS = 1.1, 0.2, ((1.0, 0.6), (3.0, 0.4))
+
+
+def fields(V, q, m, c, b0=B0, rho=RHO):
+    return Fields(*(np.array([part]) for part in (V, q, m, c, b0, rho - m * m / q, rho + q - 2 * m)))
+
+
+@pytest.fixture
+def tanh():
+    """A channel with its pairs, its moments, and Var E[y | field] - c1^2 rho."""
+    channel = Output(np.tanh, 0.15, name="tanh")
+    moments = channel.label_moments(np.array([B0]), RHO)
+    return channel, [channel.atoms(B0, RHO)], moments, moments.scatter - moments.slope**2 * RHO
+
+
+def test_the_square_loss_in_closed_form_is_that_by_quadrature(tanh):
+    _, laws, moments, bent = tanh
+    at = fields(0.7, 0.5, 0.3, 0.1)
+    one, two = square_averages(moments, bent, at, WEIGHTS), label_averages(losses.get("square"), laws, at, WEIGHTS)
+    np.testing.assert_allclose(one.value, two.value, rtol=1e-9)
+    np.testing.assert_allclose(one.jacobian[:, :, :4], two.jacobian[:, :, :4], rtol=1e-8, atol=1e-10)
+
+
+def test_derivatives_of_the_square_loss_are_differences(tanh):
+    _, _, moments, bent = tanh
+    where, step = np.array([0.7, 0.5, 0.3, 0.1]), 1e-4 * np.eye(4)
+
+    def value(x):
+        return square_averages(moments, bent, fields(*x), WEIGHTS)
+
+    numeric = np.stack([(value(where + h).value[0] - value(where - h).value[0]) / 2e-4 for h in step], axis=1)
+    np.testing.assert_allclose(value(where).jacobian[0, :, :4], numeric, atol=1e-7)
+    assert np.isnan(value(where).jacobian[0, :, 4:]).all()
+
+
+def pairs(at, noise=0.15):
+    """Residual omega - y and field of a fine sum over (field, residual given the field), their mass, and what differentiates in omega."""
+    x, h = np.linspace(-8, 8, 1601, retstep=True)
+    mass = np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * h
+    centred = np.sqrt(RHO) * x[:, None]
+    sigma = np.sqrt(at.q[0] - at.m[0] ** 2 / RHO + noise)
+    r = at.c[0] + at.m[0] / RHO * centred - np.tanh(B0 + centred) + sigma * x
+    return r, centred, mass[:, None] * mass, x / sigma
+
+
+def test_averages_and_losses_by_a_double_sum(tanh):
+    _, laws, moments, bent = tanh
+    at, loss = fields(0.7, 0.5, 0.3, 0.1), losses.get("huber:0.5")
+    r, centred, mass, stein = pairs(at)
+    found, seen = label_averages(loss, laws, at, WEIGHTS).value[0], label_losses(loss, laws, at, WEIGHTS)
+    expected, errors = np.zeros(4), {"train_error": 0.0, "train_loss": 0.0, "test_loss": (mass * loss.value(0.0, r)).sum()}
+    for w, part in WEIGHTS:
+        g = w * loss.proximal(0.0, r, w * 0.7)[0]
+        fitted, response = r + 0.7 * g, -(mass * g * stein).sum()
+        along = ((mass * centred * g).sum() + 0.3 * response) / RHO  # Stein: E Z0' g
+        expected += part * np.array([(mass * g * g).sum(), along, (mass * g).sum(), response])
+        errors["train_error"] += part * (mass * fitted**2).sum()
+        errors["train_loss"] += part * w * (mass * loss.value(0.0, fitted)).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for name, value in errors.items():
+        np.testing.assert_allclose(seen[name][0], value, rtol=1e-5, err_msg=name)
+    told = label_errors(moments, bent, at)
+    np.testing.assert_allclose(told["test_error"][0], (mass * r * r).sum(), rtol=1e-9)
+    np.testing.assert_allclose(told["clean_error"][0], (mass * r * r).sum() - 0.15, rtol=1e-9)
+
+
+def test_a_student_without_weights_by_a_sum(tanh):
+    """z = c: residual c - tanh(field) - noise, E Z0' g = Cov(field, g)/rho."""
+    _, laws, _, _ = tanh
+    loss = losses.get("huber:0.5")
+    r, centred, mass, _ = pairs(fields(1.0, 0.0 + 1e-300, 0.0, 0.1))
+    slope = loss.slope(0.0, r)
+    mean, second = 0.6 + 3 * 0.4, 0.6 + 9 * 0.4
+    square, field, score = untrained(loss, laws, WEIGHTS, np.array([0.1]))
+    np.testing.assert_allclose(square[0], second * (mass * slope**2).sum(), rtol=1e-6)
+    np.testing.assert_allclose(field[0], -mean * (mass * slope * centred).sum() / RHO, rtol=1e-6)
+    np.testing.assert_allclose(score[0], mean * (mass * slope).sum(), rtol=1e-5)
+
+
+def test_a_field_that_does_not_vary_is_learned_by_no_one():
+    """rho = 0: the label is noise about f(b0); the student's own variance q is all that it errs by, and nothing pulls it anywhere."""
+    channel = Output(np.tanh, 0.15, name="tanh")
+    at = Fields(*(np.array([part]) for part in (0.7, 0.5, 0.0, 0.1, B0, 0.0, 0.5)))
+    moments = channel.label_moments(np.array([B0]), 0.0)
+    gap = 0.1 - np.tanh(B0)
+    np.testing.assert_allclose(label_errors(moments, np.zeros(1), at)["clean_error"], 0.5 + gap**2, rtol=1e-12)
+    for value in (
+        square_averages(moments, np.zeros(1), at, ((1.0, 1.0),)).value[0],
+        label_averages(losses.get("square"), [channel.atoms(B0, 0.0)], at, ((1.0, 1.0),)).value[0],
+    ):
+        k = 1 / 1.7
+        np.testing.assert_allclose(value, [k**2 * (0.65 + gap**2), 0.0, -k * gap, k], rtol=1e-9, atol=1e-12)

@@ -7,7 +7,10 @@ from scipy import special
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.scores import classification_scores, own_breaks, regression_scores
 
 
 def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):
@@ -108,3 +111,64 @@ def test_test_loss_of_the_exponential_loss_with_large_weights():
     r = ge.ERM("exponential", 1e-3).solve(equivalent(Binary("random")), np.array([1.0]))
     assert r["q"][0] > 50
     assert r["test_loss"][0] == pytest.approx(np.exp(r["q"][0] / 2), rel=1e-9)
+
+
+def fields(V, q, m, c, b0, rho):
+    return Fields(*(np.array([part]) for part in (V, q, m, c, b0, rho - m * m / q, rho + q - 2 * m)))
+
+
+def test_breaks_move_with_the_label():
+    """Huber's curvature 1/(1 + V) ends where the residual omega - y leaves +-(1 + V)/2; the hinge's slope jumps at y z = 1."""
+    for label in (1.0, -1.0):
+        assert own_breaks(losses.get("huber:0.5"), label, np.array([-0.5, 0.5])) == pytest.approx([label - 0.5, label + 0.5])
+        assert own_breaks(losses.get("hinge"), label, np.array([1.0, 2.0])) == pytest.approx([label, 2 * label])
+
+
+def test_sample_weights_of_real_labels_by_a_fine_sum():
+    """Rows of weight w have V w for V, and count w times in the loss that is minimised."""
+    loss, at, noise, weights = losses.get("huber:0.5"), fields(0.7, 0.5, 0.3, 0.1, 0.4, 1.1), 0.2, ((1.0, 0.6), (3.0, 0.4))
+    seen = regression_scores(loss, noise, at, weights)
+    x = np.linspace(-9, 9, 180_001)
+    mass = np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * (x[1] - x[0])
+    r = -0.3 + np.sqrt(at.misfit[0] + noise) * x
+    train_error = train_loss = 0.0
+    for w, part in weights:
+        fitted = r + w * 0.7 * loss.proximal(0.0, r, w * 0.7)[0]
+        train_error += part * mass @ fitted**2
+        train_loss += part * w * mass @ loss.value(0.0, fitted)
+    assert seen["train_error"][0] == pytest.approx(train_error, rel=1e-8)
+    assert seen["train_loss"][0] == pytest.approx(train_loss, rel=1e-8)
+    assert seen["test_loss"][0] == pytest.approx(mass @ loss.value(0.0, r), rel=1e-8)
+    assert seen["clean_error"][0] == pytest.approx(at.misfit[0] + 0.09, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["logistic", "huber:0.5", "hinge", "exponential"])
+def test_weighed_labels_by_a_fine_sum(name):
+    """Classes and sample weights on labels of a probit law with flips and an offset, off any solution."""
+    loss, channel, at = losses.get(name), Binary("sign", 0.3, (0.1, 0.02)), fields(0.7, 0.5, 0.3, 0.15, 0.4, 1.1)
+    classes = ((1.0, 0.5, 0.6), (1.0, 1.5, 0.4), (-1.0, 2.0, 0.6), (-1.0, 6.0, 0.4))
+    seen = classification_scores(loss, channel, classes, at, 1.1)
+    x = np.linspace(-9, 9, 180_001)
+    mass = np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * (x[1] - x[0])
+    z, p = 0.15 + np.sqrt(0.5) * x, special.ndtr((0.4 + 0.3 / np.sqrt(0.5) * x) / np.sqrt(at.rest[0] + 0.3))
+    up = 0.02 + 0.88 * p
+    row = {1.0: mass * up, -1.0: mass * (1 - up)}
+    expected = {"test_loss": sum(row[y] @ loss.value(y, z) for y in row), "train_loss": 0.0, "train_error": 0.0}
+    for y, weight, part in classes:
+        fitted = z + weight * 0.7 * loss.proximal(y, z, weight * 0.7)[0]
+        expected["train_loss"] += part * weight * row[y] @ loss.value(y, fitted)
+        expected["train_error"] += part * row[y] @ (y * fitted < 0)
+    below = np.cumsum(row[-1.0]) - row[-1.0] / 2
+    expected["auc"] = row[1.0] @ below / (row[1.0].sum() * row[-1.0].sum())
+    said = loss.probability(z)
+    if said is not None:
+        expected |= {"brier": mass @ (up * (1 - said) ** 2 + (1 - up) * said**2), "calibration_error": mass @ np.abs(said - up)}
+    for key, value in expected.items():
+        assert seen[key][0] == pytest.approx(value, rel=1e-4 if key == "train_error" else 1e-7), key
+
+
+def test_a_loss_that_overflows_where_no_row_is_counts_nothing():
+    """exp(-y z) at fields of 1e3 on labels that follow their sign, and a student of the same sign: exp(-1e3) and no number else."""
+    at = fields(1.0, 1e6, 1e3 - 1e-9, 0.0, 0.0, 1.0)
+    seen = classification_scores(losses.get("exponential"), Sign(0.0), ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)), at, 1.0)
+    assert np.isfinite(seen["train_loss"][0])

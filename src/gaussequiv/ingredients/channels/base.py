@@ -120,6 +120,10 @@ class BinaryLabel(Channel):
         """P(y = +1)."""
         return self.probability(1.0, omega, V)
 
+    def down(self, omega: FloatArray, V: Field) -> Smoothed:
+        """P(y = -1)."""
+        return self.probability(-1.0, omega, V)
+
     def edges(self, V: FloatArray) -> FloatArray:
         """Panel ends in omega that resolve P(y | omega), shape V.shape + (edges,)."""
         raise self.lacks("edges")

@@ -51,7 +51,7 @@ def curve_distributions(
             )
         z = np.log(p) - np.log1p(-p)
         target = fields.b0[:, None] + (fields.m / fields.q)[:, None] * (z - fields.c[:, None])
-        out["calibration"] = model.channel.probability(1.0, target, fields.rest[:, None]).value
+        out["calibration"] = model.channel.up(target, fields.rest[:, None]).value
     return {name: np.einsum("anx,n->ax", value.reshape(alpha.size, nodes, -1), model.mass) for name, value in out.items()}
 
 

@@ -117,7 +117,7 @@ class Model:
         """Of mhat for labels: that of the slope of P(+1) in the field; None for real labels."""
         if self.regression or not self.signal:
             return None
-        slope = self.channel.probability(1.0, at.b0, np.full_like(at.b0, self.rho)).first
+        slope = self.channel.up(at.b0, np.full_like(at.b0, self.rho)).first
         return np.where(slope < 0, -1.0, 1.0)
 
     def _informative(self) -> bool:
@@ -125,7 +125,7 @@ class Model:
             return self.real.informative(self.loss)
         if self.regression:
             return True
-        slope = self.channel.probability(1.0, self.b0, np.full_like(self.b0, self.rho)).first
+        slope = self.channel.up(self.b0, np.full_like(self.b0, self.rho)).first
         return bool(np.any(np.abs(slope) * np.sqrt(self.rho) > SILENT))
 
     def capped(self, at: Points) -> Points:

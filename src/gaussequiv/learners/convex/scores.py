@@ -35,7 +35,7 @@ def classification_scores(loss: Any, channel: Any, classes: Any, at: Fields, rho
     return out
 
 
-def regression_scores(loss: Any, noise: float, at: Fields, weights: Any = ((1.0, 1.0),)) -> Observables:
+def regression_scores(loss: Any, noise: float, at: Fields, weights: Any) -> Observables:
     """Observables of a student on real labels with Gaussian noise of variance `noise`; `weights` as in `averages`."""
     clean = at.misfit + (at.c - at.b0) ** 2
     sigma, mu = np.sqrt(at.misfit + noise), at.c - at.b0
@@ -57,12 +57,13 @@ def regression_scores(loss: Any, noise: float, at: Fields, weights: Any = ((1.0,
     }
 
 
-def score_nodes(channel: Any, at: Fields, omega_breaks: FloatArray) -> tuple[Nodes, FloatArray, FloatArray]:
+def score_nodes(channel: Any, at: Fields, omega_breaks: FloatArray | None = None) -> tuple[Nodes, FloatArray, FloatArray]:
     """Nodes that resolve the channel and the given places in omega; omega itself and the target field's mean there."""
+    breaks = np.empty((at.q.size, 0)) if omega_breaks is None else omega_breaks
     root = np.sqrt(at.q)[:, None]
     slope = at.m[:, None] / root
     with np.errstate(divide="ignore", invalid="ignore"):
-        edges = np.concatenate([(omega_breaks - at.c[:, None]) / root, (channel.edges(at.rest) - at.b0[:, None]) / slope], axis=1)
+        edges = np.concatenate([(breaks - at.c[:, None]) / root, (channel.edges(at.rest) - at.b0[:, None]) / slope], axis=1)
     nodes = normal_panels(np.nan_to_num(edges, nan=0.0))
     return nodes, at.c[:, None] + root * nodes.xi, at.b0[:, None] + slope * nodes.xi
 
@@ -76,17 +77,22 @@ def _test_loss(loss: Any, channel: Any, at: Fields) -> FloatArray:
     total = np.zeros_like(at.q)
     for label in (1.0, -1.0):
         if loss.tilts:  # the normal weight times exp(-y omega) is a normal weight about c - y q
-            tilted = at._replace(c=at.c - label * at.q, b0=at.b0 - label * at.m)
-            nodes, _, target = score_nodes(channel, tilted, np.zeros((at.q.size, 0)))
+            nodes, _, target = score_nodes(channel, at._replace(b0=at.b0 - label * at.m))
             mass = (nodes.weights * channel.probability(label, target, at.rest[:, None]).value).sum(axis=1)
             with np.errstate(over="ignore"):
                 total += np.exp(0.5 * at.q - label * at.c + np.log(np.maximum(mass, 1e-300)))
             continue
         nodes, omega, target = score_nodes(channel, at, own_breaks(loss, label, loss.breaks(np.full_like(at.V, _SMALL))))
         mass = nodes.weights * channel.probability(label, target, at.rest[:, None]).value
-        with np.errstate(over="ignore"):
-            total += (mass * np.where(mass > 0, loss.value(label, omega), 0.0)).sum(axis=1)
+        total += _average(mass, loss.value, label, omega)
     return total
+
+
+def _average(mass: FloatArray, value: Any, label: float, z: FloatArray) -> FloatArray:
+    """Sum of mass times value(label, z); a loss that overflows where no row is adds nothing."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        summed: FloatArray = np.where(mass > 0, mass * value(label, z), 0.0).sum(axis=1)
+    return summed
 
 
 def training_scores(loss: Any, channel: Any, classes: Any, at: Fields) -> tuple[FloatArray, FloatArray]:
@@ -99,17 +105,16 @@ def training_scores(loss: Any, channel: Any, classes: Any, at: Fields) -> tuple[
         nodes, omega, target = score_nodes(channel, at, breaks)
         p = factor * nodes.weights * channel.probability(label, target, at.rest[:, None]).value
         fitted = omega + V[:, None] * loss.proximal(label, omega, V[:, None])[0]
-        with np.errstate(over="ignore", invalid="ignore"):
-            total += weight * (p * np.where(p > 0, loss.value(label, fitted), 0.0)).sum(axis=1)
+        total += weight * _average(p, loss.value, label, fitted)
         wrong += (p * (label * (omega - zero[:, None]) < 0)).sum(axis=1)
     return total, wrong
 
 
 def area_under_curve(channel: Any, at: Fields) -> FloatArray:
     """P(score of a +1 row > score of a -1 row) on fresh rows."""
-    nodes, _, target = score_nodes(channel, at, np.zeros((at.q.size, 0)))
-    up = channel.probability(1.0, target, at.rest[:, None]).value
-    down = channel.probability(-1.0, target, at.rest[:, None]).value
+    nodes, _, target = score_nodes(channel, at)
+    up = channel.up(target, at.rest[:, None]).value
+    down = channel.down(target, at.rest[:, None]).value
     below = running_integral(nodes, down)
     positive, negative = (nodes.weights * up).sum(axis=1), (nodes.weights * down).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -121,11 +126,11 @@ def probability_scores(loss: Any, channel: Any, at: Fields) -> Observables:
     breaks = loss.breaks(np.full_like(at.V, _SMALL))
     for refinement in range(3):  # after the first with panels that end where the two probabilities cross
         nodes, omega, target = score_nodes(channel, at, breaks)
-        up = channel.probability(1.0, target, at.rest[:, None]).value
+        up = channel.up(target, at.rest[:, None]).value
         gap = loss.probability(omega) - up
         if refinement < 2:
             breaks = np.concatenate([breaks, at.c[:, None] + np.sqrt(at.q)[:, None] * sign_changes(nodes.xi, gap)], axis=1)
-    down = channel.probability(-1.0, target, at.rest[:, None]).value
+    down = channel.down(target, at.rest[:, None]).value
     log_loss = up * loss.value(1.0, omega) + down * loss.value(-1.0, omega)
     return {
         "log_loss": (nodes.weights * log_loss).sum(axis=1),
