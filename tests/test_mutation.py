@@ -33,6 +33,13 @@ def changes(source):
         ("f(a and b, not c)", {"logic": ["f(a or b, not c)"], "negation": ["f(a and b, (c))"]}),
         ("f(a if b else c)", {"branches": ["f((c if b else a))"]}),
         ("TABLE = (1, 2)", {"constant": ["TABLE = (2, 2)", "TABLE = (1, 3)"]}),
+        ("A, ROOT = 1.0, f(2)", {"constant": ["A, ROOT = 1.0, f(3)"]}),
+        ("A, b = 1, 2", {"constant": ["A, b = 2, 2", "A, b = 1, 3"]}),
+        (
+            "K = 0.5\nf(K * a)",
+            {"arithmetic": ["K = 0.5\nf(K / a)"], "dropped term": ["K = 0.5\nf((K))", "K = 0.5\nf((a))"]},
+        ),
+        ("f(a > 1e-12 * b)", {"comparison": ["f(a <= 1e-12 * b)"]}),
     ],
 )
 def test_each_kind(source, expected):
@@ -54,6 +61,10 @@ def test_each_kind(source, expected):
         "Key = int | tuple[int, ...]",
         "legendre_panels(edges, 12)",
         "np.clip(r, -1.0, 1.0)",
+        "FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25",
+        "x = 1e-18 * lam / self.largest",
+        "f(a, 1e-12 * max(b, c))",
+        "SILENT = 1e-14\nx = f(SILENT * np.sqrt(a + b))",
     ],
 )
 def test_what_means_nothing_is_left_alone(source):

@@ -1,6 +1,7 @@
 """Small wrong changes of a source file: a sign, a sum for a difference, a factor 2, a dropped term, a flipped comparison, a constant.
 
-Left out is what means nothing: documentation, messages, annotations, guards against division by zero, tolerances and budgets.
+Left out is what means nothing: documentation, messages, annotations, tolerances, budgets and guards against division by zero, which are
+constants far from 1 and products with one.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class _Finder:
     """Walks a syntax tree; positions are offsets in bytes."""
 
     def __init__(self, path: Path, source: str) -> None:
-        self.path, self.raw, self.found = path, source.encode(), list[Mutant]()
+        self.path, self.raw, self.found, self.guards = path, source.encode(), list[Mutant](), set[str]()
         self.starts = [0]
         for line in self.raw.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
@@ -129,12 +130,17 @@ class _Finder:
             return  # a name for a type
         if isinstance(node, ast.AnnAssign):
             return self.named(ast.unparse(node.target), node.value)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
-            if _number(node.value) is None:  # a table, not a tolerance or a budget
-                self.visit(node.value)
+        if isinstance(node, ast.Assign) and (pairs := _constants(node)):
+            for name, value in pairs:
+                if _number(value) is None:  # a table, not a tolerance or a budget
+                    self.visit(value)
+                elif self.guard(value):
+                    self.guards.add(name)
             return
         if isinstance(node, ast.keyword):
             return self.named(node.arg or "", node.value)
+        if isinstance(node, ast.BinOp) and self.guard(node):  # 1e-12 * size: the size of a guard
+            return
         self.change(node)
         self.all(ast.iter_child_nodes(node))
 
@@ -176,7 +182,7 @@ class _Finder:
     def binary(self, node: ast.BinOp) -> None:
         if type(node.op) in MASKS:
             self.operator(node, node.left, node.right, *MASKS[type(node.op)], "logic")
-        if type(node.op) not in ARITHMETIC or _texts(node) or _guard(node.right) or _guard(node.left):
+        if type(node.op) not in ARITHMETIC or _texts(node) or self.guard(node.right) or self.guard(node.left):
             return
         old, new = ARITHMETIC[type(node.op)]
         self.operator(node, node.left, node.right, old, new, "arithmetic")
@@ -186,16 +192,25 @@ class _Finder:
 
     def call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in NAMES and not any(_guard(argument) for argument in node.args):
+        if name in NAMES and not any(self.guard(argument) for argument in node.args):
             end = self.span(node.func)[1]
             self.add(node, end - len(name), end, NAMES[name], "function")
         if name == "where" and len(node.args) == 3:
             first, second = self.text(node.args[1]), self.text(node.args[2])
             self.add(node, self.span(node.args[1])[0], self.span(node.args[2])[1], f"{second}, {first}", "branches")
 
+    def guard(self, node: ast.AST) -> bool:
+        """A constant far from 1, by value or by name, or a product with one as a factor."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
+            return self.guard(node.left) or self.guard(node.right)
+        if isinstance(node, ast.Name):
+            return node.id in self.guards
+        value = _number(node)
+        return value is not None and value != 0 and not SMALLEST <= abs(value) <= LARGEST
+
     def double(self, value: ast.AST | None) -> None:
         for part in value.elts if isinstance(value, ast.Tuple) else [value]:
-            if isinstance(part, ast.BinOp) and type(part.op) in ARITHMETIC and not _texts(part):
+            if isinstance(part, ast.BinOp) and type(part.op) in ARITHMETIC and not _texts(part) and not self.guard(part):
                 self.replace(part, f"2 * ({self.text(part)})", "factor 2")
 
 
@@ -207,9 +222,14 @@ def _number(node: ast.AST) -> float | None:
     return None
 
 
-def _guard(node: ast.AST) -> bool:
-    value = _number(node)
-    return value is not None and value != 0 and not SMALLEST <= abs(value) <= LARGEST
+def _constants(node: ast.Assign) -> list[tuple[str, ast.AST]]:
+    """Names and values of A = 1 or A, B = 1, 2, where all names are those of constants."""
+    (target, *_), value = node.targets, node.value
+    names, values = [target], [value]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        names, values = target.elts, value.elts
+    pairs = [(name.id, one) for name, one in zip(names, values, strict=True) if isinstance(name, ast.Name) and name.id.isupper()]
+    return list(pairs) if len(pairs) == len(names) else []
 
 
 def _texts(node: ast.AST) -> bool:
