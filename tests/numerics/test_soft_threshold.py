@@ -6,7 +6,8 @@ from scipy import integrate
 
 from gaussequiv.ingredients.priors import Discrete, GaussBernoulli, Gaussian, Rademacher, SparseRademacher
 from gaussequiv.ingredients.priors.log_density import LogDensity
-from gaussequiv.numerics.soft_threshold import Mixture, soft_averages, soft_error
+from gaussequiv.numerics.panels import legendre_panels
+from gaussequiv.numerics.soft_threshold import Mixture, soft_averages, soft_error, tail
 
 PRIORS = {
     "gaussian": Gaussian(0.7),
@@ -71,3 +72,53 @@ def test_errors_that_almost_vanish():
         one = np.ones(1)
         sparse = Mixture(np.array([0.15, 0.15, 0.7]), np.array([1.0, -1.0, 0.0]), np.zeros(3))
         assert soft_error(sparse, one, v * one, np.sqrt(v) * one, one)[0] / v == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("u", [-3.0, 0.5, 3.9, 4.1, 9.0, 30.0])
+def test_tails_by_quadrature_of_what_does_not_cancel(u):
+    """E (xi - u)_+^n = density(u) times the integral of x^n exp(-u x - x^2/2) over x > 0."""
+    density = np.exp(-u * u / 2) / np.sqrt(2 * np.pi)
+    width = 1 / max(u, 1.0)
+    moments = [
+        sum(
+            integrate.quad(lambda x, n=n: x**n * np.exp(-u * x - x * x / 2), a * width, b * width, epsabs=0, epsrel=1e-12)[0]
+            for a, b in PIECES
+        )
+        for n in range(3)
+    ]
+    found = [float(part[0]) for part in tail(np.array([u]))]
+    assert found == pytest.approx([density, *(density * moment for moment in moments)], rel=1e-10)
+
+
+PIECES = ((0, 1), (1, 3), (3, 8), (8, 20), (20, 40))
+COMPONENTS = [(0.0, 1.0, 0.6), (3.0, 0.4, 0.6), (-3.0, 0.4, 0.6), (2.0, 0.0, 0.1), (9.0, 0.3, 1.5), (-0.4, 2.0, 1.5), (1.5, 0.5, 0.02)]
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.7])
+@pytest.mark.parametrize(("mean", "variance", "t"), COMPONENTS)
+def test_one_gaussian_by_a_sum_over_the_observation(mean, variance, t, unit):
+    """Given h the weight is Gaussian: its mean moves by a variance/sigma^2 per unit of h, its variance is variance v/sigma^2."""
+    a, v, scale, one = 0.9, 0.3, 1.1, np.ones(1)
+    sigma = np.sqrt(a * a * variance + v)
+    total, found_from = np.zeros(4), Mixture(one, mean * one, variance * one)
+    for low, high in ((-40.0, -t), (-t, t), (t, 40.0)):
+        h, dh = (part[0] for part in legendre_panels(np.linspace(low, high, 201)[None, :], 12))
+        mass = dh * np.exp(-0.5 * ((h - a * mean) / sigma) ** 2) / sigma / np.sqrt(2 * np.pi)
+        s = np.sign(h) * np.maximum(np.abs(h) - t, 0)
+        seen = mean + a * variance / sigma**2 * (h - a * mean)
+        error = unit**2 * variance * v / sigma**2 + (unit * seen - s / scale) ** 2
+        total += mass @ np.stack([s != 0, s * s, seen * s, error], axis=1)
+    got = soft_averages(found_from, a * one, v * one, t * one)
+    error = soft_error(found_from, a * one, v * one, t * one, scale * one, unit)
+    assert [float(part[0]) for part in (*got[:3], error)] == pytest.approx(total.tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize(("mean", "variance", "t"), COMPONENTS)
+def test_derivatives_of_one_gaussian(mean, variance, t):
+    one = np.ones(1)
+    law, at = Mixture(one, mean * one, variance * one), np.array([0.9, 0.3, t])
+    for k in range(3):
+        h = 1e-3 * at[k] * np.eye(3)[k]
+        value = {j: np.array(soft_averages(law, *(at + j * h)[:, None])[:3])[:, 0] for j in (-2, -1, 1, 2)}
+        slope = (8 * (value[1] - value[-1]) - value[2] + value[-2]) / (12e-3 * at[k])
+        assert soft_averages(law, *at[:, None]).jacobian[0, :, k] == pytest.approx(slope, rel=1e-7, abs=1e-9)

@@ -13,6 +13,7 @@ from gaussequiv.numerics.panels import Nodes, normal_about, normal_panels, runni
 
 Observables = dict[str, FloatArray]
 _SMALL = 1e-9  # the Moreau envelope at this V shows the kinks of the loss itself
+_CROSSINGS = 2  # times that panels are ended where the two probabilities cross
 
 
 def classification_scores(loss: Any, channel: Any, classes: Any, at: Fields, rho: float) -> Observables:
@@ -124,12 +125,13 @@ def area_under_curve(channel: Any, at: Fields) -> FloatArray:
 def probability_scores(loss: Any, channel: Any, at: Fields) -> Observables:
     """Log-loss, Brier score and expected calibration error E|p(z) - P(y=+1|z)| of the probability that the loss implies."""
     breaks = loss.breaks(np.full_like(at.V, _SMALL))
-    for refinement in range(3):  # after the first with panels that end where the two probabilities cross
+    for _ in range(_CROSSINGS):
         nodes, omega, target = score_nodes(channel, at, breaks)
-        up = channel.up(target, at.rest[:, None]).value
-        gap = loss.probability(omega) - up
-        if refinement < 2:
-            breaks = np.concatenate([breaks, at.c[:, None] + np.sqrt(at.q)[:, None] * sign_changes(nodes.xi, gap)], axis=1)
+        gap = loss.probability(omega) - channel.up(target, at.rest[:, None]).value
+        breaks = np.concatenate([breaks, at.c[:, None] + np.sqrt(at.q)[:, None] * sign_changes(nodes.xi, gap)], axis=1)
+    nodes, omega, target = score_nodes(channel, at, breaks)
+    up = channel.up(target, at.rest[:, None]).value
+    gap = loss.probability(omega) - up
     down = channel.down(target, at.rest[:, None]).value
     log_loss = up * loss.value(1.0, omega) + down * loss.value(-1.0, omega)
     return {
