@@ -44,11 +44,10 @@ class _Pieces:
     def __post_init__(self) -> None:
         self.up, self.down = np.isfinite(self.high), np.isfinite(self.low)
         self.count = int(self.up.sum() + self.down.sum())
-        self.equality = not self.count and self.position.size > 0
 
     def start(self, g: FloatArray, mu: float, scale: float, unit: FloatArray) -> None:
         """On the central path between two bounds; otherwise `unit` inside the one bound."""
-        self.natural = (1.0 if self.equality else 1e-6) * float(np.median(unit)) + _TINY  # a multiplier's size while its own is not known
+        self.natural = 1e-6 * float(np.median(unit)) + _TINY  # a multiplier's size while its own is not known
         self.state: Any = np.zeros(g.shape, dtype=int)
         d, both = g - self.position, self.up & self.down
         half = np.where(both, 0.5 * (np.where(both, self.high, 0.0) - np.where(both, self.low, 0.0)), 1.0)
@@ -194,8 +193,7 @@ class _Path:
             gradient, scale = self._gradient(slope)
             self.first_scale = scale if step == 0 else self.first_scale
             for piece, at in zip(self.all, self._places(self.x, t), strict=True):
-                share = max(_SOFT, 1e-3 * 0.1**step) if piece.equality else _SOFT
-                piece.linearise(at, share * self.unit / max(float(np.max(np.abs(piece.v))), piece.natural))
+                piece.linearise(at, _SOFT * self.unit / max(float(np.max(np.abs(piece.v))), piece.natural))
             objective = sum((float(np.sum(np.abs(p.v * t))) for p in self.pieces), float(np.sum(np.abs(slope * t))))
             objective += float(self.x @ (o.bend * self.x)) + o.l1 * float(np.sum(np.abs(self.x[: o.a.shape[1]])))
             objective += 1e-4 * self.first_mu * self.count
