@@ -9,6 +9,7 @@ import gaussequiv as ge
 from gaussequiv.errors import AccuracyWarning
 from gaussequiv.ingredients.channels.outputs import Output
 from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.learners.convex import real_labels
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.output_averages import label_errors, label_losses
 from gaussequiv.learners.convex.real_labels import RealLabels
@@ -71,6 +72,8 @@ def test_scores_of_the_square_loss_are_those_by_quadrature():
     scores = labels.scores(SQUARE, at, WEIGHTS)
     for name, value in label_losses(SQUARE, [labels.law(b) for b in B0.tolist()], at, WEIGHTS).items():
         np.testing.assert_allclose(scores[name], value, rtol=1e-9, err_msg=name)
+    for name, value in label_losses(HUBER, [labels.law(b) for b in B0.tolist()], at, WEIGHTS).items():
+        np.testing.assert_allclose(labels.scores(HUBER, at, WEIGHTS)[name], value, rtol=1e-12, err_msg=name)
     assert set(labels.scores(HUBER, at, WEIGHTS, ("test_error",))) == {"test_error", "clean_error"}
     assert {"train_loss", "test_error"} <= set(labels.scores(HUBER, at, WEIGHTS, ("train_loss",)))
     moments = labels.channel.label_moments(B0, RHO)
@@ -92,10 +95,28 @@ class Off(Output):
         return law
 
 
+@pytest.mark.parametrize("rho", [0.4, 1.1])
 @pytest.mark.parametrize("name", ["mean", "slope", "noise"])
-def test_pairs_that_miss_the_moments_are_told(name):
-    with pytest.warns(AccuracyWarning, match="miss the moments"):
-        RealLabels(Off(np.tanh, 0.15, name=name), RHO, B0).law(0.4)
+def test_pairs_that_miss_the_moments_are_told_by_how_much(name, rho):
+    """In standard deviations of the label (and its mean), or of its variance."""
+    labels = RealLabels(Off(lambda z: 0.3 + np.tanh(z), 0.15, name=name), rho, B0)
+    mean, slope, scatter, noise = (float(part[0]) for part in labels.moments)
+    spread = np.sqrt(scatter + noise)
+    gap = {"mean": 1e-3 / (spread + abs(mean)), "slope": 1e-3 * slope * np.sqrt(rho) / spread, "noise": 1e-3 / spread**2}[name]
+    with pytest.warns(AccuracyWarning, match=f"by {gap:.1e} of"):
+        labels.law(0.4)
+
+
+def test_laws_are_kept_as_long_as_there_is_room(monkeypatch):
+    labels = RealLabels(Output(np.tanh, 0.15, name="tanh"), RHO, B0)
+    size = labels.channel.atoms(0.4, RHO).mass.size
+    monkeypatch.setattr(real_labels, "KEPT", 1.5 * size)
+    kept, other = (labels.law(b) for b in (0.4, 0.1))
+    assert labels.law(0.4) is kept
+    assert labels.law(0.1) is not other
+    monkeypatch.setattr(real_labels, "KEPT", 0.5 * size)
+    fresh = RealLabels(labels.channel, RHO, B0)
+    assert fresh.law(0.4) is not fresh.law(0.4)
 
 
 def test_pairs_that_have_them_are_silent_and_kept():
