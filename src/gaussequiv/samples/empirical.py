@@ -90,7 +90,7 @@ def susceptibility(
     t = y * z if loss.kind == "margin" else z - y
     positions = np.array([kink[0] for kink in loss.kinks]).reshape(-1, 1)
     held = np.any(np.abs(t - positions) < ON_KINK * max(1.0, float(np.std(z))), axis=0) if positions.size else np.zeros(y.size, dtype=bool)
-    H = rows.T @ (np.where(held, 0.0, curvature)[:, None] * rows)
+    H = rows[~held].T @ (curvature[~held, None] * rows[~held])
     H[np.diag_indices(p)] += lam
     factor = linalg.cho_factor(H, overwrite_a=True)
     right = fresh.T / np.sqrt(p)

@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 
 import gaussequiv as ge
 from gaussequiv.equivalence.prior_side import Coordinates, GaussianModes, Independent, prior_side
-from gaussequiv.learners.bayes.fixed_points import Potential
+from gaussequiv.learners.bayes.fixed_points import Potential, potentials
 
 
 def potential(target, inputs=None):
@@ -214,3 +214,23 @@ def test_a_target_without_a_linear_part_teaches_nothing():
     assert np.allclose(found.mutual_information, 0, atol=1e-12)
     assert ge.thresholds(problem).weak_recovery == np.inf
     assert np.allclose(ge.information(problem, [1.0]).overlap, 0)
+
+
+@pytest.mark.parametrize("target", [RADEMACHER, ge.LinearTarget("sparse-rademacher:0.1"), ge.LinearTarget("gauss-bernoulli:0.3")], ids=repr)
+def test_the_curve_ends_where_little_is_left_and_not_nothing(target):
+    found = potential(target)
+    left = found.side.at(found.grid[-1]).left / found.total
+    assert 1e-17 < left < 1e-12
+    assert found.side.at(found.grid[-2]).left > found.side.at(found.grid[-1]).left
+    assert np.all(np.isfinite(found.alphas))
+
+
+def test_one_potential_for_every_offset():
+    """A target with a random constant part: the nodes of its law are the offsets, their weights add up to 1."""
+    e = ge.Problem(ge.DeepNetwork("relu", 1, labels="sign", bias_variance=0.3)).equivalent()
+    curves, mass = potentials(e)
+    assert mass.sum() == pytest.approx(1, abs=1e-9)
+    assert mass @ np.array([curve.b0 for curve in curves]) ** 2 == pytest.approx(e.offset_variance, rel=1e-3)
+    for curve in (curves[0], curves[-1]):
+        point = curve.chosen(1.0, "equilibrium")
+        assert point.R == pytest.approx(float(e.channel.fisher(np.array(point.q), point.left + e.model_noise, curve.b0)), rel=1e-8)

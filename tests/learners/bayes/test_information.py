@@ -11,6 +11,8 @@ from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.counts import Quantised
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
+from gaussequiv.learners.bayes import bayes_optimal
+from gaussequiv.learners.bayes import information as information_module
 from gaussequiv.learners.bayes.information import information, layer_information
 
 ALPHA = np.array([0.1, 0.7, 1.0, 5.0])
@@ -357,3 +359,44 @@ def test_label_entropy_on_a_spectrum_with_an_offset(offset):
     at_once = information(e, np.array([1.0, 1e-9]))["label_entropy"]
     assert z_score(found, at_once[0], 0.1 / d) < 4
     assert np.std(found, ddof=1) / np.sqrt(48) < 0.1 * (at_once[1] - at_once[0])
+
+
+# --- what several offsets and perfect recovery add ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", ["sign", "logit"])
+def test_the_worst_offset_speaks_for_the_curve(monkeypatch, labels):
+    """Status, steps and residual are the largest over the offsets; q and qhat are means over them."""
+    e = equivalent(tanh2x(labels=labels, offset=None, bias_variance=0.4, readout_bias_variance=0.5))
+    _, mass = e.offset_nodes()
+    seen = {}
+
+    def spoiled(e, alpha, b0):
+        point = bayes_optimal_solve(e, alpha, b0)
+        point = {name: np.array(np.broadcast_to(value, (alpha.size, b0.size))) for name, value in point.items()}
+        point["status"][:, 1], point["residual"][:, 1], point["steps"][:, 1] = 2.0, 0.5, 999
+        seen.update(point)
+        return point
+
+    bayes_optimal_solve = bayes_optimal.solve_sign
+    monkeypatch.setattr(bayes_optimal, "solve_sign", spoiled)
+    monkeypatch.setattr(information_module, "solve_sign", spoiled)
+    for curve in (information(e, ALPHA), ge.BayesOptimal().solve(e, ALPHA)):
+        assert mass.size > 1
+        assert np.all(curve["status"] == 2.0)
+        assert np.all(curve["residual"] == 0.5)
+        assert np.all(curve["steps"] == 999)
+        np.testing.assert_allclose(curve["q"], seen["q"] @ mass, rtol=1e-12)
+        np.testing.assert_allclose(curve["qhat"], e.slope2 * (seen["rate"] @ mass), rtol=1e-12)
+        np.testing.assert_allclose(curve["overlap"], seen["q"] @ mass / float(e.weights @ e.signal_modes), rtol=1e-12)
+
+
+def test_labels_that_tell_every_weight_tell_its_entropy():
+    """Noiseless real labels: signs are known from the first sample, log 2 each; a density has infinite information at any alpha."""
+    found = information(equivalent(LinearTarget("rademacher")), np.array([0.3, 1.2]))
+    assert found["mutual_information"] == pytest.approx([np.log(2)] * 2, rel=1e-6)
+    assert found["overlap"] == pytest.approx([1.0, 1.0], rel=1e-9)
+    density = information(equivalent(LinearTarget("gauss-bernoulli:0.3")), np.array([0.1, 0.9]))
+    assert np.all(density["mutual_information"] == np.inf)
+    assert density["overlap"][0] < 0.9
+    assert density["overlap"][1] == pytest.approx(1.0, rel=1e-9)

@@ -118,6 +118,13 @@ def test_the_field_of_a_separable_student_has_the_variance_of_its_sum():
     assert found[0] ** 2 == pytest.approx(0.4 * 1.5 + 0.81 * e.alignment[0], rel=1e-12)
 
 
+def test_points_without_a_direction_have_no_radial_difference():
+    at = [np.array([0.7, 0.7, 0.7]), np.array([0.4, 0.4, 0.4]), np.array([0.0, 1.0, -0.5]), np.array([0.1, 0.1, 0.1])]
+    o = QuadraticStudent(equivalent()).orders(*at)
+    assert np.isfinite(o.radial).tolist() == [False, True, True]
+    assert o.radial[1:] == pytest.approx(1 - o.q[1:] * 0.7 / (o.m[1:] * at[2][1:]), rel=1e-9)
+
+
 def test_a_target_without_a_linear_part_is_learned_by_no_one():
     w = np.array([0.3, 2.0])
     e = ge.GaussianEquivalent(w, np.array([0.5, 0.5]), np.zeros(2), 0.0, np.array([0.7]), 0.0, ge.DeepNetwork().channel)

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.learners.convex.averages import FIELD, RESPONSE, SCORE, SQUARE
 from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.saddle_point import joined
 from gaussequiv.numerics.status import Status
 
 
@@ -84,3 +87,109 @@ def test_a_hinge_that_no_row_reaches():
     assert r["q"][0] == pytest.approx(q, rel=1e-10)
     assert r["m"][0] == pytest.approx(m, rel=1e-10)
     assert r["test_error"][0] == pytest.approx(np.arccos(m / np.sqrt(q)) / np.pi, rel=1e-10)
+
+
+def differences(system, x, k, h=1e-3):
+    """dF/dx_k."""
+
+    def F(j):
+        y = x.copy()
+        y[:, k] += h * j
+        return system.evaluate(y, np.arange(len(x))).residual
+
+    return (8 * (F(1) - F(-1)) - (F(2) - F(-2))) / (12 * h)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_derivatives_where_no_row_has_reached_the_kink(intercept):
+    """Vhat is then held at what makes no difference; an intercept that nothing fixes is held, too. The other equations stay exact."""
+    e = equivalent(Sign(0.3), offset=0.4)
+    model = Model(ge.ERM("hinge", 1e5, intercept=intercept), e)
+    at = Points(np.array([2.0]), np.array([1e5]), model.b0)
+    system = model.saddle(at, sign=np.ones(1))
+    x = np.log(np.array([[1e-300, 2.0, 1.0, 1.0]]))
+    x[:, 3] = 0.1 if intercept else 0.0
+    found = system.evaluate(x, np.arange(1))
+    np.testing.assert_array_equal(found.jacobian[0, 0], [1.0, 0.0, 0.0, 0.0])
+    free = range(3)
+    for k in free:
+        np.testing.assert_allclose(found.jacobian[0, 1:3, k], differences(system, x, k)[0, 1:3], rtol=1e-6, atol=1e-9)
+    if intercept:
+        assert found.jacobian[0, 3, 3] == 1.0
+    assert np.isfinite(found.image).all()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equations_and_derivatives_away_from_a_solution(name):
+    """F is log conjugate - log(load average) there, too, and every derivative is that of F, with either sign of mhat."""
+    erm, e, (alpha, lam) = CASES[name]
+    model = Model(erm, e)
+    at = Points(np.full(2, alpha), np.full(2, lam), np.full(2, model.b0[0]))
+    x = np.array([[-0.4, -0.7, -0.6, 0.3], [0.6, 0.4, -1.0, -0.2]])
+    if not model.free_constant:
+        x[:, 3] = 0.0
+    system = model.saddle(at, sign=np.ones(2))
+    form = system.form_at(x)
+    held = system.with_form_at(x)
+    found = held.evaluate(x, np.arange(2))
+    fields, orders, hats = held.fields(x, np.arange(2))
+    np.testing.assert_allclose(np.log(np.stack(hats, axis=1)), x[:, :3], rtol=1e-12)
+    np.testing.assert_allclose(fields.c, x[:, 3] * np.sqrt(1 + fields.q), rtol=1e-12)
+    value = held.average(fields, np.arange(2)).value
+    rows = range(3) if form is None or not form.difference.any() else (1, 2)
+    for row, average in enumerate((RESPONSE, SQUARE, FIELD)):
+        if row in rows:
+            np.testing.assert_allclose(found.residual[:, row], x[:, row] - np.log(alpha * value[:, average]), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(found.image[:, row], np.log(alpha * value[:, average]), rtol=1e-9, atol=1e-12)
+    if model.free_constant:
+        step = (
+            -value[:, SCORE] / np.maximum(value[:, RESPONSE], np.abs(value[:, SCORE]) / np.sqrt(1 + fields.q) / 3) / np.sqrt(1 + fields.q)
+        )
+        np.testing.assert_allclose(found.residual[:, 3], step, rtol=1e-9)
+        np.testing.assert_allclose(found.image[:, 3], x[:, 3] - step, rtol=1e-9)
+    for k in range(4 if model.free_constant else 3):
+        np.testing.assert_allclose(found.jacobian[:, :3, k], differences(held, x, k)[:, :3], rtol=2e-5, atol=2e-6)
+
+
+def test_a_student_that_labels_say_nothing_to():
+    """Random labels: mhat is no unknown, m = 0, and the others satisfy their equations."""
+    e = equivalent(Binary("random"))
+    model = Model(ge.ERM("logistic", 0.1), e)
+    at = Points(np.array([2.0]), np.array([0.1]), model.b0)
+    s = model.solve(at)
+    assert not model.signal
+    assert (s.fields.m[0], s.conjugates.mhat[0], s.sign[0]) == (0.0, 0.0, 1.0)
+    value = model.saddle(at).average(s.fields, np.arange(1)).value[0]
+    assert [s.conjugates.Vhat[0], s.conjugates.qhat[0]] == pytest.approx([2 * value[RESPONSE], 2 * value[SQUARE]], rel=1e-8)
+    found = model.saddle(at, sign=np.ones(1)).evaluate(s.unknowns, np.arange(1))
+    np.testing.assert_array_equal(found.jacobian[0, 2], [0.0, 0.0, 1.0, 0.0])
+    assert not np.any(found.jacobian[0, :2, 2])
+    assert found.image[0, 2] == s.unknowns[0, 2]
+
+
+def test_labels_that_fall_with_the_field_are_learned_upside_down():
+    """P(+1) of the mirrored link: mhat < 0 with everything else as for the link."""
+    one, other = (
+        Model(ge.ERM("logistic", 0.1), equivalent(Binary(link, 0.2))) for link in (lambda z: special.expit(z), lambda z: special.expit(-z))
+    )
+    at = Points(np.array([2.0]), np.array([0.1]), np.zeros(1))
+    up, down = one.solve(at), other.solve(at)
+    assert down.sign[0] == -1.0 and up.sign[0] == 1.0
+    assert down.fields.m[0] == pytest.approx(-up.fields.m[0], rel=1e-9)
+    assert [down.fields.q[0], down.fields.V[0]] == pytest.approx([up.fields.q[0], up.fields.V[0]], rel=1e-9)
+    assert other.saddle(at).first_sign(other.start(at))[0] == -1.0
+
+
+def test_parts_of_a_solution_are_taken_placed_and_joined():
+    model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3)))
+    at = Points(np.array([0.5, 1.0, 2.0]), np.full(3, 0.1), np.zeros(3))
+    s = model.solve(at)
+    again = joined([s.take(slice(0, 1)), s.take([1, 2])])
+    for one, other in zip(
+        (*s.fields, *s.conjugates, s.unknowns, s.status), (*again.fields, *again.conjugates, again.unknowns, again.status), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    again.place(np.array([0]), s.take([2]))
+    assert again.fields.q[0] == s.fields.q[2] and again.conjugates.Vhat[0] == s.conjugates.Vhat[2]
+    assert again.steps[0] == s.steps[0]
+    np.testing.assert_array_equal(again.unknowns[1:], s.unknowns[1:])

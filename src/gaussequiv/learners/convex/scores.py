@@ -60,11 +60,12 @@ def regression_scores(loss: Any, noise: float, at: Fields, weights: Any) -> Obse
 
 def score_nodes(channel: Any, at: Fields, omega_breaks: FloatArray | None = None) -> tuple[Nodes, FloatArray, FloatArray]:
     """Nodes that resolve the channel and the given places in omega; omega itself and the target field's mean there."""
-    breaks = np.empty((at.q.size, 0)) if omega_breaks is None else omega_breaks
     root = np.sqrt(at.q)[:, None]
     slope = at.m[:, None] / root
     with np.errstate(divide="ignore", invalid="ignore"):
-        edges = np.concatenate([(breaks - at.c[:, None]) / root, (channel.edges(at.rest) - at.b0[:, None]) / slope], axis=1)
+        edges = (channel.edges(at.rest) - at.b0[:, None]) / slope
+        if omega_breaks is not None:
+            edges = np.concatenate([(omega_breaks - at.c[:, None]) / root, edges], axis=1)
     nodes = normal_panels(np.nan_to_num(edges, nan=0.0))
     return nodes, at.c[:, None] + root * nodes.xi, at.b0[:, None] + slope * nodes.xi
 
