@@ -7,6 +7,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.ingredients.penalties import base as penalties
+from gaussequiv.ingredients.priors.log_density import LogDensity
 from gaussequiv.learners.convex.modes import QuadraticStudent, SeparableStudent
 
 
@@ -133,3 +134,20 @@ def test_a_target_without_a_linear_part_is_learned_by_no_one():
     assert o.rest == pytest.approx(np.full(3, 0.7), rel=1e-12)
     assert o.misfit == pytest.approx(0.7 + o.q, rel=1e-12)
     assert np.isnan(o.radial).all()
+
+
+def test_a_density_given_by_its_logarithm_is_the_law_it_is():
+    """Gaussian weights as a user's log density: the quadrature over x resolves thresholds far from and near to the weights."""
+    e = ge.Problem(ge.LinearTarget(noise=0.2)).equivalent()
+    own = dataclasses.replace(e, prior=LogDensity(lambda x: -0.5 * x**2))
+    at = [np.array(a) for a in ([0.7, 3.0, 30.0, 0.7], [0.4, 1e-4, 1e-2, 2.0], [0.9, -3.0, 20.0, 0.05], [0.1, 1.5, 8.0, 0.2])]
+    one, two = (SeparableStudent(each, penalties.get("elastic_net:0.4")).orders(*at) for each in (e, own))
+    for x, y in zip(one[:6], two[:6], strict=True):
+        np.testing.assert_allclose(y, x, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["l1", "elastic_net:0.4"])
+def test_a_separable_student_moves_with_lam_as_written(name):
+    student, step = SeparableStudent(equivalent((1.5,)), penalties.get(name)), 1e-4 * AT[3]
+    up, down = (np.stack(student.orders(*AT[:3], AT[3] + k * step)[:3], axis=-1) for k in (1, -1))
+    np.testing.assert_allclose(student.orders(*AT).jacobian[:, :, 3], (up - down) / (2 * step[:, None]), rtol=1e-4, atol=1e-8)

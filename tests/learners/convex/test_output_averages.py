@@ -148,3 +148,15 @@ def test_a_field_that_does_not_vary_is_learned_by_no_one():
     ):
         k = 1 / 1.7
         np.testing.assert_allclose(value, [k**2 * (0.65 + gap**2), 0.0, -k * gap, k], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["huber:0.5", "absolute", "quantile:0.8"])
+def test_derivatives_of_any_loss_are_differences(tanh, loss):
+    _, laws, _, _ = tanh
+    where, step = np.array([0.7, 0.5, 0.3, 0.1]), 1e-4 * np.eye(4)
+
+    def value(x):
+        return label_averages(losses.get(loss), laws, fields(*x), WEIGHTS)
+
+    numeric = np.stack([(value(where + h).value[0] - value(where - h).value[0]) / 2e-4 for h in step], axis=1)
+    np.testing.assert_allclose(value(where).jacobian[0, :, :4], numeric, atol=1e-7)

@@ -1,5 +1,7 @@
 """The solver: it satisfies the equations it was given, its Jacobian is exact, and degenerate corners are well conditioned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special
@@ -132,7 +134,7 @@ def test_equations_and_derivatives_away_from_a_solution(name):
     form = system.form_at(x)
     held = system.with_form_at(x)
     found = held.evaluate(x, np.arange(2))
-    fields, orders, hats = held.fields(x, np.arange(2))
+    fields, _, hats = held.fields(x, np.arange(2))
     np.testing.assert_allclose(np.log(np.stack(hats, axis=1)), x[:, :3], rtol=1e-12)
     np.testing.assert_allclose(fields.c, x[:, 3] * np.sqrt(1 + fields.q), rtol=1e-12)
     value = held.average(fields, np.arange(2)).value
@@ -149,6 +151,31 @@ def test_equations_and_derivatives_away_from_a_solution(name):
         np.testing.assert_allclose(found.image[:, 3], x[:, 3] - step, rtol=1e-9)
     for k in range(4 if model.free_constant else 3):
         np.testing.assert_allclose(found.jacobian[:, :3, k], differences(held, x, k)[:, :3], rtol=2e-5, atol=2e-6)
+
+
+SLOPES = {name: (erm, e, alpha, lam) for name, (erm, e, (alpha, lam)) in CASES.items()} | {
+    "random labels": (ge.ERM("logistic", 0.1), equivalent(Binary("random"), w=(0.5, 2.0)), 2.0, 0.3),
+    "random labels, constant": (ge.ERM("logistic", 0.1, intercept=True), equivalent(Binary("random:0.3")), 2.0, 0.3),
+    "no row at the kink": (ge.ERM("hinge", 0.1), equivalent(Sign(0.3)), 2.0, 1e6),
+    "elastic net": (ge.ERM("logistic", 0.1, "elastic_net:0.4", intercept=True), equivalent(Sign(0.3), offset=0.3), 2.0, 0.1),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_equations_move_with_lam_as_written(name):
+    """dF/d lam at a solution, in the form that the equations have there, by differences; the Jacobian beside it is that of `evaluate`."""
+    erm, e, alpha, lam = SLOPES[name]
+    model = Model(erm, e)
+    at = Points(np.array([alpha]), np.array([lam]), model.b0[:1])
+    s = model.solve(at)
+    held, jacobian, slope = model.saddle(at, sign=s.sign).with_slopes_at(s.unknowns)
+
+    def F(k):
+        return replace(held, lam=at.lam * (1 + 1e-3 * k)).evaluate(s.unknowns, np.arange(1)).residual
+
+    difference = (8 * (F(1) - F(-1)) - (F(2) - F(-2))) / (12e-3 * lam)
+    np.testing.assert_allclose(slope * lam, difference * lam, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(jacobian, held.evaluate(s.unknowns, np.arange(1)).jacobian, rtol=1e-12)
 
 
 def test_a_student_that_labels_say_nothing_to():
