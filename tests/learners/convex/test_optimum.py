@@ -75,6 +75,16 @@ def test_lam_star_of_ridge():
     assert ge.ERM("square", "optimal").solve(e, ALPHA)["lam"] == pytest.approx(np.full(3, e.lam_optimal), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("rho", "tau", "lam"), [(1e-5, 1.0, 7e5), (1.0, 1e-6, 7e-6), (1.0, 0.3, 2.1), (1e-12, 1.0, 7e8), (1.0, 1e-12, 0.0)], ids=str
+)
+def test_optima_far_from_the_mean_eigenvalue(rho, tau, lam):
+    """Inputs of eigenvalue 7 and (all but) the square loss: lam = 7 tau/rho, up to 1e8 and down to 1e-9 mean eigenvalues, 0 below."""
+    best = ge.ERM("huber:1000", "optimal").solve(equivalent(GaussianNoise(tau), rho=rho, w=(7.0,)), np.array([2.0]))
+    assert best["status"][0] == 0
+    assert best["lam"][0] == pytest.approx(lam, rel=1e-3)
+
+
 def test_two_hyperparameters_beat_every_pair_of_a_grid():
     e = equivalent(GaussianNoise(0.5), noise=0.1)
     best = ge.ERM("huber:1", "optimal", tune="threshold").solve(e, np.array([3.0]))

@@ -149,6 +149,8 @@ def test_equations_and_derivatives_away_from_a_solution(name):
         )
         np.testing.assert_allclose(found.residual[:, 3], step, rtol=1e-9)
         np.testing.assert_allclose(found.image[:, 3], x[:, 3] - step, rtol=1e-9)
+    assumed = replace(model.saddle(at), form=held.form).evaluate(x, np.arange(2))  # no sign given: +1
+    np.testing.assert_array_equal(assumed.residual, found.residual)
     for k in range(4 if model.free_constant else 3):
         np.testing.assert_allclose(found.jacobian[:, :3, k], differences(held, x, k)[:, :3], rtol=2e-5, atol=2e-6)
 

@@ -1,0 +1,68 @@
+"""Solutions along lam: values and slopes are those of curves, starts lie on lines through what is known, offsets are averaged."""
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+from gaussequiv.ingredients.channels.base import Sign
+from gaussequiv.learners.convex.lam_path import FURTHEST, LamPath
+from gaussequiv.learners.convex.optimum import lam_slope, objective
+
+ALPHA = np.array([0.5, 3.0])
+ERM = ge.ERM("logistic", "optimal", intercept=True)
+OFFSETS = ge.Problem(ge.DeepNetwork("relu", task="classification", bias_variance=0.2, noise=0.1)).equivalent()
+PLAIN = ge.Problem(ge.DeepNetwork("tanh", task="classification", noise=0.1)).equivalent()
+
+
+@pytest.mark.parametrize("e", [PLAIN, OFFSETS], ids=["plain", "offsets"])
+@pytest.mark.parametrize("minimise", ["test_error", "auc"])
+def test_values_are_those_of_the_curve(e, minimise):
+    """Negative where more is better."""
+    erm = ge.ERM("logistic", "optimal", intercept=True, minimise=minimise)
+    value = objective(erm, e, ALPHA, np.array([0.1, 0.3]))
+    curve = [ge.ERM("logistic", lam, intercept=True).solve(e, ALPHA[k : k + 1])[minimise][0] for k, lam in enumerate((0.1, 0.3))]
+    np.testing.assert_allclose(value, (-1 if minimise == "auc" else 1) * np.array(curve), rtol=1e-8)
+
+
+@pytest.mark.parametrize("minimise", ["test_error", "auc"])
+def test_slopes_are_differences_of_values(minimise):
+    erm = ge.ERM("logistic", "optimal", intercept=True, minimise=minimise)
+    lam, h = np.array([0.1, 0.3]), 1e-3
+    value = {k: objective(erm, OFFSETS, ALPHA, lam * np.exp(k * h), 7) for k in (-2, -1, 1, 2)}
+    difference = (8 * (value[1] - value[-1]) - value[2] + value[-2]) / (12 * h)
+    np.testing.assert_allclose(lam_slope(erm, OFFSETS, ALPHA, lam, 7), difference, rtol=1e-5)
+
+
+def test_starts_lie_on_the_line_through_the_nearest_two():
+    path = LamPath(ERM, PLAIN, ALPHA, None)
+    unknown, sign = path._start(0, 0.3)
+    assert np.isnan(unknown).all() and sign.tolist() == [1.0]
+    known = {y: path.solve(np.array([0]), np.array([y]))[1].unknowns for y in (-1.0, 0.0, 2.0)}
+    np.testing.assert_allclose(path._start(0, 0.25)[0], known[0.0] + 0.25 / -1.0 * (known[-1.0] - known[0.0]), rtol=1e-12)
+    np.testing.assert_allclose(path._start(0, 2.5)[0], known[2.0] - 0.25 * (known[0.0] - known[2.0]), rtol=1e-12)
+    np.testing.assert_allclose(path._start(0, 1.5)[0], known[2.0] + 0.25 * (known[0.0] - known[2.0]), rtol=1e-12)
+    np.testing.assert_allclose(path._start(0, -9.0)[0], known[-1.0] - FURTHEST * (known[0.0] - known[-1.0]), rtol=1e-12)
+    assert np.isnan(path._start(1, 0.3)[0]).all()  # another alpha knows nothing
+
+
+def test_a_finer_rule_starts_from_a_coarser_one():
+    """In b0, by interpolation; from afar it is the same point in more steps."""
+    coarse = LamPath(ERM, OFFSETS, ALPHA, 2)
+    coarse.solve(np.arange(2), np.array([-1.0, -1.0]))
+    fine, alone = LamPath(ERM, OFFSETS, ALPHA, 7, before=coarse), LamPath(ERM, OFFSETS, ALPHA, 7)
+    assert fine.model.b0.size > coarse.model.b0.size > 1
+    there = coarse._start(1, -0.9)[0]
+    for part in range(4):
+        np.testing.assert_allclose(fine._start(1, -0.9)[0][:, part], np.interp(fine.model.b0, coarse.model.b0, there[:, part]), rtol=1e-12)
+    one, other = (path.solve(np.arange(2), np.array([-0.9, -1.1]))[1] for path in (fine, alone))
+    np.testing.assert_allclose(one.unknowns, other.unknowns, rtol=1e-7, atol=1e-9)
+    assert one.steps.max() <= 7 < other.steps.max()
+    assert alone._start(0, 0.0)[0].shape == (alone.model.b0.size, 4)
+
+
+def test_known_solutions_make_later_ones_cheap():
+    path = LamPath(ge.ERM("logistic", "optimal"), ge.Problem(ge.DeepNetwork((), labels=Sign(0.1))).equivalent(), ALPHA, None)
+    first = path.solve(np.arange(2), np.full(2, 0.0))[1].steps.sum()
+    path.solve(np.arange(2), np.full(2, -0.1))
+    third = path.solve(np.arange(2), np.full(2, -0.2))[1].steps
+    assert third.max() <= 4 < first
