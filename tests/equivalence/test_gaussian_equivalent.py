@@ -117,6 +117,17 @@ def test_the_card_of_a_classifier_with_given_offset_says_so():
     assert "no linear part" in from_network(ge.GaussianInputs(), ge.DeepNetwork("abs")).card()
 
 
+def test_the_card_of_a_kernel_has_its_nugget_and_that_of_features_has_none():
+    problems = [
+        ge.Problem(ge.DeepNetwork("tanh"), features=one, learner=ge.Ridge(0.1)) for one in (ge.NNGP("erf"), ge.RandomFeatures("erf"))
+    ]
+    kernel, features = (problem.equivalent_of(problem.learners[0]) for problem in problems)
+    assert f"  p/d               1  (kernel; nugget {kernel.nugget:.6g})" in kernel.card().splitlines()
+    assert kernel.nugget > 0 == features.nugget
+    assert f"  p/d               {features.aspect:.6g}" in features.card().splitlines()
+    assert "p/d" not in from_network(INPUTS, TARGET).card()
+
+
 def test_the_card_says_what_real_labels_of_another_law_add():
     counts = ge.Problem(ge.DeepNetwork("relu", labels="poisson")).equivalent()
     assert np.isnan(counts.lam_optimal)

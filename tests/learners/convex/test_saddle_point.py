@@ -155,6 +155,16 @@ def test_equations_and_derivatives_away_from_a_solution(name):
         np.testing.assert_allclose(found.jacobian[:, :3, k], differences(held, x, k)[:, :3], rtol=2e-5, atol=2e-6)
 
 
+def test_a_constant_moves_by_three_units_at_most():
+    """Far from its root the score is taken over as much as keeps its step at the largest of the logarithms."""
+    model = Model(ge.ERM("logistic", 0.1, intercept=True), equivalent(Sign(0.3), offset=0.4))
+    at = Points(np.full(2, 2.0), np.full(2, 0.1), model.b0.repeat(2))
+    x = np.array([[0.0, 2.0, 0.5, 60.0], [0.0, 2.0, 0.5, -60.0]])
+    found = model.saddle(at, sign=np.ones(2)).evaluate(x, np.arange(2))
+    np.testing.assert_allclose(found.residual[:, 3], [3.0, -3.0], rtol=1e-9)
+    np.testing.assert_allclose(found.image[:, 3], [57.0, -57.0], rtol=1e-9)
+
+
 SLOPES = {name: (erm, e, alpha, lam) for name, (erm, e, (alpha, lam)) in CASES.items()} | {
     "random labels": (ge.ERM("logistic", 0.1), equivalent(Binary("random"), w=(0.5, 2.0)), 2.0, 0.3),
     "random labels, constant": (ge.ERM("logistic", 0.1, intercept=True), equivalent(Binary("random:0.3")), 2.0, 0.3),
