@@ -169,6 +169,7 @@ SLOPES = {name: (erm, e, alpha, lam) for name, (erm, e, (alpha, lam)) in CASES.i
     "random labels": (ge.ERM("logistic", 0.1), equivalent(Binary("random"), w=(0.5, 2.0)), 2.0, 0.3),
     "random labels, constant": (ge.ERM("logistic", 0.1, intercept=True), equivalent(Binary("random:0.3")), 2.0, 0.3),
     "no row at the kink": (ge.ERM("hinge", 0.1), equivalent(Sign(0.3)), 2.0, 1e6),
+    "noiseless": (ge.ERM("logistic", 0.1), equivalent(Sign(0.0), w=(0.5, 1.5)), 5.0, 0.02),
     "elastic net": (ge.ERM("logistic", 0.1, "elastic_net:0.4", intercept=True), equivalent(Sign(0.3), offset=0.3), 2.0, 0.1),
 }
 
@@ -188,6 +189,26 @@ def test_equations_move_with_lam_as_written(name):
     difference = (8 * (F(1) - F(-1)) - (F(2) - F(-2))) / (12e-3 * lam)
     np.testing.assert_allclose(slope * lam, difference * lam, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(jacobian, held.evaluate(s.unknowns, np.arange(1)).jacobian, rtol=1e-12)
+
+
+def test_points_of_either_form_stand_beside_each_other():
+    """Many samples without noise, where two equations nearly coincide, and few: together each is what it is alone."""
+    model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.0)))
+    at = Points(np.array([1e4, 0.5]), np.array([1e-10, 0.3]), np.zeros(2))
+    s = model.solve(at)
+    system = model.saddle(at, sign=s.sign)
+    form = system.form_at(s.unknowns)
+    assert form.difference.tolist() == [True, False]
+    x = s.unknowns + 0.01 * np.array([1.0, -1.0, 1.0, 0.0])
+    both, slopes = system.evaluate(x, np.arange(2)), system.with_slopes_at(s.unknowns)
+    np.testing.assert_array_equal(slopes[0].form.difference, form.difference)
+    np.testing.assert_allclose(slopes[0].form.size, form.size, rtol=1e-12)
+    for k in range(2):
+        one = model.saddle(at.take([k]), sign=s.sign[[k]])
+        for part, whole in zip(one.evaluate(x[[k]], np.arange(1)), both, strict=True):
+            np.testing.assert_allclose(part[0], whole[k], rtol=1e-9, atol=1e-12)
+        for part, whole in zip(one.with_slopes_at(s.unknowns[[k]])[1:], slopes[1:], strict=True):
+            np.testing.assert_allclose(part[0], whole[k], rtol=1e-9, atol=1e-12)
 
 
 def test_a_student_that_labels_say_nothing_to():

@@ -12,7 +12,7 @@ from gaussequiv.learners.finite.objective import Objective
 from gaussequiv.numerics.scaled_cholesky import ScaledCholesky
 
 ACCURATE = 1e-14  # relative residuals and gap at which the iteration has done its work
-_STEPS, _PATIENCE, _KEPT = 200, 8, 6
+_STEPS, _PATIENCE, _KEPT, _HALVINGS = 200, 8, 6, 60
 _BOUNDARY = 0.995  # share of the way to the boundary
 _LEAST_CENTRING, _NEIGHBOURHOOD = 1e-6, 100.0
 _SOFT = 1e-9  # least slope of a piece, in its own units: below it multipliers would be rounding of the fields
@@ -186,7 +186,6 @@ class _Path:
     def follow(self) -> list[Interior]:
         o, best, kept, least, waited = self.o, np.inf, np.inf, np.inf, 0
         reached: list[Interior] = []
-        step = 0
         for step in range(_STEPS):
             t = self.G @ self.x - o.origin
             slope, curvature = o.smooth(t)
@@ -263,7 +262,7 @@ class _Path:
         o = self.o
         dt, old = self.G @ dx, float(np.linalg.norm(gradient))
         t = self.G @ self.x - o.origin
-        for _ in range(60):
+        for _ in range(_HALVINGS):
             with np.errstate(all="ignore"):
                 added = o.smooth(t + share * dt)[0] - slope - share * curvature * dt
                 error = float(np.linalg.norm(self.G.T @ added))
