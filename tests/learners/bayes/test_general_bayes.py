@@ -1,10 +1,124 @@
-"""Averages over the law of the target's constant part."""
+"""What a fixed point says of errors, by sums over the field; curves of the general equations where closed ones are known."""
 
 import numpy as np
 import pytest
+from scipy import special
 
 import gaussequiv as ge
-from gaussequiv.learners.bayes.fixed_points import potentials
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.binary import Binary
+from gaussequiv.ingredients.channels.outputs import Output
+from gaussequiv.learners.bayes.fixed_points import Potential, potentials
+from gaussequiv.learners.bayes.general_bayes import errors, general_curve, observe
+
+Q, LEFT, EXTRA, B0 = 0.5, 0.3, 0.2, 0.4
+X = np.linspace(-9, 9, 20_001)
+MASS = np.exp(-(X**2) / 2) / np.sqrt(2 * np.pi) * (X[1] - X[0])
+
+
+def equivalent(channel):
+    return ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([Q + LEFT]), Q + LEFT, np.array([EXTRA]), 0.0, channel, offset=B0)
+
+
+def test_gaussian_noise_adds_up():
+    """test = left + model noise + label noise, clean without the last, twice as much for a draw, left above the floor."""
+    assert errors(equivalent(GaussianNoise(0.1)), Q, LEFT, B0) == pytest.approx((0.6, 0.5, 1.0, 0.3), rel=1e-12)
+
+
+def test_real_labels_by_sums_over_known_and_unknown_field():
+    e = equivalent(Output(np.tanh, 0.1, name="tanh"))
+    test, clean, gibbs, excess = errors(e, Q, LEFT, B0)
+    x, w = np.polynomial.hermite_e.hermegauss(80)
+    w = w / w.sum()
+
+    def spread(q, rest):
+        label = np.tanh(B0 + np.sqrt(q) * x[:, None] + np.sqrt(rest) * x)
+        return w @ (label**2 @ w - (label @ w) ** 2)
+
+    assert clean == pytest.approx(spread(Q, LEFT + EXTRA), rel=1e-6)
+    assert test == pytest.approx(clean + 0.1, rel=1e-9)
+    assert gibbs == pytest.approx(2 * clean, rel=1e-12)
+    assert excess == pytest.approx(clean - spread(Q + LEFT, EXTRA), rel=1e-5)
+
+
+@pytest.mark.parametrize("channel", [Sign(0.3), Binary("sign", 0.3, (0.2, 0.05))], ids=["sign", "flips"])
+def test_binary_labels_by_sums_over_the_known_field(channel):
+    """The likelier label errs by min(P, 1 - P); the noiseless label is the sign of the field; a draw of it is right by P^2 + (1 - P)^2."""
+    e = equivalent(channel)
+    test, clean, gibbs, excess = errors(e, Q, LEFT, B0)
+
+    def parts(q, rest):
+        omega = B0 + np.sqrt(q) * X
+        low, high = channel.flips[1], channel.flips[0]
+        p = low + (1 - low - high) * special.ndtr(omega / np.sqrt(rest + 0.3))
+        plus = special.ndtr(omega / np.sqrt(rest))  # of the noiseless field
+        return p, plus
+
+    p, plus = parts(Q, LEFT + EXTRA)
+    least, _ = parts(Q + LEFT, EXTRA)
+    assert test == pytest.approx(MASS @ np.minimum(p, 1 - p), rel=1e-6)
+    assert clean == pytest.approx(MASS @ np.where(p > 0.5, 1 - plus, plus), rel=1e-3)  # the threshold lies between two nodes
+    assert gibbs == pytest.approx(MASS @ (2 * plus * (1 - plus)), rel=1e-9)
+    assert excess == pytest.approx(test - MASS @ np.minimum(least, 1 - least), rel=1e-4)
+
+
+def test_labels_that_fall_with_the_field_have_no_noiseless_label():
+    test, clean, gibbs, _ = errors(equivalent(Binary(lambda z: special.expit(-2 * z))), Q, LEFT, B0)
+    assert np.isnan(clean) and np.isnan(gibbs)
+    mirrored = errors(equivalent(Binary(lambda z: special.expit(2 * z))), Q, LEFT, B0)
+    assert test == pytest.approx(mirrored[0], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        ge.DeepNetwork("tanh", 2, weight_variance=4, noise=0.1),
+        ge.DeepNetwork("tanh", 2, weight_variance=4, noise=0.1, task="classification"),
+        ge.DeepNetwork("tanh", 1, labels="logit", offset=0.4),
+    ],
+    ids=["noise", "sign", "logit"],
+)
+def test_general_equations_have_the_closed_curves(target):
+    e, alpha = ge.Problem(target).equivalent(), np.array([0.5, 3.0])
+    found, closed = general_curve(e, alpha, "equilibrium"), ge.BayesOptimal().solve(e, alpha)
+    for name in ("test_error", "clean_error", "excess_over_floor", "overlap", "q", "qhat", "floor"):
+        np.testing.assert_allclose(found[name], closed[name], rtol=2e-7, err_msg=name)
+    assert np.all(found["status"] == 0) and np.all(found["residual"] < 1e-9)
+    np.testing.assert_allclose(found["estimation_error"], 1 - found["overlap"], rtol=1e-9)
+    assert not np.any(found["steps"])
+
+
+def test_offsets_are_averaged_with_their_weights():
+    target = ge.DeepNetwork("relu", 1, labels="sign", bias_variance=0.3, noise=0.1)
+    e, alpha = ge.Problem(target).equivalent(), np.array([0.5, 3.0])
+    found, closed = general_curve(e, alpha, "equilibrium"), ge.BayesOptimal().solve(e, alpha)
+    for name in ("test_error", "overlap", "q", "qhat"):
+        np.testing.assert_allclose(found[name], closed[name], rtol=1e-4, err_msg=name)
+
+
+def test_what_information_is_left_without_noise():
+    """Signs: log 2 once known; a density: infinite; a target without a linear part: none."""
+    signs = Potential(ge.Problem(ge.LinearTarget("rademacher")).equivalent())
+    top = signs.chosen(1.4, "informed")
+    assert observe(signs, top, 1.4)["mutual_information"] == pytest.approx(np.log(2), rel=1e-6)
+    density = Potential(ge.Problem(ge.LinearTarget("gauss-bernoulli:0.3")).equivalent())
+    for branch, alpha in (("uninformed", 0.1), ("informed", 0.9)):
+        assert observe(density, density.chosen(alpha, branch), alpha)["mutual_information"] == np.inf
+    even = Potential(ge.Problem(ge.DeepNetwork("abs", noise=0.1)).equivalent())
+    seen = observe(even, even.chosen(1.0, "equilibrium"), 1.0)
+    assert (seen["mutual_information"], seen["overlap"], seen["estimation_error"]) == (0.0, 0.0, 1.0)
+
+
+def test_weights_are_counted_in_their_own_units():
+    """Estimation error: second moment times the share that is left; residual: log of alpha(R)/alpha."""
+    curve = Potential(ge.Problem(ge.LinearTarget("gauss-bernoulli:0.3:2", noise=0.1)).equivalent())
+    point = curve.chosen(0.6, "equilibrium")
+    seen = observe(curve, point, 0.6)
+    assert seen["estimation_error"] == pytest.approx(0.6 * point.left / curve.total, rel=1e-9)
+    assert seen["qhat"] == pytest.approx(curve.equivalent.slope2 * point.R, rel=1e-12)
+    assert observe(curve, point, 0.6 * 1.1)["residual"] == pytest.approx(np.log(1.1), rel=1e-6)
+    information = 0.6 * curve.ceiling - point.free_entropy
+    assert seen["mutual_information"] == pytest.approx(information, rel=1e-12)
 
 
 def _offset_target(**labels):

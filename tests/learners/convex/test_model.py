@@ -326,3 +326,38 @@ def test_offsets_of_either_sign_are_one_where_the_learner_treats_them_alike(weig
     assert (model.b0.min() >= 0) == (weights is None)
     assert model.mass.sum() == pytest.approx(1, abs=1e-12)
     assert model.mass @ model.b0**2 == pytest.approx(e.offset_variance, rel=1e-6)
+
+
+def test_a_shift_of_real_labels_moves_the_constant_alone():
+    """With a fitted constant and noise on the field one offset stands for all; laws of other form, and students without one, need every."""
+    random = equivalent(GaussianNoise(0.3), offset_variance=0.5)
+    one = Model(ge.ERM("huber:0.5", 0.1, intercept=True), random)
+    assert (one.b0.tolist(), one.mass.tolist(), one.folded) == ([0.0], [1.0], False)
+    assert Model(ge.ERM("huber:0.5", 0.1, intercept=True), equivalent(GaussianNoise(0.3), offset=0.4)).b0.tolist() == [0.4]
+    for erm, e in (
+        (ge.ERM("huber:0.5", 0.1, intercept=False), random),
+        (ge.ERM("huber:0.5", 0.1, intercept=True), equivalent(ge.Output(np.tanh, 0.3, name="tanh"), offset_variance=0.5)),
+    ):
+        several = Model(erm, e)
+        assert several.b0.size > 5
+        assert several.mass.sum() == pytest.approx(1, abs=1e-12)
+        assert several.mass @ several.b0**2 == pytest.approx(0.5, rel=1e-4)
+
+
+def test_offsets_that_cost_two_dimensional_averages_are_fewer():
+    e = equivalent(ge.Output(np.tanh, 0.3, name="tanh"), offset_variance=0.5)
+    square, huber = Model(ge.ERM("square", 0.1), e), Model(ge.ERM("huber", 0.1), e)
+    labels = Model(ge.ERM("huber", 0.1), equivalent(Sign(0.3), offset_variance=0.5))
+    assert huber.b0.size < min(square.b0.size, labels.b0.size)
+    assert Model(ge.ERM("huber", 0.1), e, 2).b0.size < huber.b0.size
+    np.testing.assert_allclose(huber.mass @ np.cos(huber.b0), np.exp(-0.25), rtol=1e-6)
+    np.testing.assert_allclose(square.mass @ np.cos(square.b0), np.exp(-0.25), rtol=1e-9)
+
+
+def test_numbers_of_the_equivalent():
+    e = equivalent(Sign(0.3), rho=0.8, noise=0.1, w=(0.0, 0.5, 2.0))
+    model = Model(ge.ERM("logistic", 0.1), e)
+    assert (model.linear, model.rho, model.rank) == pytest.approx((0.8, 0.9, 2 / 3))
+    assert model.scale == pytest.approx(2.5 / 3)
+    at = model.points(np.array([0.5, 2.0]), np.array([0.1, 0.2]))
+    assert (at.load.tolist(), at.lam.tolist(), at.b0.tolist()) == ([0.5, 2.0], [0.1, 0.2], [0.0, 0.0])
