@@ -49,6 +49,20 @@ def test_the_best_constant_of_weighed_labels():
     assert field[0] == pytest.approx(slope * (g[1] - g[-1]), rel=1e-12)
 
 
+def test_weights_of_samples_multiply_those_of_classes():
+    """Whatever the sample's weight the constant is the same; E g^2 counts its square, E Z0' g its mean."""
+    options = {"intercept": True, "class_weight": {-1: 2.0, 1: 0.5}}
+    e = equivalent(Sign(0.3), rho=0.8, noise=0.1, offset=0.4)
+    plain = Model(ge.ERM("logistic", 0.1, **options), e)
+    weighed = Model(ge.ERM("logistic", 0.1, **options, sample_weight=((1.0, 0.6), (3.0, 0.4))), e)
+    (square, field, c), (found, along, constant) = plain._untrained(np.array([0.4])), weighed._untrained(np.array([0.4]))
+    assert constant[0] == pytest.approx(c[0], rel=1e-12)
+    assert found[0] == pytest.approx((0.6 + 9 * 0.4) * square[0], rel=1e-12)
+    assert along[0] == pytest.approx((0.6 + 3 * 0.4) * field[0], rel=1e-12)
+    even = Model(ge.ERM("logistic", 0.1, sample_weight=((1.0, 0.6), (3.0, 0.4))), equivalent(Sign(0.3)))
+    assert even.classes == ((1.0, 1.0, 1.2), (1.0, 3.0, 0.8))
+
+
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("loss", ["quantile:0.8", "huber:0.5"])
 def test_the_best_constant_of_real_labels(loss, intercept):
