@@ -59,6 +59,8 @@ def test_weights_of_samples_multiply_those_of_classes():
     assert constant[0] == pytest.approx(c[0], rel=1e-12)
     assert found[0] == pytest.approx((0.6 + 9 * 0.4) * square[0], rel=1e-12)
     assert along[0] == pytest.approx((0.6 + 3 * 0.4) * field[0], rel=1e-12)
+    deaf = Model(ge.ERM("logistic", 0.1), equivalent(Binary("random:0.3")))
+    assert deaf._untrained(np.zeros(1))[1][0] == 0
     even = Model(ge.ERM("logistic", 0.1, sample_weight=((1.0, 0.6), (3.0, 0.4))), equivalent(Sign(0.3)))
     assert even.classes == ((1.0, 1.0, 1.2), (1.0, 3.0, 0.8))
 
@@ -375,3 +377,19 @@ def test_numbers_of_the_equivalent():
     assert model.scale == pytest.approx(2.5 / 3)
     at = model.points(np.array([0.5, 2.0]), np.array([0.1, 0.2]))
     assert (at.load.tolist(), at.lam.tolist(), at.b0.tolist()) == ([0.5, 2.0], [0.1, 0.2], [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("law", "variance", "steps"), [(ge.AbsoluteValue(0.1), 1.0, 463), (ge.Output(np.sin, 0.1, name="sin"), 4.0, 712)], ids=["abs", "sin"]
+)
+def test_offsets_between_which_mhat_turns_its_sign(law, variance, steps):
+    """Few from afar, the others between them with the sign of the nearer ones or of a first update: the points are those from afar."""
+    model = Model(ge.ERM("huber:0.5", 0.1), equivalent(law, offset_variance=variance))
+    at = model.points(np.array([2.0]), np.array([0.1]))
+    near, far = model.solve(at), model._from_afar(at, None)
+    assert set(near.sign) == {-1.0, 1.0}
+    np.testing.assert_array_equal(near.sign, far.sign)
+    np.testing.assert_allclose(near.fields, far.fields, rtol=1e-8, atol=1e-10)
+    np.testing.assert_array_equal(near.status, far.status)
+    assert np.median(near.steps) <= 5 < np.median(far.steps)
+    assert near.steps.sum() <= 1.1 * steps
