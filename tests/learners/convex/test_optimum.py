@@ -11,6 +11,7 @@ from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses.named import Square
+from gaussequiv.learners.convex.optimum import best_lam, lam_slope, optimum_at
 from gaussequiv.numerics.status import Status
 
 
@@ -156,3 +157,53 @@ def test_the_best_student_may_lie_on_or_beside_a_plateau(labels, learner, featur
     for lam in (0.3, 0.8, 5.0):
         other = ge.solve(ge.Problem(problem.target, learner=learner.with_hyperparameter("lam", lam), **features), [0.3, 1.3])
         assert np.all(best.test_error <= other.test_error + 1e-10)
+
+
+def test_one_hyperparameter_at_a_given_penalty():
+    """lam stays; the threshold is the best of a scalar search, and its curve stands beside it."""
+    e = equivalent(GaussianNoise(0.5), noise=0.1)
+    best = ge.ERM("huber:1", 0.05, tune="threshold").solve(e, np.array([1.5, 4.0]))
+    for i, alpha in enumerate((1.5, 4.0)):
+
+        def value(y, alpha=alpha):
+            return float(ge.ERM(f"huber:{float(np.exp(y))!r}", 0.05).solve(e, np.array([alpha]))["test_error"][0])
+
+        found = optimize.minimize_scalar(value, bounds=(-4, 4), method="bounded", options={"xatol": 1e-6})
+        assert best["test_error"][i] == pytest.approx(found.fun, rel=1e-7)
+        assert best["test_error"][i] == pytest.approx(value(np.log(best["threshold"][i])), rel=1e-9)
+
+
+def test_a_hyperparameter_between_bounds_is_not_a_logarithm():
+    """The level of the quantile loss whose fields, constants included, are nearest the labels is 1/2 for labels of symmetric noise."""
+    e = equivalent(GaussianNoise(0.3), offset=0.4)
+    best = ge.ERM("quantile:0.2", 0.3, intercept=True, tune="level").solve(e, np.array([3.0]))
+    assert best["level"][0] == pytest.approx(0.5, abs=1e-4)
+    assert best["status"][0] == 0
+
+
+def test_where_there_is_nothing_to_learn_the_smallest_student_is_best():
+    """Random labels: the end of the grid, a thousand mean eigenvalues."""
+    lam = best_lam(ge.ERM("logistic", "optimal"), equivalent(Binary("random"), w=(2.0, 6.0)), np.array([0.5, 3.0]))
+    np.testing.assert_allclose(lam, 4e3, rtol=1e-12)
+
+
+def test_the_optimum_over_few_offsets_is_that_over_many():
+    """d(test error)/d log lam by a finer rule vanishes beside its size at a tenth more lam."""
+    e = equivalent(Sign(0.2), offset_variance=0.3)
+    erm, alpha = ge.ERM("logistic", "optimal", intercept=True), np.array([2.0])
+    lam = best_lam(erm, e, alpha)
+    there, beside = (lam_slope(erm, e, alpha, lam * factor, 7) for factor in (1.0, 1.1))
+    assert abs(there[0]) < 1e-4 * abs(beside[0])
+
+
+def test_an_optimum_is_remembered_for_its_learner_and_equivalent():
+    one, other, erm = (
+        equivalent(Sign(0.2)),
+        equivalent(Sign(0.5)),
+        ge.ERM("logistic", "optimal"),
+    )
+    found = optimum_at(erm, one, 2.0)
+    assert optimum_at(erm, one, 2.0) is found
+    assert optimum_at(erm, one, 3.0) is not found
+    assert optimum_at(erm, other, 2.0)["lam"][0] != found["lam"][0]
+    np.testing.assert_allclose(found["lam"], erm.solve(one, np.array([2.0]))["lam"], rtol=1e-9)
