@@ -274,6 +274,57 @@ def test_other_ways_arrive_at_the_same_point(name):
     assert whole.steps[0] <= 60
 
 
+class Jumping:
+    """A saddle point whose solution is moved in one logarithm, and the lam at which it was asked."""
+
+    def __init__(self, model, jump):
+        self.saddle, self.jump, self.asked, self.guesses = model.saddle, jump, [], []
+
+    def __call__(self, at, loss=None, sign=None):
+        self.asked.append(float(at.lam[0]))
+        system = self.saddle(at, loss, sign)
+        own = type("Moved", (), {})()
+
+        def solve(start, *given, **options):
+            self.guesses.append(start[0].copy())
+            found = system.solve(start, *given, **options)
+            found.unknowns[:, 1] += self.jump
+            return found
+
+        own.solve = solve
+        return own
+
+
+@pytest.mark.parametrize("far", [1e-2, 10.0])
+def test_a_path_along_lam_grows_its_steps_and_refuses_jumps(monkeypatch, far):
+    """Steps of 1, 2 and at most log 10 in log lam, from the line through the last two; a quarter where the branch jumps."""
+    plain, model = (Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3))) for _ in range(2))
+    start, end = points(2.0, 0.1, 0.0), points(2.0, 0.1 * far**3, 0.0)
+    way = np.sign(np.log(far))
+    smooth = Jumping(plain, 0.0)
+    monkeypatch.setattr(model, "saddle", smooth)
+    solution = plain.solve(start)
+    first = solution.unknowns[0].copy()
+    lam = model._toward(solution, start.lam, end, None)
+    assert lam[0] == end.lam[0]
+    total, sizes = abs(3 * np.log(far)), [1.0, 2.0]
+    while sum(sizes) < total:
+        sizes.append(min(np.log(10), total - sum(sizes)))
+    np.testing.assert_allclose(np.diff(np.log([0.1, *smooth.asked])) * way, sizes, rtol=1e-12)
+    np.testing.assert_allclose(smooth.guesses[0], first, rtol=1e-12)
+    second = plain.solve(points(2.0, smooth.asked[0], 0.0)).unknowns[0]
+    np.testing.assert_allclose(smooth.guesses[1], second + 2 * (second - first), rtol=1e-7, atol=1e-9)
+    jumping = Jumping(plain, 9.0)
+    monkeypatch.setattr(model, "saddle", jumping)
+    solution = plain.solve(start)
+    steps = solution.steps[0]
+    assert model._toward(solution, start.lam, end, None)[0] == 0.1
+    tried = [1.0, 0.25, 0.0625] if way > 0 else [1.0, 0.25, 0.0625, 0.015625, 0.00390625]
+    np.testing.assert_allclose(np.abs(np.log(np.array(jumping.asked) / 0.1)), tried, rtol=1e-9)
+    np.testing.assert_allclose(solution.unknowns[0], first, rtol=1e-12)
+    assert solution.steps[0] > steps  # what was tried in vain counts
+
+
 # --- limits and observables --------------------------------------------------------------------------------------------------------
 
 
