@@ -1,0 +1,101 @@
+"""Curves of convex learners as averages over the target's constant part, their status, and the laws of sample weights."""
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.learners.convex import erm as module
+from gaussequiv.learners.convex.erm import HARMLESS
+from gaussequiv.learners.convex.model import Model
+from gaussequiv.numerics.status import Status
+
+ALPHA = np.array([0.7, 3.0])
+ERM = ge.ERM("logistic", 0.1, intercept=True)
+E = ge.Problem(ge.DeepNetwork("relu", task="classification", bias_variance=0.2, noise=0.1)).equivalent()
+
+
+def test_a_curve_is_the_mean_over_offsets():
+    """Of curves at given offsets; steps and residual are the largest, the constant is odd in the offset."""
+    alpha = ALPHA[:1]
+    model, curve = Model(ERM, E), ERM.solve(E, alpha)
+    each = [ERM.solve(E.with_offset(float(b)), alpha) for b in model.b0]
+    assert model.folded and model.b0.size > 3
+    for name in ("test_error", "train_loss", "auc", "q", "m", "V", "brier"):
+        mean = np.stack([one[name] for one in each], axis=1) @ model.mass
+        np.testing.assert_allclose(curve[name], mean, rtol=1e-7, err_msg=name)
+    np.testing.assert_array_equal(curve["intercept"], 0.0)
+    np.testing.assert_allclose(curve["excess_over_floor"], curve["test_error"] - E.floor, rtol=1e-12)
+    np.testing.assert_array_equal(curve["floor"], E.floor)
+    np.testing.assert_array_equal(curve["lam"], 0.1)
+    uneven = ge.ERM("logistic", 0.1, intercept=True, class_weight={-1: 2, 1: 1}).solve(E, alpha)
+    assert np.all(uneven["intercept"] < -0.1)
+
+
+def test_points_in_chunks_are_points_together(monkeypatch):
+    whole = ERM.solve(E, ALPHA)
+    monkeypatch.setattr(module, "CHUNK", 40)
+    parts = ERM.solve(E, ALPHA)
+    for name in ("test_error", "q", "status", "auc"):
+        np.testing.assert_allclose(parts[name], whole[name], rtol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize(("residual", "converged"), [(0.5 * HARMLESS, True), (2.0 * HARMLESS, False)])
+def test_a_rare_offset_that_is_nearly_solved_does_no_harm(monkeypatch, residual, converged):
+    """Its residual counts by its mass; the status of the curve is otherwise the worst."""
+    mass = Model(ERM, E).mass
+    chunk = module.ERM._chunk
+
+    def spoiled(self, model, at):
+        out = chunk(self, model, at)
+        out["status"][1] = float(Status.max_steps)  # the second offset of the first alpha
+        out["residual"][1] = residual / mass[1]
+        return out
+
+    monkeypatch.setattr(module.ERM, "_chunk", spoiled)
+    curve = ERM.curve(E, ALPHA, np.full(2, 0.1))
+    assert curve["status"].tolist() == [float(Status.converged if converged else Status.max_steps), float(Status.converged)]
+    assert curve["residual"][0] == pytest.approx(residual if converged else residual / mass[1], rel=1e-9)
+
+
+def test_floors_move_with_their_parameters():
+    """arccos(sqrt(s/(s + tau)))/pi of a sign, and of real labels all noise."""
+    s, tau, eps = 0.8, 0.3, 0.1
+    e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([s]), s, np.array([eps]), 0.0, Sign(tau))
+    found = ge.ERM("logistic", 0.1).sensitivity(e, ALPHA, ("noise", "signal", "effective_noise", "alpha"))
+    total = tau + eps
+    by_noise = np.sqrt(s / total) / (2 * np.pi * (s + total))
+    for name, slope in (("noise", by_noise), ("effective_noise", by_noise), ("signal", -total * by_noise), ("alpha", 0.0)):
+        np.testing.assert_allclose(found[name]["floor"], slope, rtol=1e-8, atol=1e-12, err_msg=name)
+        excess = found[name]["test_error"] - found[name]["floor"]
+        np.testing.assert_allclose(found[name]["excess_over_floor"], excess, rtol=1e-12, err_msg=name)
+    bare = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([s]), s, np.array([0.0]), 0.0, GaussianNoise(0.3))
+    assert ge.ERM("huber", 0.1).sensitivity(bare, ALPHA, ("effective_noise",))["effective_noise"]["floor"] == pytest.approx(
+        [1.0, 1.0], rel=1e-9
+    )
+
+
+def test_weights_of_rows_are_drawn_by_inverting_their_law():
+    erm = ge.ERM("logistic", 0.1, class_weight={-1: 2.0, 1: 0.5}, sample_weight=((1.0, 0.25), (3.0, 0.5), (7.0, 0.25)))
+    y, u = np.array([1.0, -1.0, 1.0, -1.0, 1.0]), np.array([0.0, 0.2499, 0.25, 0.75, 1.0])
+    assert erm.weights_of(y, u).tolist() == [0.5, 2.0, 1.5, 14.0, 3.5]
+    assert ge.ERM("logistic", 0.1, class_weight={-1: 2.0, 1: 0.5}).weights_of(y, None).tolist() == [0.5, 2.0, 0.5, 2.0, 0.5]
+    assert ge.ERM("logistic", 0.1).weights_of(y, None) is None
+    assert ge.ERM("logistic", 0.1, sample_weight=((1.0, 0.5), (3.0, 0.5))).weights_of(y, u).tolist() == [1.0, 1.0, 1.0, 3.0, 3.0]
+
+
+def test_limits_of_no_penalty_stand_beside_penalties():
+    """Below the rank Huber's loss interpolates as ridge does, above it has its own limit; separable labels have hard margins."""
+    e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, GaussianNoise(0.3))
+    alpha = np.array([0.5, 1.5, 4.0])
+    limit, small = ge.ERM("huber", 0.0).solve(e, alpha), ge.ERM("huber", 1e-9).solve(e, alpha)
+    np.testing.assert_allclose(limit["test_error"], small["test_error"], rtol=1e-6)
+    np.testing.assert_allclose(limit["test_error"][0], ge.Ridge(0.0).solve(e, alpha[:1])["test_error"][0], rtol=1e-9)
+    assert limit["train_loss"][0] == 0 < limit["train_loss"][2]
+    assert not np.any(limit["status"])
+    labels = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, Sign(0.3))
+    limit, small = ge.ERM("squared_hinge", 0.0).solve(labels, alpha), ge.ERM("squared_hinge", 1e-8).solve(labels, alpha)
+    np.testing.assert_allclose(limit["test_error"], small["test_error"], rtol=1e-4)
+    mixed = ge.ERM("huber", 0.1).curve(e, np.array([0.5, 0.5]), np.array([0.0, 0.1]))
+    assert mixed["test_error"][1] == pytest.approx(ge.ERM("huber", 0.1).solve(e, np.array([0.5]))["test_error"][0], rel=1e-9)
+    assert mixed["lam"].tolist() == [0.0, 0.1]
