@@ -50,7 +50,7 @@ def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
         mu, slope = np.sign(b0), np.zeros_like(b0)
         spread, square = 1 - mu**2, np.ones_like(b0)
     else:
-        up, down = (e.channel.probability(label, b0, field) for label in (1.0, -1.0))
+        up, down = e.channel.up(b0, field), e.channel.down(b0, field)
         mu, slope = up.value - down.value, 2 * up.first
         spread, square = 4 * up.value * down.value, np.ones_like(b0)  # 1 - mu^2 without cancellation
     unknown = np.full_like(b0, np.nan)
