@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gaussequiv.equivalence.prior_side import Coordinates, GaussianModes, Independent
+import gaussequiv as ge
+from gaussequiv.equivalence.prior_side import Coordinates, GaussianModes, Independent, prior_side
 from gaussequiv.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher
 
 R = [0.0, 1e-6, 0.3, 5.0, 200.0]
@@ -48,3 +49,27 @@ def test_at_precision_zero_only_the_mean_is_known():
     for side, S in ((Independent(MEAN, 2.0), 2.0), (Coordinates(MEAN, np.array([1.0, 4.0]), np.array([0.4, 0.2])), 1.2)):
         assert side.at(0.0) == pytest.approx((0.01 * S, (MEAN.second_moment - 0.01) * S, 0.0), rel=1e-12)
         assert side.at(1e-9) == pytest.approx(side.at(0.0), rel=1e-6, abs=1e-8)
+
+
+def test_long_spectra_are_interpolated_to_eight_digits():
+    """More coordinates than are summed one by one: from a table in log r."""
+    prior, scales = GaussBernoulli(0.2), np.geomspace(0.05, 4.0, 40)
+    weights = np.full(40, 1 / 40)
+    whole, parts = Coordinates(prior, scales, weights), [Independent(prior, scale) for scale in scales]
+    assert whole.total == pytest.approx(weights @ scales * prior.second_moment, rel=1e-12)
+    for r in (1e-6, 0.3, 5.0, 200.0, 1e6):
+        exact = weights @ np.array([part.at(r) for part in parts])
+        assert whole.at(r) == pytest.approx(exact, rel=1e-7, abs=1e-15)
+
+
+def test_which_half_an_equivalent_has():
+    """Closed for Gaussian weights; one integral on isotropic inputs, of scale eigenvalue; a sum over a spectrum; none where it is rotated."""
+    assert isinstance(prior_side(ge.Problem(ge.LinearTarget()).equivalent()), GaussianModes)
+    one = prior_side(ge.Problem(ge.LinearTarget("rademacher")).equivalent())
+    assert isinstance(one, Independent) and one.total == pytest.approx(1.0)
+    several = prior_side(ge.Problem(ge.LinearTarget("rademacher"), ge.GaussianInputs("two-level:4:0.2:0.25")).equivalent())
+    assert isinstance(several, Coordinates)
+    np.testing.assert_allclose(np.sort(several.scales), [0.2, 4.0], rtol=1e-12)
+    turned = ge.GaussianInputs(covariance=np.array([[2.0, 0.5], [0.5, 1.0]]))
+    with pytest.raises(ge.ArgumentError, match="isotropic"):
+        prior_side(ge.Problem(ge.LinearTarget("rademacher"), turned).equivalent())
