@@ -63,7 +63,7 @@ def test_long_spectra_are_interpolated_to_eight_digits():
 
 
 def test_which_half_an_equivalent_has():
-    """Closed for Gaussian weights; one integral on isotropic inputs, of scale eigenvalue; a sum over a spectrum; none where it is rotated."""
+    """Closed for Gaussian weights; one integral on isotropic inputs; a sum over a spectrum; none where it is rotated."""
     assert isinstance(prior_side(ge.Problem(ge.LinearTarget()).equivalent()), GaussianModes)
     one = prior_side(ge.Problem(ge.LinearTarget("rademacher")).equivalent())
     assert isinstance(one, Independent) and one.total == pytest.approx(1.0)

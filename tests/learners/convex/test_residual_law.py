@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.losses import named as losses
@@ -75,3 +76,54 @@ def test_kinks_closer_than_rounding_leaves_of_their_distance(pairs, V):
         t = at.c[i] + at.m[i] / one.variance * one.centred - one.label
         density = one.mass @ np.exp(-0.5 * (t / found.sigma[i]) ** 2) / (found.sigma[i] * np.sqrt(2 * np.pi))
         assert slope[i] == pytest.approx(-2 * density, rel=1e-9)
+
+
+def clipped(t, sigma, V):
+    """E clip(r, -V, V), E 1(|r| < V) and E |r| - V beyond V, of r ~ N(t, sigma^2)."""
+    a, b = (-V - t) / sigma, (V - t) / sigma
+    density = lambda u: np.exp(-u * u / 2) / np.sqrt(2 * np.pi)  # noqa: E731
+    inside = special.ndtr(b) - special.ndtr(a)
+    mean = t * inside + sigma * (density(a) - density(b)) + V * (special.ndtr(-b) - special.ndtr(a))
+    beyond = sigma * density(b) - (V - t) * special.ndtr(-b) + sigma * density(a) + (-V - t) * special.ndtr(a)
+    return mean, inside, beyond
+
+
+@pytest.mark.parametrize("pairs", [7, 300, 3000])
+@pytest.mark.parametrize("noise", [1e-8, 0.01, 4.0])
+@pytest.mark.parametrize("spread", [0.3, 9.0])
+def test_kinks_at_the_breaks_are_exact(pairs, noise, spread):
+    """The absolute loss has its kinks at +-V: sums over pairs of closed forms, several V together, with and without all measures."""
+    loss, laws = losses.get("absolute"), [law(pairs, noise, spread, seed=k) for k in range(4)]
+    at = fields(4, V=[1e-3, 0.3, 2.0, 30.0], m=[0.8, -0.9, 0.9, 0.938], q=1.1, c=[0.2, -3.0, 0.0, 1.0])
+    at = at._replace(rest=0.8 - at.m**2 / at.q)
+    weights = ((1.0, 0.5), (2.0, 0.5))
+    _, found = residuals(loss, laws, at, weights)
+    for scale in (1.0, 2.0):
+        V = scale * at.V
+        every, first = found.nodes(loss, V), found.nodes(loss, V, every=False)
+        for nodes in (every, first):
+            v = V[nodes.point]
+            parts = np.stack([np.clip(nodes.r, -v, v), np.abs(nodes.r) < v, np.maximum(np.abs(nodes.r) - v, 0)])
+            got = nodes.total(nodes.measures[0] * parts)
+            for i, one in enumerate(laws):
+                t = at.c[i] + at.m[i] / one.variance * one.centred - one.label
+                sigma = np.sqrt((one.variance - at.m[i] ** 2 / at.q[i]) / one.variance * at.q[i] + one.noise)
+                expected = [one.mass @ part for part in clipped(t, sigma, V[i])]
+                np.testing.assert_allclose(got[:, i], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_a_field_that_does_not_vary_leaves_the_student_its_own_variance():
+    one = LabelAtoms(np.zeros(3), np.array([-1.0, 0.5, 2.0]), np.array([0.2, 0.5, 0.3]), 0.0, 0.3)
+    at = fields(1, m=0.0, q=0.7, rest=0.4)
+    known, found = residuals(losses.get("huber"), [one], at, ONE)
+    assert known.tolist() == [0]
+    assert found.sigma[0] == pytest.approx(1.0, rel=1e-9)
+    np.testing.assert_allclose(np.sort(found.t), np.sort(0.2 - one.label), rtol=1e-12)
+
+
+def test_points_without_numbers_are_left_out():
+    at = fields(4, V=[0.7, np.inf, 0.7, 0.7], c=[0.2, 0.2, np.nan, 0.2], m=[0.6, 0.6, 0.6, 4.0])
+    known, found = residuals(losses.get("huber"), [law(7, 0.1)] * 4, at, ONE)
+    assert known.tolist() == [0] and found.sigma.size == 1
+    nothing = residuals(losses.get("huber"), [law(7, 0.1)] * 2, at.take(slice(1, 3)), ONE)
+    assert nothing[0].size == 0 and nothing[1].t.size == 0
