@@ -35,7 +35,7 @@ LISTED = {
     "problems/dictionary.py": (1, "a user's problem, or what builds it"),
     "realdata/reading.py": (4, "pandas, SciPy and scikit-learn objects"),
     "results.py": (1, "versions of packages"),
-    "run/fixed_points.py": (2, "columns of fixed points by name, the word of a value"),
+    "run/fixed_points.py": (1, "the word of a value"),
     "run/provenance.py": (1, "methods by name"),
     "run/recorded.py": (2, "anything that claims to be a result, methods by name"),
 }

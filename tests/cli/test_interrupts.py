@@ -143,7 +143,9 @@ def test_output_that_cannot_be_printed_does_not_cost_the_file(tmp_path):
     os.close(read)
     ended = subprocess.run([sys.executable, "-m", "gaussequiv", *words], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
-    assert (ended.returncode, ended.stderr) == (0, f"wrote {tmp_path / 'a.nc'}\n")
+    # old binary wheels beside a newer NumPy say something harmless
+    said = [line for line in ended.stderr.splitlines() if "numpy.ndarray size changed" not in line]
+    assert (ended.returncode, said) == (0, [f"wrote {tmp_path / 'a.nc'}"])
 
 
 def test_a_result_that_is_being_written_survives_an_interruption(tmp_path, monkeypatch):

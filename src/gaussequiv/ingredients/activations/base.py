@@ -174,6 +174,7 @@ def get(activation: Any) -> Activation:
 
     Examples
     --------
+    >>> from gaussequiv.ingredients.activations import get
     >>> get("relu").dual(1.0, 0.0).slope
     0.25
     """
