@@ -90,7 +90,8 @@ def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, 
     if point.R > 0 and not point.perfect:
         residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
     error = float(e.channel.quadrature_error(point.q, max(left + potential.noise, potential.least), potential.b0))
-    error *= _amplification(potential, point) if error else 1.0
+    if error > 0:
+        error *= _amplification(potential, point)
     return {
         "test_error": test,
         "excess_over_floor": excess,
