@@ -7,7 +7,7 @@ from scipy import integrate
 from gaussequiv.ingredients.priors import Discrete, GaussBernoulli, Gaussian, Rademacher, SparseRademacher
 from gaussequiv.ingredients.priors.log_density import LogDensity
 from gaussequiv.numerics.panels import legendre_panels
-from gaussequiv.numerics.soft_threshold import Mixture, soft_averages, soft_error, tail
+from gaussequiv.numerics.soft_threshold import Mixture, _interval, soft_averages, soft_error, tail
 
 PRIORS = {
     "gaussian": Gaussian(0.7),
@@ -122,3 +122,13 @@ def test_derivatives_of_one_gaussian(mean, variance, t):
         value = {j: np.array(soft_averages(law, *(at + j * h)[:, None])[:3])[:, 0] for j in (-2, -1, 1, 2)}
         slope = (8 * (value[1] - value[-1]) - value[2] + value[-2]) / (12e-3 * at[k])
         assert soft_averages(law, *at[:, None]).jacobian[0, :, k] == pytest.approx(slope, rel=1e-7, abs=1e-9)
+
+
+def test_moments_of_intervals_keep_their_precision_where_they_are_narrow():
+    """Narrow intervals beside wide ones, both signs, by a Gauss-Legendre rule of each alone."""
+    low = np.array([[-1.0, 0.3, -2.0, 5.0, -5.0 - 1e-7]])
+    high = np.array([[2.0, 0.3 + 1e-9, 3.0, 5.0 + 1e-6, -5.0]])
+    x, w = legendre_panels(np.stack([low[0], high[0]], axis=1), 40)
+    density = np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+    for n, moment in enumerate(_interval(low, high)):
+        np.testing.assert_allclose(moment[0], (w * density * x**n).sum(axis=1), rtol=1e-9 if n == 1 else 1e-12)

@@ -7,7 +7,7 @@ from scipy import special
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
-from gaussequiv.learners.convex.residual_law import constants, residuals
+from gaussequiv.learners.convex.residual_law import _breaks, constants, residuals
 
 ONE = ((1.0, 1.0),)
 
@@ -127,3 +127,17 @@ def test_points_without_numbers_are_left_out():
     assert known.tolist() == [0] and found.sigma.size == 1
     nothing = residuals(losses.get("huber"), [law(7, 0.1)] * 2, at.take(slice(1, 3)), ONE)
     assert nothing[0].size == 0 and nothing[1].t.size == 0
+
+
+class _MoreBreaksForLargerV:
+    def breaks(self, V):
+        count = 1 + int(np.log10(V.max()) + 3)
+        return V[:, None] * np.arange(1, count + 1)
+
+
+def test_losses_may_have_more_breaks_for_some_points():
+    V = np.array([1.0, 0.001, 30.0])
+    found = _breaks(_MoreBreaksForLargerV(), V)
+    assert found.shape == (3, 5)
+    assert [int(np.isfinite(row).sum()) for row in found] == [4, 1, 5]
+    np.testing.assert_array_equal(found[:, 0], V)
