@@ -64,6 +64,11 @@ def noisy_tanh():
     return target(labels=ge.Output(np.tanh, noise=0.1))
 
 
+def laplace():
+    """Labels of a user's likelihood, whose kink moves with the field."""
+    return target(labels=ge.LogLikelihood(lambda y, z: -2 * np.abs(y - z), name="laplace"))
+
+
 CASES = {
     "logistic on a user's link": (lambda: ge.Problem(labelled(rising), learner=ge.ERM("logistic", 0.1)), 0.32871860337056, 6.0),
     "logistic on a hump": (lambda: ge.Problem(labelled(hump), learner=ge.ERM("logistic", 0.1)), 0.388786693733196, 12.0),
@@ -109,6 +114,17 @@ CASES = {
         6.0,
     ),
     "Huber on counts": (lambda: ge.Problem(target(labels="poisson"), learner=ge.ERM("huber", 0.1)), 3.10889573758204, 7.0),
+    "Huber on a likelihood of the residual": (lambda: ge.Problem(laplace(), learner=ge.ERM("huber", 0.1)), 1.11597659995818, 3.0),
+    "absolute loss on a likelihood of the residual": (
+        lambda: ge.Problem(laplace(), learner=ge.ERM("absolute", 0.1)),
+        1.46046277537111,
+        3.0,
+    ),
+    "Huber at its best penalty on a likelihood of the residual": (
+        lambda: ge.Problem(laplace(), learner=ge.ERM("huber", "optimal")),
+        0.729337684501463,
+        20.0,
+    ),
     "lasso on a nonlinear output": (
         lambda: ge.Problem(noisy_tanh(), learner=ge.ERM("huber", 0.1, penalty="l1")),
         0.251587804901538,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import integrate, special
+from scipy import integrate, optimize, special
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.quadrature import QuadratureChannel
@@ -94,3 +94,25 @@ def test_huber_on_laplace_noise_sees_one_residual():
     assert V == pytest.approx(1 / (0.3 + Vhat), rel=1e-9)
     assert m == pytest.approx(Vhat / (0.3 + Vhat), rel=1e-9)
     assert q == pytest.approx((qhat + Vhat**2) / (0.3 + Vhat) ** 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [20.0, 1e3, 1e5])
+def test_many_samples_of_laplace_noise_leave_a_narrow_residual(alpha):
+    """The absolute loss, whose residual sigma z + noise has a closed density: the saddle point solved with it."""
+    lam, scale = 0.1, 0.5
+    labels = ge.LogLikelihood(lambda y, z: -abs(y - z) / scale - np.log(2 * scale), name="laplace")
+    curve = ge.solve(ge.Problem(ge.DeepNetwork((), labels=labels), learner=ge.ERM("absolute", lam)), alpha=alpha)
+
+    def equations(logs):
+        V, sigma = np.exp(logs)
+
+        def density(r):
+            ends = (s * r / scale + special.log_ndtr(-s * r / sigma - sigma / scale) for s in (1, -1))
+            return sum(np.exp(sigma**2 / (2 * scale**2) + end) for end in ends) / (2 * scale)
+
+        near, square = (integrate.quad(lambda r, k=k: 2 * density(r) * (r / V) ** k, 0, V, epsabs=1e-15)[0] for k in (0, 2))
+        vhat, qhat = alpha * near / V, alpha * (square + 1 - near)
+        return V - 1 / (lam + vhat), (lam**2 + qhat) / (lam + vhat) ** 2 - sigma**2
+
+    misfit = np.exp(2 * optimize.fsolve(equations, np.log([scale / alpha, scale / np.sqrt(alpha)]), xtol=1e-13)[1])
+    assert curve.test_error.item() - 2 * scale**2 == pytest.approx(misfit, rel=1e-8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
+from gaussequiv.ingredients.channels.label_atoms import Beside, LabelAtoms
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.residual_law import _breaks, constants, residuals
@@ -141,3 +141,26 @@ def test_losses_may_have_more_breaks_for_some_points():
     assert found.shape == (3, 5)
     assert [int(np.isfinite(row).sum()) for row in found] == [4, 1, 5]
     np.testing.assert_array_equal(found[:, 0], V)
+
+
+@pytest.mark.parametrize("m", [-0.3, 0.4, 0.75])
+def test_labels_that_follow_the_field_have_the_measures_of_their_pairs(m):
+    """y = nu + eps: the Gaussian rest of r in closed form, against pairs of field and label."""
+    rng, loss, (xi, weights) = np.random.default_rng(5), losses.get("huber"), np.polynomial.hermite_e.hermegauss(60)
+    b0, variance, eps, mass = 0.4, 0.8, rng.laplace(size=9), np.full(9, 1 / 9)
+    centred = np.repeat(np.sqrt(variance) * xi, eps.size)
+    pairs = LabelAtoms(centred, b0 + centred + np.tile(eps, xi.size), np.outer(weights / weights.sum(), mass).ravel(), variance, 0.1)
+    alone = LabelAtoms(np.zeros(9), b0 + eps, mass, variance, 0.1, follows=Beside(0.0, lambda ends: (b0 + eps, mass)))
+    at = fields(1, m=m, b0=b0)
+    seen = []
+    for one in (pairs, alone):
+        _, found = residuals(loss, [one], at, ONE)
+        nodes = found.nodes(loss, at.V)
+        g, h = loss.proximal(0.0, nodes.r, at.V[nodes.point])
+        seen.append([nodes.total(nodes.measures * values)[:, 0] for values in (g, h, g * g, g * h, np.cos(nodes.r))])
+        first = found.nodes(loss, at.V, every=False)
+        np.testing.assert_allclose(first.total(first.measures[0] * np.cos(first.r))[0], seen[-1][-1][0], atol=1e-13)
+        constant = constants([one], np.array([0.7])).nodes(loss, at.V)
+        seen[-1].append(constant.total(constant.measures[:2] * np.tanh(constant.r))[:, 0])
+    for mine, theirs in zip(*seen, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-9)

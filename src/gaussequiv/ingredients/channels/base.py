@@ -170,6 +170,10 @@ class RealLabel(Channel):
         """Weighted pairs of a field ~ N(b0, variance) and its label: what other losses see."""
         raise self.lacks("label_moments and atoms, as every QuadratureChannel has them,")
 
+    def residual_atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """As `atoms`, of labels that may follow the field: what losses of the residual see."""
+        return self.atoms(b0, variance)
+
     # --- parts of the Bayes error
     def label_noise(self, variance: float, b0: FloatArray) -> FloatArray:
         """E Var[y | field] for a field ~ N(b0, variance)."""

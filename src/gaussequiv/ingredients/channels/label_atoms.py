@@ -17,10 +17,19 @@ MOST_PANELS = 400
 WIDEST = 30.0  # fields in units of the channel's resolution that share a grid of labels
 
 
+class Beside(NamedTuple):
+    """Labels independent of the field: the scale that their points resolve, and points on panels with further ends."""
+
+    scale: float
+    between: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+
 class LabelAtoms(NamedTuple):
     """y = label + sqrt(noise) z at points (field, label) of given mass.
 
     centred : field - b0; variance : of that field, with the noise inside the label's function. Flat arrays of one length.
+    follows : where given, y = label + (field - b0) with labels independent of the field, whose Gaussian law needs no points:
+    `centred` is 0.
     """
 
     centred: FloatArray
@@ -28,6 +37,7 @@ class LabelAtoms(NamedTuple):
     mass: FloatArray
     variance: float
     noise: float
+    follows: Beside | None = None
 
 
 def field_nodes(

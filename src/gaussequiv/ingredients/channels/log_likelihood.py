@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from gaussequiv._jax import float64_scope
 from gaussequiv._text import name_of
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
-from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, density_atoms, field_nodes
+from gaussequiv.ingredients.channels.label_atoms import LEAST, Beside, LabelAtoms, density_atoms, field_nodes
 from gaussequiv.ingredients.channels.label_kinks import crossings, curves
 from gaussequiv.ingredients.channels.label_law import LabelLaw
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
@@ -26,6 +26,7 @@ from gaussequiv.numerics.panels import legendre_panels
 _TABLE = 4001
 _ROWS = 256  # fields that share a search for their labels
 _ORDER = 8
+_ADDED, _RESOLVED = (16, 1.0), 0.3  # order and fineness of panels of labels beside the field, and what they resolve
 _LOSSES = (16, 0.5)  # order and fineness of the panels of labels that a loss is averaged over
 MASS = 1e-6  # that a density may lack or have too much
 HEAVY = 1e-3  # part of the second moment that may lie beyond the labels of the quadrature
@@ -226,6 +227,23 @@ class LogLikelihood(QuadratureChannel):
             return super().atoms(b0, variance)
         z, weights = field_nodes(self.mean_label, self.kinks, b0, variance, self.resolution)
         return density_atoms(lambda fields: self.law.nodes(fields, *_LOSSES), z, weights, b0, variance)
+
+    def residual_atoms(self, b0: float, variance: float) -> LabelAtoms:
+        """As `atoms`; points of y - field alone where its law is the same at every field."""
+        if not self.additive:
+            return self.atoms(b0, variance)
+        order, fineness = _ADDED
+        own = self.law.edges(np.zeros(1), fineness)[0]
+
+        def between(ends: FloatArray) -> tuple[FloatArray, FloatArray]:
+            edges = np.unique(np.concatenate([own, np.clip(ends - b0, own[0], own[-1])]))
+            label, weights = (part[0] for part in legendre_panels(edges[None, :], order))
+            mass = weights * np.exp(self.law.call(label, np.zeros(1)))
+            counted = mass * (1 + label**2) > LEAST
+            return b0 + label[counted], mass[counted]
+
+        label, mass = between(own + b0)
+        return LabelAtoms(np.zeros_like(label), label, mass, variance, 0.0, Beside(_RESOLVED * self.law.resolution, between))
 
     # --- kinks that move with the field ---------------------------------------------------------------------------------------------
 

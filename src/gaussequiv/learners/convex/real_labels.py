@@ -33,7 +33,7 @@ class RealLabels:
         """The pairs at one offset."""
         if b0 in self._laws:
             return self._laws[b0]
-        found: LabelAtoms = self.channel.atoms(b0, self.rho)
+        found: LabelAtoms = self.channel.residual_atoms(b0, self.rho)
         self._check(b0, found)
         if found.mass.size + sum(law.mass.size for law in self._laws.values()) <= KEPT:
             self._laws[b0] = found
@@ -48,11 +48,12 @@ class RealLabels:
             return  # labels that do not differ from zero
         spread = float(np.sqrt(square))
         own = float(law.mass @ law.label)
-        along = float((law.mass * law.centred) @ (law.label - own))
+        along = law.variance if law.follows is not None else float((law.mass * law.centred) @ (law.label - own))
+        around = float(law.mass @ (law.label - own) ** 2) + law.noise + (law.variance if law.follows is not None else 0.0)
         gaps = (
             (own - mean) / (spread + abs(mean)),
             (along / np.sqrt(law.variance) - slope * np.sqrt(law.variance)) / spread if law.variance > 0 else 0.0,
-            (float(law.mass @ (law.label - own) ** 2) + law.noise - scatter - noise) / square,
+            (around - scatter - noise) / square,
         )
         worst = max(abs(gap) for gap in gaps)
         if worst > RESOLVED:
@@ -106,6 +107,8 @@ class RealLabels:
 
 def _says_something(law: LabelAtoms) -> bool:
     """Whether E[field | label] moves: bounded test functions of the label at several places."""
+    if law.follows is not None:
+        return law.variance > 0
     mean = float(law.mass @ law.label)
     spread = float(np.sqrt(law.mass @ (law.label - mean) ** 2))
     if spread == 0:

@@ -7,6 +7,9 @@ within a few sigma of each other: the loss is asked there alone, and every t bri
 
     N(r; t, sigma^2) ~ exp(-u^2/2) exp(tau u) exp(-tau^2/2),   u and tau = r and t from the middle of their group, over sigma.
 
+Labels y = nu + eps with eps independent of the field have one t for every eps: the rest of r, (m/rho - 1)(nu - b0) + sigma z, is Gaussian
+of variance (m - rho)^2/rho + sigma^2, and nu - b0 and z given that rest are Gaussian too.
+
 Where pairs are many, E g(t + sigma z), smooth on the scale sigma at the breaks, is interpolated between nodes in t: pairs are replaced by
 weights of those nodes.
 """
@@ -14,10 +17,10 @@ weights of those nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
@@ -55,9 +58,24 @@ class ResidualNodes(NamedTuple):
         return summed
 
 
+class Shared(NamedTuple):
+    """Labels that follow the field: covariances of z and nu - b0 with a rest of unit variance, and the variance of nu - b0."""
+
+    z: FloatArray
+    field: FloatArray
+    variance: FloatArray
+
+    def measures(self, of: FloatArray, point: IntArray) -> FloatArray:
+        """Those of `ResidualNodes`, from sums of 1, u and u^2 with u the whole rest in units of its `width`."""
+        z, field, variance = (part[point] for part in self)
+        whole, once, twice = of
+        bent = twice - whole
+        return np.stack([whole, field * once, field**2 * bent + variance * whole, z * once, z * field * bent, z**2 * bent + whole])
+
+
 @dataclass(frozen=True)
 class Residuals:
-    """t and sigma at some points; one entry for each of them.
+    """t and sigma at some points; one entry for each of them, r = t + width times a standard normal.
 
     t has shape (all pairs,), `moments` (3, all pairs): sums of 1, nu - b0 and its square over the pairs behind every t. Stretches of t
     within a few sigma share their nodes: `point` whose they are, their first and last (not included) t, their least and largest.
@@ -71,11 +89,13 @@ class Residuals:
     stop: IntArray
     low: FloatArray
     high: FloatArray
+    width: FloatArray
+    shared: Shared | None
 
     def nodes(self, loss: Any, V: FloatArray, every: bool = True) -> ResidualNodes:
         """Nodes between the breaks of the loss at V; `every` measure, or the first alone."""
         breaks = _breaks(loss, V)[self.point]
-        size, sigma = self.stop - self.start, self.sigma[self.point]
+        size, sigma = self.stop - self.start, self.width[self.point]
         panels = np.ceil((self.high - self.low) / (PANEL * sigma) + 2 * REACH / PANEL).astype(int)
         volume = size * INNER * (panels + 1 + ((breaks > self.low[:, None]) & (breaks < self.high[:, None])).sum(axis=1))
         order = np.argsort(size, kind="stable")
@@ -91,11 +111,14 @@ class Residuals:
         by_point = np.argsort(owner, kind="stable")
         owner = owner[by_point]
         first = np.searchsorted(owner, np.arange(self.sigma.size))
-        return ResidualNodes(r[by_point], measures[:, by_point], owner, first)
+        measures = measures[:, by_point]
+        if every and self.shared is not None:
+            measures = self.shared.measures(measures, owner)
+        return ResidualNodes(r[by_point], measures, owner, first)
 
     def _groups(self, which: IntArray, breaks: FloatArray, panels: IntArray, every: bool) -> Any:
         """Whose node it is, r and the measures, at the nodes of some groups."""
-        sigma, low, high = self.sigma[self.point[which]], self.low[which], self.high[which]
+        sigma, low, high = self.width[self.point[which]], self.low[which], self.high[which]
         middle, reach = 0.5 * (low + high), 0.5 * (high - low) / sigma + REACH
         r, u, du = cut_panels(middle, sigma, reach, breaks[which], panels[which], INNER)
         index = self.start[which][:, None] + np.arange((self.stop - self.start)[which].max())
@@ -104,11 +127,17 @@ class Residuals:
         tau = (self.t[index] - middle[:, None]) / sigma[:, None]
         density = tau[:, :, None] * u[:, None, :]
         np.exp(density, out=density)
-        own = np.where(there, np.exp(-0.5 * tau * tau), 0.0) * (self.moments if every else self.moments[:1])[:, index]
-        rows = [own[0], own[1], own[2], own[0] * tau, own[1] * tau, own[0] * tau * tau] if every else [own[0]]
+        apart = every and self.shared is None
+        own = np.where(there, np.exp(-0.5 * tau * tau), 0.0) * (self.moments if apart else self.moments[:1])[:, index]
+        rows = [own[0]] if not every else [own[0], own[0] * tau, own[0] * tau * tau]
+        if apart:
+            rows = [own[0], own[1], own[2], rows[1], own[1] * tau, rows[2]]
         sums = np.stack(rows, axis=1) @ density  # (groups, rows, nodes)
         sums *= (np.exp(-0.5 * u * u) * du / np.sqrt(2 * np.pi))[:, None, :]
-        if every:  # z = u - tau
+        if every and not apart:
+            sums[:, 2] += u * (u * sums[:, 0] - 2 * sums[:, 1])
+            sums[:, 1] = u * sums[:, 0] - sums[:, 1]
+        if apart:  # z = u - tau
             sums[:, 5] += u * (u * sums[:, 0] - 2 * sums[:, 3])
             sums[:, 3:5] = u[:, None] * sums[:, :2] - sums[:, 3:5]
         filled = du > 0
@@ -126,24 +155,46 @@ def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tupl
         drift = np.where(varies, at.m / variance, 0.0)
         sigma = np.sqrt(free * at.q + noise) + LEAST
     known = np.flatnonzero(np.isfinite([sigma, at.V, drift, at.c]).all(axis=0))
+    width, shared = _whole(laws, drift, sigma)
     powers = _Powers()
     t, moments = [], []
     for i in known.tolist():
         law, sums = laws[i], powers.of(laws[i])
         own = at.c[i] + drift[i] * law.centred - law.label
-        if own.size > DIRECT:
-            ends = float(own.min()), float(own.max())
-            own, sums = projected(own, sums, _edges(loss, [w * float(at.V[i]) for w, _ in weights], float(sigma[i]), *ends))
+        narrow = law.follows is not None and width[i] < law.follows.scale
+        if narrow or own.size > DIRECT:
+            edges = _edges(loss, [w * float(at.V[i]) for w, _ in weights], float(width[i]), float(own.min()), float(own.max()))
+            own, sums = _apart(law, float(at.c[i]), edges) if narrow else projected(own, sums, edges)
         t.append(own)
         moments.append(sums)
-    return known, _residuals(t, moments, sigma[known])
+    kept = None if shared is None else Shared(*(part[known] for part in shared))
+    return known, _residuals(t, moments, sigma[known], width[known], kept)
 
 
 def constants(laws: list[LabelAtoms], c: FloatArray) -> Residuals:
     """Residuals of students z = c without weights; one law for every c."""
     powers = _Powers()
     sigma = np.sqrt(np.array([law.noise for law in laws])) + LEAST
-    return _residuals([one - law.label for one, law in zip(c, laws, strict=True)], [powers.of(law) for law in laws], sigma)
+    width, shared = _whole(laws, np.zeros_like(sigma), sigma)
+    return _residuals([one - law.label for one, law in zip(c, laws, strict=True)], [powers.of(law) for law in laws], sigma, width, shared)
+
+
+def _whole(laws: list[LabelAtoms], drift: FloatArray, sigma: FloatArray) -> tuple[FloatArray, Shared | None]:
+    """Standard deviation of r given t, and what of it z and the field share; drift = m/rho. All laws follow the field, or none."""
+    if not laws or laws[0].follows is None:
+        return sigma, None
+    variance = np.array([law.variance for law in laws])
+    beside = (drift - 1) * np.sqrt(variance)
+    with np.errstate(invalid="ignore"):
+        width = np.hypot(beside, sigma)
+        return width, Shared(sigma / width, beside * np.sqrt(variance) / width, variance)
+
+
+def _apart(law: LabelAtoms, c: float, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """t = c - label and moments of labels that follow the field, on panels with those ends too."""
+    assert law.follows is not None
+    label, mass = law.follows.between(c - edges[::-1])
+    return c - label, mass * np.zeros_like(mass) ** np.arange(3)[:, None]
 
 
 class _Powers:
@@ -158,19 +209,19 @@ class _Powers:
         return self._known[id(law)]
 
 
-def _residuals(t: list[FloatArray], moments: list[FloatArray], sigma: FloatArray) -> Residuals:
+def _residuals(t: list[FloatArray], moments: list[FloatArray], sigma: FloatArray, width: FloatArray, shared: Shared | None) -> Residuals:
     """From t and moments of every point."""
     if not t:
         empty = np.zeros(0)
         none = empty.astype(int)
-        return Residuals(empty, empty, np.zeros((3, 0)), none, none, none, empty, empty)
+        return Residuals(empty, empty, np.zeros((3, 0)), none, none, none, empty, empty, empty, None)
     groups, total = [], 0
     for k, (own, sums) in enumerate(zip(t, moments, strict=True)):
-        t[k], moments[k], cut, low, high = _grouped(own, sums, float(sigma[k]))
+        t[k], moments[k], cut, low, high = _grouped(own, sums, float(width[k]))
         groups.append((np.full(cut.size, k), cut + total, np.append(cut[1:], own.size) + total, low, high))
         total += own.size
-    parts = (np.concatenate(each) for each in zip(*groups, strict=True))
-    return Residuals(sigma, np.concatenate(t), np.concatenate(moments, axis=1), *parts)
+    point, start, stop, low, high = (np.concatenate(each) for each in zip(*groups, strict=True))
+    return Residuals(sigma, np.concatenate(t), np.concatenate(moments, axis=1), point, start, stop, low, high, width, shared)
 
 
 def _grouped(t: FloatArray, moments: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray, IntArray, FloatArray, FloatArray]:
@@ -208,13 +259,15 @@ def _edges(loss: Any, V: list[float], sigma: float, low: float, high: float) -> 
 
 def projected(t: FloatArray, moments: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Nodes of Gauss-Legendre panels, with the weights that integrate each panel's interpolating polynomial against the pairs."""
-    panel = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, edges.size - 2)
+    count = edges.size - 1
+    panel = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, count - 1)
+    order = np.argsort(panel, kind="stable")
+    t, moments, panel = t[order], moments[:, order], panel[order]
     half, middle = 0.5 * np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
     basis = np.polynomial.legendre.legvander((t - middle[panel]) / half[panel], _NODES - 1)
-    count = edges.size - 1
-    pairs = sparse.csr_matrix((np.ones(t.size), panel, np.arange(t.size + 1)), shape=(t.size, count))
-    rows = (moments.T[:, :, None] * basis[:, None, :]).reshape(t.size, -1)
-    out = np.asarray(pairs.T @ rows).reshape(count, moments.shape[0], _NODES) @ _INTERPOLATE
+    ends = np.searchsorted(panel, np.arange(count + 1))
+    sums = [moments[:, first:last] @ basis[first:last] for first, last in pairwise(ends.tolist())]
+    out = np.stack(sums) @ _INTERPOLATE
     used = np.bincount(panel, minlength=count) > 0
     nodes = legendre_panels(edges[None, :], _NODES)[0].reshape(count, _NODES)
     return nodes[used].ravel(), out[used].transpose(1, 0, 2).reshape(moments.shape[0], -1)
