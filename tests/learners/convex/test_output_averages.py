@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import Output
@@ -160,3 +161,27 @@ def test_derivatives_of_any_loss_are_differences(tanh, loss):
 
     numeric = np.stack([(value(where + h).value[0] - value(where - h).value[0]) / 2e-4 for h in step], axis=1)
     np.testing.assert_allclose(value(where).jacobian[0, :, :4], numeric, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [np.tanh, lambda z: np.sin(3 * z)], ids=["tanh", "sin"])
+@pytest.mark.parametrize(("lam", "noise"), [(10.0, 1e-6), (10.0, 1e-2), (0.1, 1e-4), (300.0, 0.0)])
+def test_a_residual_narrower_than_the_spacing_of_fields(function, lam, noise):
+    """Weak students of labels with little noise: Huber's averages in closed form at every field, on a fine uniform grid of those."""
+    alpha = 1.3
+    curve = ge.solve(ge.Problem(ge.DeepNetwork((), labels=ge.Output(function, noise=noise)), learner=ge.ERM("huber", lam)), alpha=alpha)
+    q, m, V = (float(curve[name].item()) for name in ("q", "m", "V"))
+    z = np.linspace(-8.6, 8.6, 2_000_001)
+    mass, sigma = np.exp(-0.5 * z * z) * (z[1] - z[0]) / np.sqrt(2 * np.pi), np.sqrt(q - m * m + noise)
+    edge, mean = 1 + V, m * z - function(z)
+    low, high = (-edge - mean) / sigma, (edge - mean) / sigma
+    inside, normal = special.ndtr(high) - special.ndtr(low), lambda x: np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+    first = normal(low) - normal(high)
+    second = inside + low * normal(low) - high * normal(high)
+    slope = (mean * inside + sigma * first) / edge + special.ndtr(-high) - special.ndtr(low)
+    square = (mean**2 * inside + 2 * mean * sigma * first + sigma**2 * second) / edge**2 + special.ndtr(-high) + special.ndtr(low)
+    vhat, qhat = alpha * (mass @ inside) / edge, alpha * (mass @ square)
+    mhat = m * vhat - alpha * (mass @ (z * slope))
+    assert curve.converged.item()
+    assert V == pytest.approx(1 / (lam + vhat), rel=1e-9)
+    assert m == pytest.approx(mhat / (lam + vhat), rel=1e-8)
+    assert q == pytest.approx((mhat**2 + qhat) / (lam + vhat) ** 2, rel=1e-8)

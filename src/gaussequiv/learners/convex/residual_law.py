@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
+from gaussequiv.ingredients.channels.label_atoms import Function, LabelAtoms
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.offsets import IntArray
 from gaussequiv.numerics.panels import BASE, GROUP, REACH, cut_panels, legendre_panels
@@ -33,6 +33,9 @@ INNER, DIRECT = 12, 400  # order of the inner rule; pairs up to which nothing is
 PANEL = float(BASE[1] - BASE[0])  # width of a panel, in sigma
 RUNG = 4.0  # values of V within this factor share their breaks: some losses refine them with the largest V
 BLOCK = 200_000  # densities held at once: what stays near the processor
+SHOWN = 1e-9  # the breaks at this V are the kinks of the loss itself
+SPAN, NEAR, WIDE = 1.5, 9.0, 2.0  # of a panel beside a kink, its distance, in sigma; and sigma over all t from which no panel is too wide
+NARROWEST, LIGHTEST = 1e-9, 1e-17  # panels of a field that are not halved, in standard deviations and of this mass
 _NODES = 16
 _LEGENDRE, _ = np.polynomial.legendre.leggauss(_NODES)
 _INTERPOLATE = np.linalg.inv(np.polynomial.legendre.legvander(_LEGENDRE, _NODES - 1))
@@ -161,6 +164,8 @@ def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tupl
     for i in known.tolist():
         law, sums = laws[i], powers.of(laws[i])
         own = at.c[i] + drift[i] * law.centred - law.label
+        if law.function is not None and sigma[i] < WIDE * float(np.ptp(own)):
+            own, sums = _halved(law.function, float(drift[i]), float(at.c[i]), float(sigma[i]), _kinks(loss, at.V[i], weights))
         narrow = law.follows is not None and width[i] < law.follows.scale
         if narrow or own.size > DIRECT:
             edges = _edges(loss, [w * float(at.V[i]) for w, _ in weights], float(width[i]), float(own.min()), float(own.max()))
@@ -188,6 +193,34 @@ def _whole(laws: list[LabelAtoms], drift: FloatArray, sigma: FloatArray) -> tupl
     with np.errstate(invalid="ignore"):
         width = np.hypot(beside, sigma)
         return width, Shared(sigma / width, beside * np.sqrt(variance) / width, variance)
+
+
+def _kinks(loss: Any, V: float, weights: tuple[tuple[float, float], ...]) -> FloatArray:
+    """Breaks of the loss at V and of the loss itself."""
+    found = np.concatenate([loss.breaks(np.full(1, v))[0] for v in (*(w * float(V) for w, _ in weights), SHOWN)])
+    return np.asarray(found[np.isfinite(found)])
+
+
+def _halved(function: Function, drift: float, c: float, sigma: float, kinks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """t = c + drift (field - b0) - label and moments, panels halved until every one beside a kink spans few sigma."""
+    low, high = function.edges[:-1], function.edges[1:]
+    low, high = low[high > low], high[high > low]
+    done: list[tuple[FloatArray, FloatArray]] = []
+    while low.size:
+        centred, label, mass = function.on(low, high)
+        t = c + drift * centred - label
+        first, last = t.min(axis=1), t.max(axis=1)
+        span = last - first
+        margin = (NEAR * sigma + 0.1 * span)[:, None]
+        beside = ((kinks > first[:, None] - margin) & (kinks < last[:, None] + margin)).any(axis=1)
+        halve = beside & (span > SPAN * sigma) & (high - low > NARROWEST) & (mass.sum(axis=1) > LIGHTEST)
+        kept = ~halve
+        flat = centred[kept].ravel()
+        done.append((t[kept].ravel(), mass[kept].ravel() * flat ** np.arange(3)[:, None]))
+        low, high = low[halve], high[halve]
+        middle = 0.5 * (low + high)
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+    return np.concatenate([t for t, _ in done]), np.concatenate([sums for _, sums in done], axis=1)
 
 
 def _apart(law: LabelAtoms, c: float, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
