@@ -14,7 +14,7 @@ from gaussequiv.numerics.panels import legendre_panels
 ORDER = 8
 LEAST = 1e-18  # mass of a point that is left out
 MOST_PANELS = 400
-HALVINGS, FOLLOWED = 4, 1e-7  # of a panel; last Legendre coefficients of the label times its mass, in standard deviations
+HALVINGS, FOLLOWED, ROUNDING = 4, 1e-7, 1e-13  # of a panel; last Legendre coefficients of the label times its mass, in standard deviations
 WIDEST = 30.0  # fields in units of the channel's resolution that share a grid of labels
 
 _LAST = np.linalg.inv(np.polynomial.legendre.legvander(np.polynomial.legendre.leggauss(ORDER)[0], ORDER - 1))[-2:].T
@@ -48,7 +48,7 @@ class Function(NamedTuple):
             mean = (mass * label).sum()
             spread = np.sqrt((mass * (label - mean) ** 2).sum())
             last = np.abs(label @ _LAST).max(axis=1)
-            rough = last * mass.sum(axis=1) > FOLLOWED * spread
+            rough = last * mass.sum(axis=1) > FOLLOWED * spread + ROUNDING * abs(mean)
             if not rough.any():
                 break
             edges = np.sort(np.concatenate([edges, 0.5 * (edges[1:] + edges[:-1])[rough]]))
