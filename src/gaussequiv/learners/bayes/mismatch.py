@@ -17,6 +17,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels.binary import sign_error
 from gaussequiv.learners.convex.averages import Averages, Fields, binary_averages
+from gaussequiv.learners.convex.model import SILENT
 from gaussequiv.learners.convex.modes import QuadraticStudent
 from gaussequiv.learners.convex.saddle_point import LOGS, SaddlePoint, SolvedPoints
 from gaussequiv.learners.convex.scores import area_under_curve, score_nodes
@@ -75,7 +76,10 @@ def solve_labels(e: GaussianEquivalent, believed: GaussianEquivalent, alpha: Flo
     def average(at: Fields, index: Any) -> Averages:
         return binary_averages(score, e.channel, classes, at, 16)
 
-    signal = float(e.weights @ e.signal_modes) > 0
+    linear = float(e.weights @ e.signal_modes)
+    slope = e.channel.probability(1.0, b0, np.full_like(b0, linear + e.model_noise)).first
+    # labels whose probability does not move with the field to first order leave m at 0, where its logarithm would hang on rounding
+    signal = linear > 0 and bool(np.any(np.abs(slope) * np.sqrt(linear + e.model_noise) > SILENT))
     precision = np.full(offsets.size, 1 / max(believed.slope2, 1e-300))
     load = np.repeat(alpha, b0.size)  # raw inputs: n/p = n/d
     saddle = SaddlePoint(QuadraticStudent(e), average, load, precision, offsets, intercept=False, signal=signal, constant=offsets)
