@@ -111,7 +111,7 @@ def test_every_file_has_tests_near_it():
     assert Path("tests/equivalence/test_feature_equivalent.py") in suite.far(ridge)
     interior_point = Path("src/gaussequiv/learners/finite/interior_point.py")  # two files below the fits that it decides
     far = suite.far(interior_point)
-    assert far[:2] == [Path("tests/learners/finite/test_minimise.py"), Path("tests/learners/convex/test_finite_fit.py")]
+    assert far[0] == Path("tests/learners/finite/test_minimise.py") and Path("tests/learners/convex/test_finite_fit.py") in far[:4]
     for file in suite.files(["numerics", "learners", "equivalence", "algorithms"]):
         inside = file.relative_to(ROOT)
         if len(file.read_text().splitlines()) > 1:
