@@ -36,7 +36,6 @@ NAMES = {
     "cosh": "sinh",
     "floor": "ceil",
 }
-NAMES |= {"floor": "ceil"}
 NAMES |= {new: old for old, new in NAMES.items()}
 SPEAKS = re.compile(r"fail|warn|error|message|print|errstate|did_you_mean|closest|deprecat", re.IGNORECASE)
 BUDGET = re.compile(r"tol|max_|steps$|eps|maxiter|limit$|order|nodes|BLOCK|CHUNK", re.IGNORECASE)

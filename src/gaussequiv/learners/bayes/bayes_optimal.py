@@ -79,8 +79,8 @@ class BayesOptimal(Learner):
 
     Any other prior (`LinearTarget`) or channel (`Output`, `AbsoluteValue`, `Quantised`, `Poisson`, `LogLikelihood`, ...): the fixed points
     of `fixed_points`, with gibbs_error, estimation_error (per weight), free_entropy and mutual_information (per input dimension) beside the
-    errors, and quadrature_error, the relative error of the channel's integrals. A theorem for isotropic inputs and depth 0 (Barbier,
-    Krzakala, Macris, Miolane, Zdeborova 2019).
+    errors, and quadrature_error, the relative error of the channel's integrals and of the
+    average over offsets. A theorem for isotropic inputs and depth 0 (Barbier, Krzakala, Macris, Miolane, Zdeborova 2019).
 
     Validity: n ~ d. Theorem for odd smooth activations, isotropic inputs and real labels (Camilli, Tieplova, Bergamin, Barbier 2025,
     Theorem 4); replica result for sign labels and structured inputs (Cui, Krzakala, Zdeborova 2023, eq. 12 to 15); extension

@@ -18,6 +18,7 @@ from gaussequiv.learners.convex.averages import Averages, Fields, about_mean, bi
 from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT, QuadraticStudent, SeparableStudent, SpectralHalf
 from gaussequiv.learners.convex.offsets import IntArray, between, pioneers
 from gaussequiv.learners.convex.real_labels import RealLabels
+from gaussequiv.learners.convex.residual_law import SHOWN
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SaddlePoint, SolvedPoints, joined
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.convex.separability import separability_threshold
@@ -38,7 +39,6 @@ FEWER = (0.1, 0.05, 0.02)  # of the penalty that leaves no weight: some are left
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
-SHOWN = 1e-9  # the breaks at this V are the kinks of the loss itself
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends

@@ -17,9 +17,8 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RESPONSE, SCORE, SQUARE, V_, Averages, Fields
-from gaussequiv.learners.convex.residual_law import Residuals, constants, residuals
+from gaussequiv.learners.convex.residual_law import SHOWN, Residuals, constants, residuals
 
-SHOWN = 1e-9  # the nodes at this V show the kinks of the loss itself
 Weights = tuple[tuple[float, float], ...]
 
 
