@@ -175,3 +175,46 @@ def test_an_intercept_where_nearly_all_labels_are_alike():
     assert curve.converged.item() and curve.steps.item() < 150
     assert curve.test_error.item() == pytest.approx(rare, rel=1e-6)  # always the frequent label
     assert abs(1 - curve.intercept.item()) < 10 * rare + 1e-15
+
+
+@pytest.mark.parametrize(
+    ("labels", "learner"),
+    [
+        ("quantised:-1/0/1", lambda: ge.ERM("absolute", 1.0)),
+        ("poisson", lambda: ge.ERM("absolute", 1.0)),
+        ("sign", lambda: ge.ERM("hinge", 1.0, penalty="l1")),
+    ],
+)
+def test_students_that_the_rows_of_a_frequent_label_hold_at_no_weights(labels, learner):
+    """Their constant is that label, of probability p: its rows alone outweigh the rest, and the error is that of the constant."""
+    binary = labels == "sign"
+    words = {"task": "classification"} if binary else {"labels": labels}
+    side = -1.0 if labels == "poisson" else 1.0
+    problem = ge.Problem(ge.DeepNetwork((), offset=3.4 * side, **words), learner=learner())
+    curve = ge.solve(problem, alpha=1.3)
+    constant = {"quantised:-1/0/1": 3.0, "poisson": 0.0, "sign": 1.0}[labels]
+    if binary:
+        expected = float(ndtr(-3.4))
+    else:
+        mean, _, scatter, noise = problem.equivalent().channel.label_moments(np.array([3.4 * side]), 1.0)
+        expected = (scatter + noise + (mean - constant) ** 2).item()
+    assert curve.converged.item() and curve.q.item() < 1e-20
+    assert curve.test_error.item() == pytest.approx(expected, rel=1e-9)
+    assert curve.intercept.item() == pytest.approx(constant, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("words", "learner", "allowed"),
+    [
+        ({"labels": "quantised:-1/0/1"}, lambda: ge.ERM("absolute", 1.0), 15.0),
+        ({"labels": "poisson"}, lambda: ge.ERM("absolute", 1.0), 20.0),
+        ({"task": "classification"}, lambda: ge.ERM("hinge", 1.0, penalty="l1"), 10.0),
+        ({"task": "classification"}, lambda: ge.ERM("hinge", 0.1, penalty="l1"), 12.0),
+    ],
+)
+def test_offsets_at_some_of_which_no_weight_is_left(words, learner, allowed):
+    start = time.process_time()
+    curve = ge.solve(ge.Problem(target(**words), learner=learner()), alpha=1.3)
+    used = time.process_time() - start
+    assert curve.converged.item() and np.isfinite(curve.test_error.item())
+    assert used < allowed, f"{used:.1f} s of CPU time"

@@ -41,7 +41,7 @@ def test_the_best_constant_of_weighed_labels():
     """Logistic loss: exp(c) = w_+ P(+1)/(w_- P(-1)), of which the slopes and the pull along the field follow."""
     erm = ge.ERM("logistic", 0.1, intercept=True, class_weight={-1: 2.0, 1: 0.5})
     model = Model(erm, equivalent(Sign(0.3), rho=0.8, noise=0.1, offset=0.4))
-    square, field, c = model._untrained(np.array([0.4]))
+    square, field, c = model.untrained(np.array([0.4]))
     up, slope = special.ndtr(0.4 / np.sqrt(1.2)), np.exp(-0.16 / 2.4) / np.sqrt(2 * np.pi * 1.2)
     assert c[0] == pytest.approx(np.log(0.5 * up / (2 * (1 - up))), rel=1e-12)
     g = {1: 0.5 * special.expit(-c[0]), -1: -2 * special.expit(c[0])}
@@ -55,12 +55,12 @@ def test_weights_of_samples_multiply_those_of_classes():
     e = equivalent(Sign(0.3), rho=0.8, noise=0.1, offset=0.4)
     plain = Model(ge.ERM("logistic", 0.1, **options), e)
     weighed = Model(ge.ERM("logistic", 0.1, **options, sample_weight=((1.0, 0.6), (3.0, 0.4))), e)
-    (square, field, c), (found, along, constant) = plain._untrained(np.array([0.4])), weighed._untrained(np.array([0.4]))
+    (square, field, c), (found, along, constant) = plain.untrained(np.array([0.4])), weighed.untrained(np.array([0.4]))
     assert constant[0] == pytest.approx(c[0], rel=1e-12)
     assert found[0] == pytest.approx((0.6 + 9 * 0.4) * square[0], rel=1e-12)
     assert along[0] == pytest.approx((0.6 + 3 * 0.4) * field[0], rel=1e-12)
     deaf = Model(ge.ERM("logistic", 0.1), equivalent(Binary("random:0.3")))
-    assert deaf._untrained(np.zeros(1))[1][0] == 0
+    assert deaf.untrained(np.zeros(1))[1][0] == 0
     even = Model(ge.ERM("logistic", 0.1, sample_weight=((1.0, 0.6), (3.0, 0.4))), equivalent(Sign(0.3)))
     assert even.classes == ((1.0, 1.0, 1.2), (1.0, 3.0, 0.8))
 
@@ -71,7 +71,7 @@ def test_the_best_constant_of_real_labels(loss, intercept):
     """Of labels y ~ N(b0, rho + noise): a quantile, or the mean; E Z0' g = E g (y - b0)/(rho + noise) by Stein."""
     erm = ge.ERM(loss, 0.1, intercept=intercept, sample_weight=((1.0, 0.6), (3.0, 0.4)))
     model = Model(erm, equivalent(GaussianNoise(0.3), rho=0.8, noise=0.1, offset=0.4))
-    square, field, c = model._untrained(np.array([0.4]))
+    square, field, c = model.untrained(np.array([0.4]))
     root = np.sqrt(1.2)
     expected = {"quantile:0.8": 0.4 + root * special.ndtri(0.8), "huber:0.5": 0.4}[loss] if intercept else 0.0
     y = 0.4 + root * NORMAL
@@ -84,17 +84,17 @@ def test_the_best_constant_of_real_labels(loss, intercept):
 @pytest.mark.parametrize(("flips", "side"), [((0.0, 1.0), 1.0), ((1.0, 0.0), -1.0)])
 def test_labels_of_one_kind_take_the_constant_to_the_end_of_its_range(flips, side):
     model = Model(ge.ERM("logistic", 0.1, intercept=True), equivalent(Binary("sign", flips=flips), rho=0.8, noise=0.4, offset=0.5))
-    assert model._untrained(np.array([0.5]))[2][0] == pytest.approx(side * (0.5 + REACH * (1 + np.sqrt(1.2))), rel=1e-12)
+    assert model.untrained(np.array([0.5]))[2][0] == pytest.approx(side * (0.5 + REACH * (1 + np.sqrt(1.2))), rel=1e-12)
 
 
 def test_what_is_known_of_the_untrained_is_that_of_its_own_offset_and_loss():
     model = Model(ge.ERM("hinge", 0.1, intercept=True), equivalent(Sign(0.3), offset=0.4))
-    both = [np.array(part) for part in model._untrained(np.array([0.4, -1.0, 0.4]))]
-    for part, own, other in zip(both, model._untrained(np.array([0.4])), model._untrained(np.array([-1.0])), strict=True):
+    both = [np.array(part) for part in model.untrained(np.array([0.4, -1.0, 0.4]))]
+    for part, own, other in zip(both, model.untrained(np.array([0.4])), model.untrained(np.array([-1.0])), strict=True):
         assert part[0] == own[0] == part[2] and part[1] == other[0]
     soft = Model(ge.ERM("logistic", 0.1, intercept=True), equivalent(Sign(0.3), offset=0.4))
-    assert [float(part[0]) for part in model._untrained(np.array([0.4]), Logistic())] == pytest.approx(
-        [float(part[0]) for part in soft._untrained(np.array([0.4]))], rel=1e-12
+    assert [float(part[0]) for part in model.untrained(np.array([0.4]), Logistic())] == pytest.approx(
+        [float(part[0]) for part in soft.untrained(np.array([0.4]))], rel=1e-12
     )
 
 
@@ -102,7 +102,7 @@ def test_where_penalties_with_kinks_leave_no_weight():
     """lam l1 = 12 standard deviations of h, whose variance is w (load E g^2) + (w load E Z0' g)^2 Var x; beyond, lam is cut there."""
     model = Model(ge.ERM("logistic", 0.1, "elastic_net:0.4"), equivalent(Sign(0.3), w=(1.5,)))
     at = points([2.0, 0.5], [1e-3, 1e9], [0.0, 0.0])
-    square, field, _ = model._untrained(at.b0)
+    square, field, _ = model.untrained(at.b0)
     deviation = np.sqrt(1.5 * at.load * square + (1.5 * at.load * field) ** 2 * model.e.alignment[0] / 1.5**2)
     np.testing.assert_allclose(model.empty(at) * 0.4, ZERO_WEIGHTS * deviation, rtol=1e-12)
     np.testing.assert_allclose(model.capped(at).lam, [1e-3, model.empty(at)[1]], rtol=1e-12)

@@ -22,6 +22,7 @@ from gaussequiv.learners.convex.residual_law import SHOWN
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SaddlePoint, SolvedPoints, joined
 from gaussequiv.learners.convex.scores import Observables, classification_scores, regression_scores
 from gaussequiv.learners.convex.separability import separability_threshold
+from gaussequiv.learners.convex.weightless import held, weightless
 from gaussequiv.numerics.panels import normal_about
 from gaussequiv.numerics.status import Status
 
@@ -105,7 +106,7 @@ class Model:
         self.real = RealLabels(e.channel, self.rho, self.b0) if self.general else None
         self.signal = self.linear > 0 and self._informative()
         self.spectral = _spectral_half(e, erm.penalty)
-        self._constants: dict[str, dict[float, tuple[float, float, float]]] = {}  # what `_untrained` has found, by loss and b0
+        self._constants: dict[str, dict[float, tuple[float, float, float]]] = {}  # what `untrained` has found, by loss and b0
         self._kinked = isinstance(self.spectral, SeparableStudent) and erm.penalty.l1 > 0
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
@@ -137,17 +138,17 @@ class Model:
     def empty(self, at: Points) -> FloatArray:
         """lam at which a penalty with a kink leaves no weight."""
         assert isinstance(self.spectral, SeparableStudent)
-        square, field, _ = self._untrained(at.b0)
+        square, field, _ = self.untrained(at.b0)
         return ZERO_WEIGHTS * self.spectral.largest(at.load * square, at.load * field) / float(self.erm.penalty.l1)
 
-    def _untrained(self, b0: FloatArray, loss: Any = None) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def untrained(self, b0: FloatArray, loss: Any = None) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2 and E Z0' g of the student without weights, z = c, for which g = -dl/dz, and c, its best constant."""
         loss = loss or self.loss
         known = self._constants.setdefault(loss.name, {})
         new = np.setdiff1d(b0, list(known))
         if new.size:
             c = self._best_constant(new, loss) if self.free_constant else np.zeros_like(new)
-            square, field, _ = self._slopes(new, c, loss)
+            square, field = held(self, new, c, loss) if self.free_constant else self.slopes(new, c, loss)[:2]
             known.update(zip(new.tolist(), zip(square, field, c, strict=True), strict=True))
         square, field, c = np.array([known[b] for b in b0.tolist()]).T
         return square, field, c
@@ -155,19 +156,19 @@ class Model:
     def _best_constant(self, b0: FloatArray, loss: Any) -> FloatArray:
         """c at which E dl/dz changes sign, which rises with c; the end of the range where it does not."""
         reach = np.abs(b0) + REACH * (1 + np.sqrt(self.rho + self.channel.noise))
-        first, last = (self._slopes(b0, c, loss)[2] for c in (-reach, reach))
+        first, last = (self.slopes(b0, c, loss)[2] for c in (-reach, reach))
         c = np.where(first > 0, -reach, reach)
         inside = np.flatnonzero((first < 0) & (last > 0))
         if inside.size:
 
             def slope(c: FloatArray, b0: FloatArray) -> FloatArray:  # in logarithms: an exponential loss overflows
-                return np.arcsinh(np.clip(self._slopes(b0, c, loss)[2], -1e300, 1e300))
+                return np.arcsinh(np.clip(self.slopes(b0, c, loss)[2], -1e300, 1e300))
 
             ends, tolerances = (-reach[inside], reach[inside]), {"xatol": 0.0, "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
             c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]
         return c
 
-    def _slopes(self, b0: FloatArray, c: FloatArray, loss: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def slopes(self, b0: FloatArray, c: FloatArray, loss: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
         """E g^2, E Z0' g and E dl/dz at z = c."""
         square, field, mean = np.zeros_like(b0), np.zeros_like(b0), np.zeros_like(b0)
         if self.real is not None:
@@ -298,6 +299,10 @@ class Model:
         """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
         solution, lam = self._from_emptiness(at, loss)
         left = np.zeros(lam.shape, dtype=bool)
+        hard = np.flatnonzero(solution.status != Status.converged)
+        if hard.size:
+            solution.place(hard, self._weights_vanish(at.take(hard), loss, solution.unknowns[hard], solution.take(hard)))
+            lam[hard] = np.where(solution.status[hard] == Status.converged, at.lam[hard], lam[hard])
         for share in FEWER:  # a loss without response at z = 0, such as the hinge, is not solved where hardly a weight is left
             hard = np.flatnonzero(solution.status != Status.converged)
             if hard.size == 0:
@@ -353,7 +358,7 @@ class Model:
 
     def _from_emptiness(self, at: Points, loss: Any) -> tuple[SolvedPoints, FloatArray]:
         """Points at penalties that leave hardly a weight, and those lam."""
-        square, *_ = self._untrained(at.b0, loss)
+        square, *_ = self.untrained(at.b0, loss)
         top = self.empty(at) if self._kinked else np.full_like(at.lam, np.inf)
         if self.erm.penalty.l2 > 0:
             top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.erm.penalty.l2)
@@ -362,7 +367,7 @@ class Model:
 
     def _weightless(self, at: Points, loss: Any) -> FloatArray:
         """Unknowns after the first update from the student without weights."""
-        square, field, constant = self._untrained(at.b0, loss)
+        square, field, constant = self.untrained(at.b0, loss)
         start = self.start(at)
         start[:, QHAT] = np.log(np.maximum(at.load * square, 1e-12 * at.load))
         start[:, MHAT] = np.log(np.maximum(at.load * np.abs(field), 1e-6 * at.load))
@@ -375,7 +380,7 @@ class Model:
         either; patience.
         """
         solution = self.saddle(at, loss, sign).solve(start, damped_steps, SOON)
-        for again in (self._from_nothing, self._turned, self._all_the_way, self._patiently):
+        for again in (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, self._patiently):
             lost = np.flatnonzero(solution.status != Status.converged)
             if lost.size == 0:
                 break
@@ -384,6 +389,13 @@ class Model:
             solution.steps[lost] += part.steps
             solution.place(lost[good], part.take(good))
         return solution
+
+    def _weights_vanish(self, at: Points, loss: Any, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        found.steps[:] = 0
+        index, part = weightless(self, at) if loss is None or loss is self.loss else (None, None)
+        if index is not None and part is not None:
+            found.place(index, part)
+        return found
 
     def _from_nothing(self, at: Points, loss: Any, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:
         return self.saddle(at, loss, self._sign(at)).solve(self._weightless(at, loss), longest=LATER)
