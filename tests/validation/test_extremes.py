@@ -12,6 +12,7 @@ from gaussequiv.ingredients import activations
 from gaussequiv.ingredients.activations import dual_kernels, names
 from gaussequiv.ingredients.channels.links import LogitLink
 from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.routes import Routes
 
 needs_timer = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="CPU time is bounded by a POSIX timer")
 NAMES = [name for name in names() if ":" not in name]
@@ -396,6 +397,6 @@ def test_offsets_between_others_have_the_same_solution():
     e = ge.Problem(target).equivalent()
     model = Model(ge.ERM("logistic", 1e-4, intercept=True), e)
     at = model.points(np.array([0.7, 3.0]), np.full(2, 1e-4))
-    near, far = model.solve(at), model._from_afar(at, None)
+    near, far = Routes(model).solve(at), Routes(model)._from_afar(at)
     assert np.all(near.status == 0) and near.steps.sum() < 0.6 * far.steps.sum()
     np.testing.assert_allclose(near.fields, far.fields, rtol=1e-8, atol=1e-10)

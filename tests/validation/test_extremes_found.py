@@ -18,6 +18,7 @@ from gaussequiv.ingredients.channels.quadrature import QuadratureChannel
 from gaussequiv.ingredients.features.deterministic import Transforms, _fitted
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.sensitivity import tangents
 
@@ -140,10 +141,10 @@ def _model():
 def test_order_parameters_that_overflowed_have_no_observables():
     model = _model()
     at = model.points(np.array([0.5, 2.0]), np.full(2, 0.1))
-    solution = model.solve(at)
-    known = model.observe(at, solution)
+    solution = Routes(model).solve(at)
+    known = model.observe(solution)
     wild = solution.fields._replace(q=np.array([np.inf, solution.fields.q[1]]))
-    found = model.observe(at, SolvedPoints(**{**vars(solution), "fields": Fields(*wild)}))
+    found = model.observe(SolvedPoints(**{**vars(solution), "fields": Fields(*wild)}))
     for name, values in found.items():
         assert np.isnan(values[0]) and values[1] == pytest.approx(known[name][1], rel=1e-12)
 
@@ -151,7 +152,7 @@ def test_order_parameters_that_overflowed_have_no_observables():
 def test_no_derivative_where_the_equations_overflow():
     model = _model()
     at = model.points(np.array([0.5, 2.0]), np.full(2, 0.1))
-    solution = model.solve(at)
+    solution = Routes(model).solve(at)
     known = tangents(model, at, solution, ("lam",))["lam"]
     lost = replace(solution, residual=np.array([np.inf, 0.0]), unknowns=solution.unknowns + np.array([[700.0], [0.0]]))
     found = tangents(model, at, lost, ("lam",))["lam"]
@@ -195,7 +196,7 @@ def test_best_constants_of_an_exponential_loss_far_from_the_labels():
     """The search for the constant starts tens of standard deviations away, where the loss overflows."""
     target = ge.DeepNetwork("linear", task="classification", labels="logit", readout_variance=1e5)
     model = Model(ge.ERM("exponential", 0.1, penalty="l1", intercept=True), ge.Problem(target).equivalent())
-    square, field, constant = model._untrained(np.zeros(1))
+    square, field, constant = model.untrained(np.zeros(1))
     assert constant == pytest.approx(0.0, abs=1e-9) and square == pytest.approx(1.0) and field > 0
 
 

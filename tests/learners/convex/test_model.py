@@ -8,9 +8,11 @@ import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses.named import Logistic
-from gaussequiv.learners.convex import model as module
+from gaussequiv.learners.convex import routes as module
 from gaussequiv.learners.convex.averages import FIELD, SQUARE
-from gaussequiv.learners.convex.model import REACH, ZERO_WEIGHTS, Model, Points, hard_margin
+from gaussequiv.learners.convex.hard_margin import hard_margin
+from gaussequiv.learners.convex.model import REACH, ZERO_WEIGHTS, Model, Points
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.status import Status
 
@@ -93,7 +95,7 @@ def test_what_is_known_of_the_untrained_is_that_of_its_own_offset_and_loss():
     for part, own, other in zip(both, model.untrained(np.array([0.4])), model.untrained(np.array([-1.0])), strict=True):
         assert part[0] == own[0] == part[2] and part[1] == other[0]
     soft = Model(ge.ERM("logistic", 0.1, intercept=True), equivalent(Sign(0.3), offset=0.4))
-    assert [float(part[0]) for part in model.untrained(np.array([0.4]), Logistic())] == pytest.approx(
+    assert [float(part[0]) for part in model.with_loss(Logistic()).untrained(np.array([0.4]))] == pytest.approx(
         [float(part[0]) for part in soft.untrained(np.array([0.4]))], rel=1e-12
     )
 
@@ -108,7 +110,7 @@ def test_where_penalties_with_kinks_leave_no_weight():
     np.testing.assert_allclose(model.capped(at).lam, [1e-3, model.empty(at)[1]], rtol=1e-12)
     plain = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3)))
     assert plain.capped(at) is at
-    solved = model.solve(points(2.0, 1e9, 0.0))
+    solved = Routes(model).solve(points(2.0, 1e9, 0.0))
     assert solved.status[0] == Status.converged and solved.fields.q[0] < 1e-28
 
 
@@ -129,7 +131,7 @@ def test_starts_are_updates_of_the_student_without_weights(erm, e):
     """load E g^2, load |E Z0' g| and the best constant, which the averages of the saddle point have at q = m = V = 0."""
     model = Model(erm, e)
     at = points([2.0, 0.5], [1e7, 1e7], np.repeat(model.b0[:1], 2))
-    start = model._weightless(at, None)
+    start = Routes(model)._weightless(at)
     system = model.saddle(at)
     here = start.copy()
     fields, *_ = system.fields(here, np.arange(2))
@@ -137,7 +139,7 @@ def test_starts_are_updates_of_the_student_without_weights(erm, e):
     np.testing.assert_allclose(start[:, 1], np.log(at.load * value[:, SQUARE]), atol=1e-5)
     np.testing.assert_allclose(start[:, 2], np.log(at.load * np.abs(value[:, FIELD])), atol=1e-5)
     np.testing.assert_allclose(start[:, 0], np.log(at.load), rtol=1e-14)
-    solved = model.solve(at)
+    solved = Routes(model).solve(at)
     np.testing.assert_allclose(solved.unknowns[:, 1:], start[:, 1:], atol=1e-5)
     first = model.start(at)
     np.testing.assert_allclose(first[:, :3], np.log(at.load / 4)[:, None] * np.ones(3), rtol=1e-14)
@@ -154,8 +156,8 @@ SIGN = {
 def test_the_sign_of_mhat_is_that_of_the_slope(name):
     channel, sign = SIGN[name]
     model = Model(ge.ERM("logistic", 0.1), equivalent(channel))
-    assert model._sign(points([1.0, 2.0], [0.1, 0.1], [0.0, 0.0])).tolist() == [sign, sign]
-    assert model.solve(points(1.0, 0.1, 0.0)).sign.tolist() == [sign]
+    assert model.sign(points([1.0, 2.0], [0.1, 0.1], [0.0, 0.0])).tolist() == [sign, sign]
+    assert Routes(model).solve(points(1.0, 0.1, 0.0)).sign.tolist() == [sign]
 
 
 def test_what_labels_say():
@@ -163,7 +165,7 @@ def test_what_labels_say():
     assert not Model(ge.ERM("logistic", 0.1), equivalent(Binary("random:0.3"))).signal
     assert not Model(ge.ERM("logistic", 0.1), equivalent(Binary("sign", flips=0.5))).signal
     assert Model(ge.ERM("logistic", 0.1), equivalent(Binary("sign", flips=0.4999))).signal
-    assert Model(ge.ERM("logistic", 0.1), equivalent(Binary("random:0.3")))._sign(points(1.0, 0.1, 0.0)) is None
+    assert Model(ge.ERM("logistic", 0.1), equivalent(Binary("random:0.3"))).sign(points(1.0, 0.1, 0.0)) is None
     assert not Model(ge.ERM("huber", 0.1), equivalent(ge.AbsoluteValue(0.1))).signal
     assert Model(ge.ERM("huber", 0.1), equivalent(GaussianNoise(0.1))).signal
 
@@ -177,40 +179,40 @@ class Recorder:
     def __init__(self, model):
         self.model, self.lam = model, []
 
-    def __call__(self, at, loss):
+    def __call__(self, at):
         self.lam.append(at.lam.tolist())
-        return self.model._from_afar(at, loss)
+        return Routes(self.model)._from_afar(at)
 
 
 def test_starts_that_fail_or_end_elsewhere_take_the_long_way():
     """A start at the solution does not; one without numbers, and one so far that the solution is another one's neighbour, do."""
     model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3)))
     at = points([2.0] * 4, [0.1, 0.2, 0.3, 0.4], [0.0] * 4)
-    known = model.solve(at)
+    known = Routes(model).solve(at)
     start = known.unknowns.copy()
     start[1] = np.nan
     start[2, 0] += 2.5
     start[3, 2] += 1.5
     record = Recorder(model)
-    found = model._directly(at, start, np.ones(4), None, record)
+    found = Routes(model)._directly(at, start, np.ones(4), record)
     assert record.lam == [[0.2, 0.3]]
     assert np.all(found.status == Status.converged)
     np.testing.assert_allclose(found.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
     assert found.steps[0] <= 1 < found.steps[3] <= 6
-    assert found.steps[1] > model._from_afar(at.take([1]), None).steps[0]  # the vain steps count, too
-    assert model._directly(at.take([0]), start[:1], np.ones(1), None, record).steps[0] <= 1
+    assert found.steps[1] > Routes(model)._from_afar(at.take([1])).steps[0]  # the vain steps count, too
+    assert Routes(model)._directly(at.take([0]), start[:1], np.ones(1), record).steps[0] <= 1
     assert len(record.lam) == 1
 
 
 def test_points_near_others_start_there_with_their_own_sign():
     falls = Model(ge.ERM("logistic", 0.1), equivalent(Binary(lambda z: special.expit(-z))))
     at = points([2.0, 2.0], [0.1, 0.2], [0.0, 0.0])
-    known = falls.solve(at)
-    near = falls.solve_near(at, beside(falls, known, 0.01), np.ones(2))
+    known = Routes(falls).solve(at)
+    near = Routes(falls).solve_near(at, beside(falls, known, 0.01), np.ones(2))
     assert near.sign.tolist() == [-1.0, -1.0]
     assert near.steps.max() <= 4
     np.testing.assert_allclose(near.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
-    far = falls.solve_near(at, np.full((2, 4), np.nan), np.ones(2))
+    far = Routes(falls).solve_near(at, np.full((2, 4), np.nan), np.ones(2))
     np.testing.assert_allclose(far.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
 
 
@@ -218,9 +220,9 @@ def test_points_near_others_start_there_with_their_own_sign():
 def test_many_points_are_solved_in_chunks(monkeypatch, way):
     model = Model(ge.ERM("logistic", 0.1, intercept=True), equivalent(Sign(0.3), offset=0.4))
     at = points(np.geomspace(0.3, 5, 5), np.geomspace(0.01, 1, 5), np.full(5, 0.4))
-    whole = model.solve(at)
+    whole = Routes(model).solve(at)
     monkeypatch.setattr(module, "CHUNK", 2)
-    parts = model.solve(at) if way == "solve" else model.solve_near(at, whole.unknowns + 0.01, np.ones(5))
+    parts = Routes(model).solve(at) if way == "solve" else Routes(model).solve_near(at, whole.unknowns + 0.01, np.ones(5))
     np.testing.assert_allclose(parts.unknowns, whole.unknowns, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(parts.fields, whole.fields, rtol=1e-9)
 
@@ -248,12 +250,12 @@ def test_the_long_way_arrives_in_few_steps(name):
     erm, e, load, lam, known = LONG[name]
     model = Model(erm, e)
     at = points(load, lam, model.b0[:1])
-    found = model.solve(at)
+    found = Routes(model).solve(at)
     assert found.status[0] == Status.converged
     value = model.saddle(at).average(found.fields, np.arange(1)).value[0]
     np.testing.assert_allclose(found.conjugates.qhat[0], load * value[SQUARE], rtol=1e-7)
     np.testing.assert_allclose(found.conjugates.mhat[0], load * value[FIELD], rtol=1e-7)
-    near = model.solve_near(at, beside(model, found, 1e-3), found.sign)
+    near = Routes(model).solve_near(at, beside(model, found, 1e-3), found.sign)
     np.testing.assert_allclose(near.unknowns, found.unknowns, rtol=1e-7, atol=1e-8)
     assert near.steps[0] <= 5
     assert abs(found.steps[0] - known) <= 3 + known // 10
@@ -265,9 +267,9 @@ def test_other_ways_arrive_at_the_same_point(name):
     erm, e, load, lam, _ = LONG[name]
     model = Model(erm, e)
     at = points(load, lam, model.b0[:1])
-    found = model.solve(at)
-    whole = model._all_the_way(at, None, None, found)
-    patient = model._patiently(at, None, beside(model, found, 0.5), found)
+    found = Routes(model).solve(at)
+    whole = Routes(model)._all_the_way(at, found.unknowns, found)
+    patient = Routes(model)._patiently(at, beside(model, found, 0.5), found)
     for other in (whole, patient):
         assert other.status[0] == Status.converged
         np.testing.assert_allclose(other.unknowns, found.unknowns, rtol=1e-8, atol=1e-9)
@@ -280,9 +282,9 @@ class Jumping:
     def __init__(self, model, jump):
         self.saddle, self.jump, self.asked, self.guesses = model.saddle, jump, [], []
 
-    def __call__(self, at, loss=None, sign=None):
+    def __call__(self, at, sign=None):
         self.asked.append(float(at.lam[0]))
-        system = self.saddle(at, loss, sign)
+        system = self.saddle(at, sign)
         own = type("Moved", (), {})()
 
         def solve(start, *given, **options):
@@ -303,22 +305,22 @@ def test_a_path_along_lam_grows_its_steps_and_refuses_jumps(monkeypatch, far):
     way = np.sign(np.log(far))
     smooth = Jumping(plain, 0.0)
     monkeypatch.setattr(model, "saddle", smooth)
-    solution = plain.solve(start)
+    solution = Routes(plain).solve(start)
     first = solution.unknowns[0].copy()
-    lam = model._toward(solution, start.lam, end, None)
+    lam = Routes(model)._toward(solution, start.lam, end)
     assert lam[0] == end.lam[0]
     total, sizes = abs(3 * np.log(far)), [1.0, 2.0]
     while sum(sizes) < total:
         sizes.append(min(np.log(10), total - sum(sizes)))
     np.testing.assert_allclose(np.diff(np.log([0.1, *smooth.asked])) * way, sizes, rtol=1e-12)
     np.testing.assert_allclose(smooth.guesses[0], first, rtol=1e-12)
-    second = plain.solve(points(2.0, smooth.asked[0], 0.0)).unknowns[0]
+    second = Routes(plain).solve(points(2.0, smooth.asked[0], 0.0)).unknowns[0]
     np.testing.assert_allclose(smooth.guesses[1], second + 2 * (second - first), rtol=1e-7, atol=1e-9)
     jumping = Jumping(plain, 9.0)
     monkeypatch.setattr(model, "saddle", jumping)
-    solution = plain.solve(start)
+    solution = Routes(plain).solve(start)
     steps = solution.steps[0]
-    assert model._toward(solution, start.lam, end, None)[0] == 0.1
+    assert Routes(model)._toward(solution, start.lam, end)[0] == 0.1
     tried = [1.0, 0.25, 0.0625] if way > 0 else [1.0, 0.25, 0.0625, 0.015625, 0.00390625]
     np.testing.assert_allclose(np.abs(np.log(np.array(jumping.asked) / 0.1)), tried, rtol=1e-9)
     np.testing.assert_allclose(solution.unknowns[0], first, rtol=1e-12)
@@ -333,12 +335,12 @@ def test_the_limit_of_hard_margins_is_that_of_small_penalties():
     model = Model(ge.ERM("squared_hinge", 0.1), equivalent(Sign(0.2)))
     at = points([0.3, 0.8], [0.0, 0.0], [0.0, 0.0])
     hard, seen = hard_margin(model, at)
-    soft = model.solve(points(at.load, [1e-7, 1e-7], at.b0))
+    soft = Routes(model).solve(points(at.load, [1e-7, 1e-7], at.b0))
     assert np.all(hard.status == Status.converged)
     for one, other in zip(hard.fields[1:3], soft.fields[1:3], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4)
     np.testing.assert_allclose(hard.fields.V, 1e-7 * soft.fields.V, rtol=1e-4)
-    np.testing.assert_allclose(seen["test_error"], model.observe(at, soft)["test_error"], rtol=1e-4)
+    np.testing.assert_allclose(seen["test_error"], model.observe(soft)["test_error"], rtol=1e-4)
     assert not np.any(seen["train_loss"]) and not np.any(seen["train_error"])
     assert "test_loss" not in seen
     assert hard.steps.min() > 5
@@ -358,15 +360,15 @@ def test_the_threshold_counts_samples_per_student_dimension():
 def test_order_parameters_that_overflow_are_no_numbers_beside_those_that_do_not():
     model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3)))
     at = points([2.0] * 3, [0.1] * 3, [0.0] * 3)
-    s = model.solve(at)
-    alone = model.observe(at.take([0]), s.take([0]))
+    s = Routes(model).solve(at)
+    alone = model.observe(s.take([0]))
     s.fields.q[1], s.fields.c[2] = 1e150, 1e60
-    seen = model.observe(at, s)
+    seen = model.observe(s)
     for key, value in seen.items():
         assert value[0] == pytest.approx(alone[key][0], rel=1e-12), key
         assert np.isnan(value[1:]).all(), key
-    assert set(model.observe(at, s, keys=("test_error",))) == {"test_error"}
-    assert model.observe(at, s, keys=("test_error",))["test_error"][0] == pytest.approx(alone["test_error"][0], rel=1e-12)
+    assert set(model.observe(s, keys=("test_error",))) == {"test_error"}
+    assert model.observe(s, keys=("test_error",))["test_error"][0] == pytest.approx(alone["test_error"][0], rel=1e-12)
 
 
 def test_both_labels_are_folded_into_one_where_they_are_alike():
@@ -375,7 +377,7 @@ def test_both_labels_are_folded_into_one_where_they_are_alike():
     two = Model(ge.ERM("logistic", 0.1), equivalent(Binary("sign", 0.3, (0.1, 0.1 + 1e-10))))
     assert len(one.classes) == 1 and len(two.classes) == 2
     at = points(2.0, 0.1, 0.0)
-    a, b = one.observe(at, one.solve(at)), two.observe(at, two.solve(at))
+    a, b = one.observe(Routes(one).solve(at)), two.observe(Routes(two).solve(at))
     for key, value in a.items():
         assert value[0] == pytest.approx(b[key][0], rel=1e-7, abs=1e-9), key
     uneven = Model(ge.ERM("logistic", 0.1, class_weight={-1: 2, 1: 1}), equivalent(Binary("sign", 0.3, 0.1)))
@@ -437,7 +439,7 @@ def test_offsets_between_which_mhat_turns_its_sign(law, variance, steps):
     """Few from afar, the others between them with the sign of the nearer ones or of a first update: the points are those from afar."""
     model = Model(ge.ERM("huber:0.5", 0.1), equivalent(law, offset_variance=variance))
     at = model.points(np.array([2.0]), np.array([0.1]))
-    near, far = model.solve(at), model._from_afar(at, None)
+    near, far = Routes(model).solve(at), Routes(model)._from_afar(at)
     assert set(near.sign) == {-1.0, 1.0}
     np.testing.assert_array_equal(near.sign, far.sign)
     np.testing.assert_allclose(near.fields, far.fields, rtol=1e-8, atol=1e-10)

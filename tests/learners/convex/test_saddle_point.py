@@ -11,6 +11,7 @@ from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.learners.convex.averages import FIELD, RESPONSE, SCORE, SQUARE
 from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.saddle_point import joined
 from gaussequiv.numerics.status import Status
 
@@ -37,7 +38,7 @@ def test_solution_satisfies_the_equations(name):
     erm, e, (alpha, lam) = CASES[name]
     model = Model(erm, e)
     at = Points(np.array([alpha]), np.array([lam]), model.b0[:1])
-    s = model.solve(at)
+    s = Routes(model).solve(at)
     assert s.status[0] == Status.converged
     value = model.saddle(at).average(s.fields, np.arange(1)).value
     (Vhat,), (qhat,), (mhat,) = s.conjugates
@@ -54,7 +55,7 @@ def test_jacobian_and_condition(name):
     erm, e, (alpha, lam) = CASES[name]
     model = Model(erm, e)
     at = Points(np.array([alpha]), np.array([lam]), model.b0[:1])
-    s = model.solve(at)
+    s = Routes(model).solve(at)
     system = model.saddle(at, sign=s.sign)
 
     def F(k, j):
@@ -180,7 +181,7 @@ def test_equations_move_with_lam_as_written(name):
     erm, e, alpha, lam = SLOPES[name]
     model = Model(erm, e)
     at = Points(np.array([alpha]), np.array([lam]), model.b0[:1])
-    s = model.solve(at)
+    s = Routes(model).solve(at)
     held, jacobian, slope = model.saddle(at, sign=s.sign).with_slopes_at(s.unknowns)
 
     def F(k):
@@ -195,7 +196,7 @@ def test_points_of_either_form_stand_beside_each_other():
     """Many samples without noise, where two equations nearly coincide, and few: together each is what it is alone."""
     model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.0)))
     at = Points(np.array([1e4, 0.5]), np.array([1e-10, 0.3]), np.zeros(2))
-    s = model.solve(at)
+    s = Routes(model).solve(at)
     system = model.saddle(at, sign=s.sign)
     form = system.form_at(s.unknowns)
     assert form.difference.tolist() == [True, False]
@@ -216,7 +217,7 @@ def test_a_student_that_labels_say_nothing_to():
     e = equivalent(Binary("random"))
     model = Model(ge.ERM("logistic", 0.1), e)
     at = Points(np.array([2.0]), np.array([0.1]), model.b0)
-    s = model.solve(at)
+    s = Routes(model).solve(at)
     assert not model.signal
     assert (s.fields.m[0], s.conjugates.mhat[0], s.sign[0]) == (0.0, 0.0, 1.0)
     value = model.saddle(at).average(s.fields, np.arange(1)).value[0]
@@ -233,7 +234,7 @@ def test_labels_that_fall_with_the_field_are_learned_upside_down():
         Model(ge.ERM("logistic", 0.1), equivalent(Binary(link, 0.2))) for link in (lambda z: special.expit(z), lambda z: special.expit(-z))
     )
     at = Points(np.array([2.0]), np.array([0.1]), np.zeros(1))
-    up, down = one.solve(at), other.solve(at)
+    up, down = Routes(one).solve(at), Routes(other).solve(at)
     assert down.sign[0] == -1.0 and up.sign[0] == 1.0
     assert down.fields.m[0] == pytest.approx(-up.fields.m[0], rel=1e-9)
     assert [down.fields.q[0], down.fields.V[0]] == pytest.approx([up.fields.q[0], up.fields.V[0]], rel=1e-9)
@@ -243,7 +244,7 @@ def test_labels_that_fall_with_the_field_are_learned_upside_down():
 def test_parts_of_a_solution_are_taken_placed_and_joined():
     model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3)))
     at = Points(np.array([0.5, 1.0, 2.0]), np.full(3, 0.1), np.zeros(3))
-    s = model.solve(at)
+    s = Routes(model).solve(at)
     again = joined([s.take(slice(0, 1)), s.take([1, 2])])
     for one, other in zip(
         (*s.fields, *s.conjugates, s.unknowns, s.status), (*again.fields, *again.conjugates, again.unknowns, again.status), strict=True

@@ -10,6 +10,7 @@ from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.scores import classification_scores, own_breaks, regression_scores
 
 
@@ -35,8 +36,8 @@ CASES = [
 def test_labels(erm, e, alpha):
     model = Model(erm, e)
     at = Points(np.array([alpha]), np.array([erm.lam]), model.b0)
-    solution = model.solve(at)
-    f, seen = solution.fields, model.observe(at, solution)
+    solution = Routes(model).solve(at)
+    f, seen = solution.fields, model.observe(solution)
     V, q, m, c, b0 = (float(a[0]) for a in f[:5])
     rng = np.random.default_rng(7)
     xi, eta = rng.standard_normal((2, N))
@@ -70,8 +71,8 @@ def test_real_labels(loss):
     erm, e = ge.ERM(loss, 0.2, intercept=True), equivalent(GaussianNoise(0.3), noise=0.1, offset=0.6)
     model = Model(erm, e)
     at = Points(np.array([1.5]), np.array([0.2]), model.b0)
-    solution = model.solve(at)
-    f, seen = solution.fields, model.observe(at, solution)
+    solution = Routes(model).solve(at)
+    f, seen = solution.fields, model.observe(solution)
     r = float(f.c[0] - f.b0[0]) + np.sqrt(f.misfit[0] + 0.3) * np.random.default_rng(1).standard_normal(N)
     fitted = r + f.V[0] * erm.loss.proximal(0.0, r, f.V[0])[0]
     draws = {"test_error": r**2, "test_loss": erm.loss.value(0.0, r), "train_error": fitted**2, "train_loss": erm.loss.value(0.0, fitted)}

@@ -7,6 +7,7 @@ import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.sensitivity import moved, tangents
 
 
@@ -55,10 +56,10 @@ def test_against_differences_of_solved_curves(case, name):
             learner = erm.with_hyperparameter(name, value)
         at = Points(np.array([a]), np.array([penalty]), model.b0)
         one = Model(learner, other)
-        return one.observe(at, one.solve(at))
+        return one.observe(Routes(one).solve(at))
 
     at = Points(np.array([alpha]), np.array([lam]), model.b0)
-    found = tangents(model, at, model.solve(at), (name,))[name]
+    found = tangents(model, at, Routes(model).solve(at), (name,))[name]
     rule = CENTRAL if now[name] else FORWARD
     values = {k: curve(k) for k in rule}
     for key, slope in found.items():

@@ -5,6 +5,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.saddle_point import Form
 from gaussequiv.learners.convex.sensitivity import tangents
 
@@ -22,7 +23,7 @@ def scanned(loss: str, alpha: np.ndarray, lam: np.ndarray):
     )
     model = Model(problem.learners[0], problem.equivalent())
     at = model.points(alpha, lam)
-    solution = model.solve(at)
+    solution = Routes(model).solve(at)
     found = tangents(model, at, solution, ("lam", "alpha"))
     form = model.saddle(at).form_at(solution.unknowns)
     wrong = []
@@ -31,7 +32,7 @@ def scanned(loss: str, alpha: np.ndarray, lam: np.ndarray):
 
         def q(k, name=name, value=value):
             moved = {"alpha": at.load, "lam": at.lam} | {name: value * (1 + k * STEP)}
-            return model.solve(model.points(**moved)).fields.q
+            return Routes(model).solve(model.points(**moved)).fields.q
 
         slope = sum(weight * q(k) for k, weight in STENCIL.items()) / (value * STEP)
         wrong.append(np.abs(found[name]["q"] / slope - 1))

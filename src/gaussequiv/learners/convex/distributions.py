@@ -10,6 +10,7 @@ from gaussequiv.learners.base import Learner
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.scores import Observables, score_nodes
 
 
@@ -37,7 +38,7 @@ def curve_distributions(
     model = Model(erm, e)
     nodes = model.b0.size
     at = model.points(alpha, lam)
-    fields = model.solve(at).fields
+    fields = Routes(model).solve(at).fields
     out: Observables = {}
     if margins is not None:
         t = array("margins", margins, ndim=1)

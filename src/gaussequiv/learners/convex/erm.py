@@ -17,11 +17,13 @@ from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.ingredients.penalties import base as penalties
 from gaussequiv.learners.base import Gives, Learner, Predictor, Risk, Tunable
+from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.measured import measure_convex
-from gaussequiv.learners.convex.model import CHUNK, Model, Points, hard_margin
+from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.learners.convex.ridge_curve import ridge_curve
+from gaussequiv.learners.convex.routes import CHUNK, Routes
 from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved, present
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.ranges import Range
@@ -245,7 +247,7 @@ class ERM(Learner):
         model = Model(learner, e)
         nodes = model.b0.size
         at = model.points(alpha, lam)
-        found = tangents(model, at, model.solve(at), names)
+        found = tangents(model, at, Routes(model).solve(at), names)
         floor = {name: _floor_slope(e, name) for name in names}
         out: dict[str, Mapping[str, Any]] = {}
         for name, values in found.items():
@@ -335,8 +337,8 @@ class ERM(Learner):
             raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
 
     def _solved(self, model: Model, at: Points) -> tuple[Any, Observables]:
-        solution = model.solve(at)
-        return solution, model.observe(at, solution)
+        solution = Routes(model).solve(at)
+        return solution, model.observe(solution)
 
     def fit(self, sample: Any, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha.

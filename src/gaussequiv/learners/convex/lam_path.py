@@ -10,6 +10,7 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.offsets import IntArray
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.sensitivity import tangents
 from gaussequiv.numerics.status import Status
@@ -40,7 +41,7 @@ class LamPath:
         at = self.model.points(self.alpha[which], np.exp(log_lam))
         starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
         unknowns, sign = (np.concatenate([start[part] for start in starts]) for part in (0, 1))
-        found = self.model.solve_near(at, unknowns, sign)
+        found = Routes(self.model).solve_near(at, unknowns, sign)
         nodes = self.model.b0.size
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
             part = slice(i * nodes, (i + 1) * nodes)
@@ -51,7 +52,7 @@ class LamPath:
     def values(self, at: Points, solution: SolvedPoints) -> FloatArray:
         """The observable, negative if it is to be maximised, nan where an offset is not solved; one for every alpha of the points."""
         key = self.erm.minimise
-        found = self.model.observe(at, solution, keys=(key,))[key]
+        found = self.model.observe(solution, (key,))[key]
         found = np.where(solution.status == Status.converged, found, np.nan)
         return self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
 

@@ -149,5 +149,5 @@ def _variant(model: Model, at: Points, name: str, value: Any) -> tuple[Model, Po
 def _observe(model: Model, at: Points, x: FloatArray, solution: SolvedPoints, keys: tuple[str, ...] | None) -> Observables:
     fields, _, hats = model.saddle(at, sign=solution.sign).fields(x, np.arange(x.shape[0]))
     fixed = SolvedPoints(x, solution.sign, fields, hats, solution.status, solution.steps, solution.residual)
-    found = model.observe(at, fixed, keys=keys)
+    found = model.observe(fixed, keys)
     return {key: value for key, value in found.items() if keys is None or key in keys}

@@ -1,0 +1,240 @@
+"""The ways to the solutions of one convex learner's saddle point: from afar, by continuation in lam, from neighbours, from no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT
+from gaussequiv.learners.convex.offsets import IntArray, between, pioneers
+from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SolvedPoints, joined
+from gaussequiv.learners.convex.weightless import vanishing_weights, without_weights
+from gaussequiv.numerics.status import Status
+
+CHUNK = 512  # points solved together: memory stays near 100 MB
+EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are reached by continuation
+RATIO = 10.0
+DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long way is taken
+FEWER = (0.1, 0.05, 0.02)  # of the penalty that leaves no weight: some are left
+SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
+FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
+SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
+SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
+STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
+DAMPED = 150  # steps of the damped iteration where Newton has no start
+
+
+class Routes:
+    """How the points of a `Model` are solved."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def solve(self, at: Points) -> SolvedPoints:
+        """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
+        if at.load.size > CHUNK:
+            return joined([self.solve(at.take(slice(k, k + CHUNK))) for k in range(0, at.load.size, CHUNK)])
+        at = self.model.capped(at)
+        from_afar = self._descend if self.model.kinked else self._from_afar
+        if (few := pioneers(at.load, at.lam, at.b0)) is not None:
+            return self._between(at, few, from_afar)
+        return from_afar(at)
+
+    def solve_near(self, at: Points, start: FloatArray, sign: FloatArray) -> SolvedPoints:
+        """All points from unknowns near their solutions and the sign of mhat there; from afar where they are nan or too far."""
+        if at.load.size > CHUNK:
+            parts = [slice(k, k + CHUNK) for k in range(0, at.load.size, CHUNK)]
+            return joined([self.solve_near(at.take(part), start[part], sign[part]) for part in parts])
+        if not np.isfinite(start).all(axis=1).any():
+            return self.solve(at)
+        own = self.model.sign(at)
+        return self._directly(self.model.capped(at), start, sign if own is None else own, self.solve)
+
+    def _between(self, at: Points, few: IntArray, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
+        """A few offsets of every curve from afar; the others start between them, and from afar if that fails."""
+        known = from_afar(at.take(few))
+        start = between(few, known.unknowns, at.load, at.lam, at.b0)
+        others = np.setdiff1d(np.arange(at.load.size), few)
+        nearest = np.clip(np.searchsorted(few, others), 1, few.size - 1)
+        sign = self.model.sign(at.take(others))
+        if sign is None:
+            sign = known.sign[nearest]
+            turns = known.sign[nearest - 1] != sign  # between two solved offsets
+            sign[turns] = self.model.saddle(at.take(others[turns])).first_sign(start[others[turns]])
+        found = self._directly(at.take(others), start[others], sign, from_afar)
+        order = np.argsort(np.concatenate([few, others]), kind="stable")
+        return joined([known, found]).take(order)
+
+    def _directly(self, at: Points, start: FloatArray, sign: FloatArray, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
+        """Newton's method alone, and the long way where it fails or ends elsewhere."""
+        unknown = np.any(~np.isfinite(start), axis=1)
+        start = np.where(unknown[:, None], self.model.start(at), start)
+        solution = self.model.saddle(at, sign).solve(start, damped_steps=0, longest=DIRECT_STEPS)
+        lost: NDArray[np.bool_] = unknown | (solution.status != Status.converged)
+        lost |= np.max(np.abs(solution.unknowns - start)[:, LOGS], axis=1) > STEADY  # another solution than the neighbours'
+        failed = np.flatnonzero(lost)
+        if failed.size:
+            again = from_afar(at.take(failed))
+            solution.place(failed, again)
+            solution.steps[failed] += again.steps
+        return solution
+
+    def _from_afar(self, at: Points) -> SolvedPoints:
+        """Small penalties by continuation from larger ones."""
+        lowest = EASY * self.model.scale
+        easy = Points(at.load, np.maximum(at.lam, lowest), at.b0)
+        solution = self._settled(easy, self.model.start(easy), self.model.sign(easy))
+        steps = solution.steps.copy()
+        previous: FloatArray | None = None
+        lam = easy.lam
+        last = np.where(at.lam > 0, at.lam, 1e-4 * lowest)  # lam = 0 itself is solved from there
+        while (todo := np.flatnonzero(lam > last)).size:
+            target = np.maximum(lam[todo] / RATIO, at.lam[todo])
+            x = solution.unknowns[todo]
+            guess = x if previous is None else x + (x - previous[todo]) * (np.log(lam[todo] / target) / np.log(RATIO))[:, None]
+            part = self._settled(Points(at.load[todo], target, at.b0[todo]), guess, solution.sign[todo], damped_steps=0)
+            previous = solution.unknowns.copy()
+            lam = lam.copy()
+            lam[todo] = target
+            steps[todo] += part.steps
+            solution.place(todo, part)
+        zero = np.flatnonzero(at.lam == 0)
+        if zero.size:
+            part = self._settled(at.take(zero), solution.unknowns[zero], solution.sign[zero], damped_steps=0)
+            steps[zero] += part.steps
+            solution.place(zero, part)
+        solution.steps = steps
+        return solution
+
+    def _descend(self, at: Points) -> SolvedPoints:
+        """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
+        solution, lam = self._from_emptiness(at)
+        left = np.zeros(lam.shape, dtype=bool)
+        hard = np.flatnonzero(solution.status != Status.converged)
+        if hard.size:
+            solution.place(hard, self._weights_vanish(at.take(hard), solution.unknowns[hard], solution.take(hard)))
+            lam[hard] = np.where(solution.status[hard] == Status.converged, at.lam[hard], lam[hard])
+        for share in FEWER:  # a loss without response at z = 0, such as the hinge, is not solved where hardly a weight is left
+            hard = np.flatnonzero(solution.status != Status.converged)
+            if hard.size == 0:
+                break
+            rest, lam[hard] = at.take(hard), share * self.model.empty(at.take(hard))
+            some = Points(rest.load, lam[hard], rest.b0)
+            part = self.model.saddle(some, self.model.sign(rest)).solve(self._weightless(rest), longest=LATER)
+            solution.place(hard, part)
+            solution.steps[hard] += part.steps
+            left[hard] = part.status == Status.converged
+        hard = np.flatnonzero(solution.status != Status.converged)
+        if hard.size:
+            lam[hard] = at.lam[hard]
+            rest = at.take(hard)
+            part = self.model.saddle(rest, self.model.sign(rest)).solve(self.model.start(rest), damped_steps=DAMPED)
+            solution.place(hard, part)
+            solution.steps[hard] += part.steps
+        lam = self._toward(solution, lam, at)
+        solution.status[lam != at.lam] = Status.max_steps
+        stuck = np.flatnonzero((lam != at.lam) & ~left)
+        if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
+            rest = at.take(stuck)
+            part = self.model.saddle(rest, self.model.sign(rest)).solve(self.model.start(rest), damped_steps=DAMPED)
+            solution.steps[stuck] += part.steps
+            good = part.status == Status.converged
+            solution.place(stuck[good], part.take(good))
+        return solution
+
+    def _toward(self, solution: SolvedPoints, lam: FloatArray, at: Points) -> FloatArray:
+        """Take solved points at lam to that of `at`; how far they came.
+
+        With too many weights the map has no nearby fixed point, and Newton runs away; so each step in log lam is as long as Newton can go
+        in a few iterations, from an extrapolation of the last two solutions.
+        """
+        lam, previous, step, taken = lam.copy(), solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
+        shortest = np.where(lam > at.lam, SHORTEST_STEP, SHORTEST_RISE)
+        while (todo := np.flatnonzero((lam != at.lam) & (step > shortest))).size:
+            ahead = np.minimum(step[todo], np.abs(np.log(lam[todo] / at.lam[todo])))
+            target = np.where(ahead < step[todo], at.lam[todo], lam[todo] * np.exp(np.where(lam[todo] > at.lam[todo], -ahead, ahead)))
+            here = solution.unknowns[todo]
+            guess = here + (here - previous[todo]) * (ahead / taken[todo])[:, None]
+            saddle = self.model.saddle(Points(at.load[todo], target, at.b0[todo]), solution.sign[todo])
+            part = saddle.solve(guess, damped_steps=0, longest=STEPS)
+            # as log Vhat -> -infinity the equations hold ever better at load 1, though no solution is there: a branch moves steadily
+            jump = np.max(np.abs(part.unknowns - here)[:, LOGS], axis=1)
+            good = (part.status == Status.converged) & (jump < STEADY * (1 + ahead))
+            moved = todo[good]
+            solution.steps[todo] += part.steps
+            previous[moved], taken[moved], lam[moved] = solution.unknowns[moved], ahead[good], target[good]
+            solution.place(moved, part.take(good))
+            step[todo] = np.where(good, np.minimum(2 * step[todo], np.log(RATIO)), 0.25 * step[todo])
+        return lam
+
+    def _from_emptiness(self, at: Points) -> tuple[SolvedPoints, FloatArray]:
+        """Points at penalties that leave hardly a weight, and those lam."""
+        square, *_ = self.model.untrained(at.b0)
+        top = self.model.empty(at) if self.model.kinked else np.full_like(at.lam, np.inf)
+        if self.model.erm.penalty.l2 > 0:
+            top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.model.erm.penalty.l2)
+        lam = np.maximum(at.lam, top)
+        return self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=STEPS), lam
+
+    def _weightless(self, at: Points) -> FloatArray:
+        """Unknowns after the first update from the student without weights."""
+        square, field, constant = self.model.untrained(at.b0)
+        start = self.model.start(at)
+        start[:, QHAT] = np.log(np.maximum(at.load * square, 1e-12 * at.load))
+        start[:, MHAT] = np.log(np.maximum(at.load * np.abs(field), 1e-6 * at.load))
+        start[:, VHAT], start[:, CONSTANT] = np.log(at.load), constant
+        return start
+
+    def _settled(self, at: Points, start: FloatArray, sign: FloatArray | None, damped_steps: int = DAMPED_STEPS) -> SolvedPoints:
+        """The solver from a start, and where it does not arrive soon from others: the student without weights, at lam or at a large
+        penalty and by short steps from there; mhat of the other sign, as labels that do not rise with the field may be learned with
+        either; patience.
+        """
+        solution = self.model.saddle(at, sign).solve(start, damped_steps, SOON)
+        for again in (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, self._patiently):
+            lost = np.flatnonzero(solution.status != Status.converged)
+            if lost.size == 0:
+                break
+            part = again(at.take(lost), start[lost], solution.take(lost))
+            good = part.status == Status.converged
+            solution.steps[lost] += part.steps
+            solution.place(lost[good], part.take(good))
+        return solution
+
+    def _weights_vanish(self, at: Points, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        found.steps[:] = 0
+        vanishing, shape = vanishing_weights(self.model, at)
+        if vanishing.size:
+            found.place(vanishing, without_weights(self.model, at.take(vanishing), shape))
+        return found
+
+    def _from_nothing(self, at: Points, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:
+        return self.model.saddle(at, self.model.sign(at)).solve(self._weightless(at), longest=LATER)
+
+    def _turned(self, at: Points, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        """With the other sign where the logarithm of mhat is that of a negative number."""
+        either = self.model.real is not None and self.model.signal
+        wrong = np.flatnonzero(~np.isfinite(found.residual) & either)
+        found.steps[:] = 0
+        if wrong.size:
+            part = self.model.saddle(at.take(wrong), -found.sign[wrong]).solve(self.model.start(at.take(wrong)), longest=SOON)
+            found.place(wrong, part)
+            found.steps[wrong] = part.steps
+        return found
+
+    def _all_the_way(self, at: Points, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:
+        solution, lam = self._from_emptiness(at)
+        whole = np.flatnonzero((solution.status == Status.converged) & (at.lam > 0))
+        part = solution.take(whole)
+        lam[whole] = self._toward(part, lam[whole], at.take(whole))
+        solution.place(whole, part)
+        solution.steps[whole] = part.steps
+        solution.status[lam != at.lam] = Status.max_steps
+        return solution
+
+    def _patiently(self, at: Points, start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        return self.model.saddle(at, found.sign).solve(start)
