@@ -218,3 +218,35 @@ def test_offsets_at_some_of_which_no_weight_is_left(words, learner, allowed):
     used = time.process_time() - start
     assert curve.converged.item() and np.isfinite(curve.test_error.item())
     assert used < allowed, f"{used:.1f} s of CPU time"
+
+
+def held_by_zeros(offset):
+    """Counts of mean exp(field), most of which are 0 at a negative offset."""
+    return ge.Problem(ge.DeepNetwork("tanh", labels="poisson", offset=offset), learner=ge.ERM("absolute", 0.1))
+
+
+def test_weights_vanish_at_finite_size_where_theory_says_so():
+    """Rows of the count 0 hold the constant there and the weights at 0 exactly; on the other side both have weights."""
+    alpha, runs = 10.0, dict(d=50, trials=16, seed=0, progress=False)
+    vanished, learned = (ge.solve(held_by_zeros(offset), alpha=alpha) for offset in (-1.3, -0.6))
+    assert vanished.q.item() < 1e-20 and abs(vanished.intercept.item()) < 1e-9
+    run = ge.simulate(held_by_zeros(-1.3), alpha=alpha, **runs)
+    assert run.q_mean.item() < 1e-6
+    assert abs(run.test_error_mean.item() - vanished.test_error.item()) < 4 * run.test_error_stderr.item()
+    run = ge.simulate(held_by_zeros(-0.6), alpha=alpha, **runs)
+    assert abs(run.q_mean.item() - learned.q.item()) < 4 * run.q_stderr.item() + 3 / 50 * learned.q.item()
+
+
+def test_weights_appear_where_they_lower_the_objective():
+    """loss + lam q/(2 alpha) is that of the constant 0, E y, where weights vanish, and falls below it from there on, little at first."""
+    alpha, lam = 10.0, 0.1
+    gaps = []
+    for offset in (-1.0, -0.97, -0.95, -0.94, -0.9, -0.8):
+        problem = held_by_zeros(offset)
+        curve = ge.solve(problem, alpha=alpha)
+        assert curve.converged.item()
+        constant = problem.equivalent().channel.label_moments(np.array([offset]), problem.equivalent().rho).mean.item()
+        gaps.append(1 - (curve.train_loss.item() + lam * curve.q.item() / (2 * alpha)) / constant)
+    assert np.abs(gaps[:2]).max() < 1e-9
+    assert 0 < gaps[2] < 1e-3 < gaps[4]
+    assert np.all(np.diff(gaps[1:]) > 0)

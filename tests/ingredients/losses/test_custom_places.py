@@ -55,6 +55,27 @@ def curves(target, loss, lam=0.1):
     return ge.solve(ge.Problem(target=target, learner=ge.ERM(loss, lam)), alpha=ALPHA)
 
 
+def test_pieces_of_constant_curvature_need_no_panels():
+    """A quantile loss is seen at its kinks alone; a smooth bend keeps its panels."""
+    pinball = ge.CustomLoss(
+        lambda r: np.maximum(0.7 * r, -0.3 * r),
+        "residual",
+        name="pinball",
+        kinks=(0.0,),
+        slope=lambda r: np.where(r > 0, 0.7, -0.3),
+        curvature=np.zeros_like,
+    )
+    np.testing.assert_allclose(np.unique(pinball.breaks(np.array([2.0]))), [-0.6, 1.4], atol=1e-12)
+    bend = ge.CustomLoss(
+        lambda r: np.logaddexp(0, r),
+        "residual",
+        name="softplus",
+        slope=special.expit,
+        curvature=lambda r: special.expit(r) * special.expit(-r),
+    )
+    assert bend.breaks(np.array([2.0])).size > 10
+
+
 @pytest.mark.parametrize("target", [NOISY, NOISELESS], ids=["noisy", "noiseless"])
 @pytest.mark.parametrize("h", [1.0, 0.3, 1e-3])
 def test_an_undeclared_smooth_hinge_is_the_one_with_a_closed_proximal_map(target, h):

@@ -5,6 +5,7 @@ import pytest
 from scipy import special
 
 import gaussequiv as ge
+from gaussequiv.errors import AccuracyWarning
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses.named import Logistic
@@ -12,6 +13,7 @@ from gaussequiv.learners.convex import routes as module
 from gaussequiv.learners.convex.averages import FIELD, SQUARE
 from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.model import REACH, ZERO_WEIGHTS, Model, Points
+from gaussequiv.learners.convex.offsets import warn_of_cusps
 from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.status import Status
@@ -423,6 +425,39 @@ def test_offsets_that_cost_two_dimensional_averages_are_fewer():
     np.testing.assert_allclose(square.mass @ np.cos(square.b0), np.exp(-0.25), rtol=1e-9)
 
 
+def test_rare_offsets_of_labels_that_are_alike_are_left_to_their_neighbours():
+    """Labels -1, 0, 1 at b0 = 3 and beyond are 1 up to 1e-5; that of 1 in 1e6 offsets is worth no digit. Squares of labels all count."""
+    quantised, square = ge.Quantised((-0.5, 0.5), values=(-1, 0, 1)), ge.Output(np.square, 0.1, name="square")
+    alike, counted = (Model(ge.ERM("huber", 0.1), equivalent(law, rho=0.5, offset_variance=0.5)) for law in (quantised, square))
+    assert alike.b0.max() < 3.6 < counted.b0.max()
+    for model in (alike, counted):
+        assert model.mass.sum() == pytest.approx(1, abs=1e-12)
+    means = alike.channel.label_moments(alike.b0, 0.5)
+    assert alike.mass @ means.mean == pytest.approx(0, abs=1e-12)
+    whole = alike.e.offset_nodes(even=False, smooth=7, far=True)
+    variance = [mass @ alike.channel.label_moments(b0, 0.5).scatter for b0, mass in (whole, (alike.b0, alike.mass))]
+    assert variance[1] == pytest.approx(variance[0], rel=1e-8)
+
+
+def test_labels_that_do_not_vary_have_all_their_offsets():
+    flat = Model(ge.ERM("huber", 0.1), equivalent(ge.Output(lambda z: 0 * z + 2.0, name="flat"), offset_variance=0.5))
+    assert flat.b0.size > 50
+
+
+@pytest.mark.parametrize(("power", "warns"), [(4.0, False), (0.5, True)])
+def test_a_cusp_in_the_offset_is_told(power, warns):
+    """|b0 - .1|^4 is smooth and followed by its neighbours; the root is not."""
+    model = Model(ge.ERM("huber", 0.1), equivalent(ge.Output(np.tanh, 0.3, name="tanh"), offset_variance=0.5))
+    b0, mass = model.b0, model.mass
+    error = 0.1 + np.abs(b0 - 0.1)[None, :] ** power
+    if warns:
+        with pytest.warns(AccuracyWarning, match="cusp in the random offset"):
+            warn_of_cusps(b0, mass, error)
+    else:
+        warn_of_cusps(b0, mass, error)
+    warn_of_cusps(b0[:5], mass[:5], error[:, :5])  # too few to say
+
+
 def test_numbers_of_the_equivalent():
     e = equivalent(Sign(0.3), rho=0.8, noise=0.1, w=(0.0, 0.5, 2.0))
     model = Model(ge.ERM("logistic", 0.1), e)
@@ -433,7 +468,7 @@ def test_numbers_of_the_equivalent():
 
 
 @pytest.mark.parametrize(
-    ("law", "variance", "steps"), [(ge.AbsoluteValue(0.1), 1.0, 463), (ge.Output(np.sin, 0.1, name="sin"), 4.0, 712)], ids=["abs", "sin"]
+    ("law", "variance", "steps"), [(ge.AbsoluteValue(0.1), 1.0, 463), (ge.Output(np.sin, 0.1, name="sin"), 4.0, 813)], ids=["abs", "sin"]
 )
 def test_offsets_between_which_mhat_turns_its_sign(law, variance, steps):
     """Few from afar, the others between them with the sign of the nearer ones or of a first update: the points are those from afar."""

@@ -7,7 +7,7 @@ from scipy import special
 from gaussequiv.ingredients.channels.label_atoms import Beside, LabelAtoms
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
-from gaussequiv.learners.convex.residual_law import _breaks, constants, residuals
+from gaussequiv.learners.convex.residual_law import ALONE, _breaks, constants, residuals
 
 ONE = ((1.0, 1.0),)
 
@@ -42,6 +42,25 @@ def test_measures_have_the_moments_of_their_laws(pairs, spread):
         np.testing.assert_allclose(nodes.total(plain * r**2)[:, i] / size, powers @ (t * t + sigma2) / size, atol=1e-13)
         np.testing.assert_allclose(nodes.total(once * r)[:, i], powers[:2].sum(axis=1) * np.sqrt(sigma2), atol=1e-12)
         np.testing.assert_allclose(nodes.total(twice * r**2)[i] / size[0], powers[0] @ (t * t + 3 * sigma2) / size[0], atol=1e-13)
+
+
+@pytest.mark.parametrize("place", [3.0, 9.5, 30.0])
+def test_places_that_no_break_is_near_need_few_nodes(place):
+    """Averages of a function smooth on the scale of the distance to the breaks: a few nodes about a far t, panels about a near one."""
+    loss, one = losses.get("huber"), LabelAtoms(np.array([0.0, 0.3]), np.array([-place, place]), np.full(2, 0.5), 1.0, 0.81)
+    at = fields(1, V=1e-9, q=1e-20, m=0.0, c=0.0, rest=1.0)
+    nodes = residuals(loss, [one], at, ONE)[1].nodes(loss, at.V)
+
+    def smooth(r):
+        return np.exp(r / 9) / (1 + (r / 9) ** 2)
+
+    z = np.linspace(-9, 9, 40_001)
+    mass = np.exp(-0.5 * z * z) * (z[1] - z[0]) / np.sqrt(2 * np.pi)
+    above, below = ([mass @ (z**k * smooth(t + 0.9 * z)) for k in range(3)] for t in (place, -place))
+    expected = [0.5 * (above[0] + below[0]), 0.15 * below[0], 0.045 * below[0], 0.5 * (above[1] + below[1]), 0.15 * below[1]]
+    found = nodes.total(nodes.measures * smooth(nodes.r))[:, 0]
+    np.testing.assert_allclose(found, [*expected, 0.5 * (above[2] + below[2])], rtol=1e-10)
+    assert (nodes.r.size == 2 * ALONE) == (place > 9)
 
 
 def test_points_together_are_points_alone():

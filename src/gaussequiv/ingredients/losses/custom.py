@@ -23,6 +23,7 @@ _EDGES = np.array([0.0, 1.0, 2.5, 4.5, 8.0, 14.0, 26.0, 50.0, 100.0, 200.0, 400.
 _RESOLVED = (1e-11, 1e-9, 1e-7)  # of the slope: how exactly f'' is integrated; the looser for functions that are themselves not exact
 _LADDER = 4.0  # panels are made for powers of it in V
 _FURTHEST = 1e6  # omega over max(1, V): students are not seen beyond
+_CONSTANT = 1e-13  # change of f'', relative to its largest value
 _PIECE = 800.0  # where places are looked for
 _LARGEST_V = 1e12  # from where on panels are those of this V
 
@@ -93,6 +94,7 @@ class CustomLoss(Loss):
         jumps = self._jumps(positions)
         self._pieces = tuple(sorted((*self._kinks, *jumps)))
         self._lines = self._straight() if jumps else ()
+        self._edges = self._bending()
         self._graded: dict[int, FloatArray] = {}
 
     def __repr__(self) -> str:
@@ -142,7 +144,7 @@ class CustomLoss(Loss):
         if rung not in self._graded:
             steepest = _LADDER**rung
             seen = self._edges[np.abs(self._edges + steepest * self._quiet_slope(self._edges)) < _FURTHEST * max(1.0, steepest)]
-            edges = graded_edges(lambda t: 1 + steepest * np.maximum(self._quiet(t), 0.0), seen)
+            edges = graded_edges(lambda t: 1 + steepest * np.maximum(self._quiet(t), 0.0), seen) if seen.size > 1 else seen
             slope = self._quiet_slope(edges)
             fine = (np.abs(edges + steepest * slope) < _FURTHEST * max(1.0, steepest)) & ~np.isin(edges, [k for k, _, _ in self._kinks])
             self._graded[rung] = np.stack([edges[fine], slope[fine]])
@@ -195,6 +197,15 @@ class CustomLoss(Loss):
                     out.append((place, at, at))
                     self._edges[i + 1] = place
         return out
+
+    def _bending(self) -> FloatArray:
+        """The edges but those, no places, on both sides of which f'' is one constant."""
+        curvature = self._quiet(legendre_panels(self._edges[None, :])[0][0]).reshape(self._edges.size - 1, -1)
+        low, high = curvature.min(axis=1), curvature.max(axis=1)
+        bound = _CONSTANT * np.max(high[np.isfinite(high)], initial=0.0)
+        inner = np.maximum(high[1:], high[:-1]) - np.minimum(low[1:], low[:-1]) > bound
+        bends = np.concatenate([[high[0] - low[0] > bound], inner, [high[-1] - low[-1] > bound]])
+        return self._edges[bends | np.isin(self._edges, self.places)]
 
     def _straight(self) -> tuple[tuple[float, float, float, float], ...]:
         """Between neighbouring places, the line of least curvature as a part of f': what is left of a piecewise quadratic f is smooth."""

@@ -22,6 +22,7 @@ from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.measured import measure_convex
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.observables import CONVEX
+from gaussequiv.learners.convex.offsets import warn_of_cusps
 from gaussequiv.learners.convex.ridge_curve import ridge_curve
 from gaussequiv.learners.convex.routes import CHUNK, Routes
 from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved, present
@@ -293,6 +294,8 @@ class ERM(Learner):
             out["residual"] = np.where(harmless, share, out["residual"])
         worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
         averaged = {key: value @ model.mass for key, value in out.items()}
+        if model.general:
+            warn_of_cusps(model.b0, model.mass, out["test_error"])
         if model.folded:
             averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
         floor = np.full_like(alpha, e.floor)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.convex.erm import ERM
 
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
+SELDOM, ALIKE, NOISE = 1e-5, 1e-9, 1e-13  # mass of rare offsets; their share of the labels' variance, and others', that counts
 FINE = 7  # offset nodes for each panel where every offset costs two-dimensional averages
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
@@ -80,6 +81,8 @@ class Model:
             b0, mass = e.offset_nodes(even=alike, smooth=nodes, far=costly)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
+            if costly:
+                self._leave_out_alike()
             self.folded = alike and e.even and self.b0.size > 1
         symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)
         own = erm.sample_weights
@@ -95,6 +98,23 @@ class Model:
         self.spectral = _spectral_half(e, erm.penalty)
         self._constants: dict[float, tuple[float, float, float]] = {}  # what `untrained` has found, by b0
         self.kinked = isinstance(self.spectral, SeparableStudent) and erm.penalty.l1 > 0
+
+    def _leave_out_alike(self) -> None:
+        """Leave out rare offsets beyond which labels are nearly all alike; the last that are kept stand for them.
+
+        They hardly count in the error, and are hard to solve: hardly a row says anything there.
+        """
+        moments = self.channel.label_moments(self.b0, self.rho)
+        share = self.mass * (moments.scatter + moments.noise + (0.0 if self.intercept else moments.mean**2))
+        rare = self.mass < SELDOM * self.mass.max()
+        kept = np.flatnonzero(share > np.where(rare, ALIKE, NOISE) * share.sum())
+        if kept.size == 0:  # labels that do not vary at all
+            return
+        first, last = kept[0], kept[-1] + 1
+        mass = self.mass[first:last].copy()
+        mass[0] += self.mass[:first].sum()
+        mass[-1] += self.mass[last:].sum()
+        self.b0, self.mass = self.b0[first:last], mass
 
     def with_loss(self, loss: Any) -> Model:
         """The same student of another loss of the same kind."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import AccuracyWarning, FloatArray
 
 IntArray = NDArray[np.intp]
 EVERY = 6  # offsets
 LEAST = 18  # offsets of a curve from which it is worth while
+CUSP = 1e-3  # of an average
 
 
 def _curves(load: FloatArray, lam: FloatArray, b0: FloatArray) -> list[tuple[int, int]]:
@@ -36,3 +38,30 @@ def between(few: IntArray, unknowns: FloatArray, load: FloatArray, lam: FloatArr
         for k in range(out.shape[1]):
             out[start:stop, k] = np.interp(b0[start:stop], b0[few[inside]], unknowns[inside, k])
     return out
+
+
+def warn_of_cusps(b0: FloatArray, mass: FloatArray, error: FloatArray) -> None:
+    """Warn where errors (points, offsets) leave the cubic through their four neighbours by more than a smooth function does.
+
+    Losses with kinks on discrete labels change at some offset from a student without weights to one that learns, where errors have a cusp
+    that few nodes do not resolve.
+    """
+    if b0.size < LEAST:
+        return
+    order = np.argsort(b0)
+    b0, mass, error = b0[order], mass[order], error[:, order]
+    middle = np.arange(2, b0.size - 2)
+    others = [middle + k for k in (-2, -1, 1, 2)]
+    said = np.zeros((error.shape[0], middle.size))
+    for j in others:
+        weight = np.prod([(b0[middle] - b0[k]) / (b0[j] - b0[k]) for k in others if k is not j], axis=0)
+        said += weight * error[:, j]
+    missed = np.abs(error[:, middle] - said) @ mass[middle] / (error @ mass)
+    worst = float(np.nanmax(missed, initial=0.0))
+    if worst > CUSP:
+        warnings.warn(
+            f"The test error has a cusp in the random offset of the labels, and its average may be off by up to {worst:.0e} of it: a loss "
+            "with kinks leaves no weights at some offsets.",
+            AccuracyWarning,
+            stacklevel=2,
+        )

@@ -10,6 +10,8 @@ within a few sigma of each other: the loss is asked there alone, and every t bri
 Labels y = nu + eps with eps independent of the field have one t for every eps: the rest of r, (m/rho - 1)(nu - b0) + sigma z, is Gaussian
 of variance (m - rho)^2/rho + sigma^2, and nu - b0 and z given that rest are Gaussian too.
 
+A t with no break within reach needs a few nodes of its own, as the loss is smooth there on that scale (`_alone`).
+
 Where pairs are many, E g(t + sigma z), smooth on the scale sigma at the breaks, is interpolated between nodes in t: pairs are replaced by
 weights of those nodes.
 """
@@ -17,10 +19,12 @@ weights of those nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import Function, LabelAtoms
@@ -30,6 +34,7 @@ from gaussequiv.numerics.panels import BASE, GROUP, REACH, cut_panels, legendre_
 
 LEAST = 1e-12  # standard deviation of r given t that rounding leaves
 INNER, DIRECT = 12, 400  # order of the inner rule; pairs up to which nothing is interpolated
+ALONE = 10  # Gauss-Hermite nodes of a t that no break is near
 PANEL = float(BASE[1] - BASE[0])  # width of a panel, in sigma
 RUNG = 4.0  # values of V within this factor share their breaks: some losses refine them with the largest V
 BLOCK = 200_000  # densities held at once: what stays near the processor
@@ -37,6 +42,7 @@ SHOWN = 1e-9  # the breaks at this V are the kinks of the loss itself
 SPAN, NEAR, WIDE = 1.5, 9.0, 2.0  # of a panel beside a kink, its distance, in sigma; and sigma over all t from which no panel is too wide
 NARROWEST, LIGHTEST = 1e-9, 1e-17  # panels of a field that are not halved, in standard deviations and of this mass
 _NODES = 16
+Part = tuple[IntArray, FloatArray, FloatArray]  # owner, r and measures of some nodes
 _LEGENDRE, _ = np.polynomial.legendre.leggauss(_NODES)
 _INTERPOLATE = np.linalg.inv(np.polynomial.legendre.legvander(_LEGENDRE, _NODES - 1))
 _NEAR = np.array([-10.0, -6.0, -4.0, -2.5, -1.2, 0.0, 1.2, 2.5, 4.0, 6.0, 10.0])
@@ -101,14 +107,18 @@ class Residuals:
         size, sigma = self.stop - self.start, self.width[self.point]
         panels = np.ceil((self.high - self.low) / (PANEL * sigma) + 2 * REACH / PANEL).astype(int)
         volume = size * INNER * (panels + 1 + ((breaks > self.low[:, None]) & (breaks < self.high[:, None])).sum(axis=1))
-        order = np.argsort(size, kind="stable")
-        found: list[tuple[IntArray, FloatArray, FloatArray, IntArray]] = []
+        counts = (1, 0, 0) if not every else (3, 2, 1) if self.shared is None else (1, 1, 1)
+        alone = (size * ALONE < panels * INNER) & self._far(breaks)
+        shared = np.flatnonzero(~alone)
+        order = shared[np.argsort(size[shared], kind="stable")]
+        found: list[Part] = []
         taken = 0
         while taken < order.size:
             largest = np.maximum.accumulate(volume[order[taken:]]) * np.arange(1, order.size - taken + 1)
             several = max(1, int(np.searchsorted(largest, BLOCK, side="right")))
-            found.append(self._groups(order[taken : taken + several], breaks, panels, every))
+            found.append(self._groups(order[taken : taken + several], breaks, panels, counts))
             taken += several
+        found.append(self._alone(np.flatnonzero(alone), counts))
         owner, r, measures = (np.concatenate([part[k] for part in found], axis=-1) for k in range(3))
         owner = self.point[owner]
         by_point = np.argsort(owner, kind="stable")
@@ -119,8 +129,24 @@ class Residuals:
             measures = self.shared.measures(measures, owner)
         return ResidualNodes(r[by_point], measures, owner, first)
 
-    def _groups(self, which: IntArray, breaks: FloatArray, panels: IntArray, every: bool) -> Any:
-        """Whose node it is, r and the measures, at the nodes of some groups."""
+    def _far(self, breaks: FloatArray) -> NDArray[np.bool_]:
+        """Groups with no break, nor r = 0, within reach of their t."""
+        reach = REACH * self.width[self.point]
+        low, high = (self.low - reach)[:, None], (self.high + reach)[:, None]
+        return ~(((breaks > low) & (breaks < high)).any(axis=1) | ((low < 0) & (high > 0))[:, 0])
+
+    def _alone(self, which: IntArray, counts: tuple[int, int, int]) -> Part:
+        """What `_groups` gives, with a Gauss-Hermite rule about every t of some groups."""
+        size = (self.stop - self.start)[which]
+        index = np.repeat(self.start[which] - np.cumsum(size) + size, size) + np.arange(size.sum())
+        owner = np.repeat(which, size)
+        z, mass = _hermite()
+        r = self.t[index][:, None] + self.width[self.point[owner]][:, None] * z
+        measures = [self.moments[:count, index, None] * (mass * z**power) for power, count in enumerate(counts)]
+        return np.repeat(owner, ALONE), r.ravel(), np.concatenate(measures).reshape(sum(counts), -1)
+
+    def _groups(self, which: IntArray, breaks: FloatArray, panels: IntArray, counts: tuple[int, int, int]) -> Part:
+        """Whose node it is, r and the measures, at the nodes of some groups; `counts` of the moments go with z^0, z^1 and z^2."""
         sigma, low, high = self.width[self.point[which]], self.low[which], self.high[which]
         middle, reach = 0.5 * (low + high), 0.5 * (high - low) / sigma + REACH
         r, u, du = cut_panels(middle, sigma, reach, breaks[which], panels[which], INNER)
@@ -130,22 +156,15 @@ class Residuals:
         tau = (self.t[index] - middle[:, None]) / sigma[:, None]
         density = tau[:, :, None] * u[:, None, :]
         np.exp(density, out=density)
-        apart = every and self.shared is None
-        own = np.where(there, np.exp(-0.5 * tau * tau), 0.0) * (self.moments if apart else self.moments[:1])[:, index]
-        rows = [own[0]] if not every else [own[0], own[0] * tau, own[0] * tau * tau]
-        if apart:
-            rows = [own[0], own[1], own[2], rows[1], own[1] * tau, rows[2]]
-        sums = np.stack(rows, axis=1) @ density  # (groups, rows, nodes)
-        sums *= (np.exp(-0.5 * u * u) * du / np.sqrt(2 * np.pi))[:, None, :]
-        if every and not apart:
-            sums[:, 2] += u * (u * sums[:, 0] - 2 * sums[:, 1])
-            sums[:, 1] = u * sums[:, 0] - sums[:, 1]
-        if apart:  # z = u - tau
-            sums[:, 5] += u * (u * sums[:, 0] - 2 * sums[:, 3])
-            sums[:, 3:5] = u[:, None] * sums[:, :2] - sums[:, 3:5]
+        moments = np.where(there, np.exp(-0.5 * tau * tau), 0.0) * self.moments[: counts[0]][:, index]
+        rows = np.concatenate([moments[:count] * tau**power for power, count in enumerate(counts)])
+        sums = (rows.transpose(1, 0, 2) @ density).transpose(1, 0, 2)  # (rows, groups, nodes)
+        sums *= np.exp(-0.5 * u * u) * du / np.sqrt(2 * np.pi)
+        plain, once, twice = np.split(sums, np.cumsum(counts)[:2])
+        once, twice = u * plain[: counts[1]] - once, u * (u * plain[: counts[2]] - 2 * once[: counts[2]]) + twice  # z = u - tau
         filled = du > 0
         owner = np.broadcast_to(which[:, None], du.shape)[filled]
-        return owner, r[filled], np.stack([sums[:, k][filled] for k in range(sums.shape[1])])
+        return owner, r[filled], np.concatenate([plain, once, twice])[:, filled]
 
 
 def residuals(loss: Any, laws: list[LabelAtoms], at: Fields, weights: tuple[tuple[float, float], ...]) -> tuple[IntArray, Residuals]:
@@ -266,6 +285,13 @@ def _grouped(t: FloatArray, moments: FloatArray, sigma: float) -> tuple[FloatArr
     t, moments = t[order], moments[:, order]
     cut = np.append(0, np.flatnonzero(np.diff(np.floor((t - low) / (GROUP * sigma)))) + 1)
     return t, moments, cut, t[cut], t[np.append(cut[1:], t.size) - 1]
+
+
+@cache
+def _hermite() -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of a standard normal z."""
+    z, weights = np.polynomial.hermite_e.hermegauss(ALONE)
+    return z, weights / weights.sum()
 
 
 def _breaks(loss: Any, V: FloatArray) -> FloatArray:
