@@ -181,6 +181,8 @@ class Curve(MutableMapping[str, FloatArray]):
         Not for trials: a fit that was stopped early is a real fit, and what is measured on it is true of it.
         """
         status = self._values["status"]
+        if (status == Status.converged).all():
+            return self
         limit = np.zeros(status.shape, dtype=bool)
         for array in self._values.values():
             limit |= np.isinf(array).any(axis=tuple(range(status.ndim, array.ndim)))

@@ -48,7 +48,7 @@ def labels(name: str, observables: Mapping[str, Observable]) -> dict[str, Any]:
     for suffix, meaning in (("_stderr", ", standard error"), ("_mean", ", mean over trials")):
         if stem.endswith(suffix):
             stem, kind = stem.removesuffix(suffix), meaning
-    words = observables.get(stem, BOOKKEEPING.get(stem, Observable(stem)))
+    words = observables.get(stem) or BOOKKEEPING.get(stem) or Observable(stem)
     out: dict[str, Any] = {"long_name": words.label + kind, "units": words.unit}
     if name == "status":
         out |= {"flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)}

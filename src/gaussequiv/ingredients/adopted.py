@@ -60,7 +60,7 @@ def adopted(piece: Any, role: type, required: tuple[str, ...], argument: str) ->
     ------
     ArgumentError : a required member is missing; it says which, and what to inherit from.
     """
-    if isinstance(piece, role):
+    if role in type(piece).__mro__ or isinstance(piece, role):  # the second asks a protocol for all its members
         return piece
     if lacks := missing(piece, required):
         raise ArgumentError(

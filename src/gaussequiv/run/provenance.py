@@ -6,6 +6,8 @@ import inspect
 import json
 import warnings
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,12 @@ if TYPE_CHECKING:
 
 def options_of(method: Callable[..., Any]) -> tuple[str, ...]:
     """The options that a problem's method declares: its keyword-only parameters."""
-    return tuple(name for name, one in inspect.signature(method).parameters.items() if one.kind is one.KEYWORD_ONLY)
+    return _keywords(method.__func__) if isinstance(method, MethodType) else _keywords.__wrapped__(method)
+
+
+@lru_cache
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(name for name, one in inspect.signature(function).parameters.items() if one.kind is one.KEYWORD_ONLY)
 
 
 def read_call(

@@ -7,9 +7,9 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 import gaussequiv as ge
-from gaussequiv.ingredients.channels.base import Sign
+from gaussequiv.ingredients.channels.base import GaussianNoise, RealOutput, Sign
 from gaussequiv.ingredients.channels.binary import Binary, sign_error
-from gaussequiv.ingredients.channels.links import SignLink
+from gaussequiv.ingredients.channels.links import Link, SignLink
 
 CHANNELS = [Sign(0.3), Sign(0.0), Binary("logit:0.7", 0.2, (0.1, 0.03)), Binary("sign", 0.1, 0.2), Binary("random:0.3")]
 
@@ -179,3 +179,11 @@ def test_a_link_that_quadrature_does_not_resolve_is_refused():
     known.places, known.panels = np.array([1.3]), np.zeros(0)
     expected = Binary("sign").fisher(np.array(0.9), np.array(0.1), -1.3)
     assert Binary(known).fisher(np.array(0.9), np.array(0.1), 0.0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_what_is_said_of_a_law_is_what_a_grid_shows():
+    """The sign rises with the field, and noise on the field is odd: both are given, others are looked at."""
+    shown = Link.__dict__["direction"].func, RealOutput.__dict__["odd"].fget
+    assert shown[0](SignLink()) == SignLink.direction == 1
+    assert shown[1](GaussianNoise(0.1)) is GaussianNoise.odd is True
+    assert shown[1](ge.Output(np.cos, 0.1)) is False

@@ -7,7 +7,8 @@ from scipy import special
 from gaussequiv.ingredients.channels.label_atoms import Beside, LabelAtoms
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
-from gaussequiv.learners.convex.residual_law import ALONE, _breaks, constants, residuals
+from gaussequiv.learners.convex.residual_law import constants, residuals
+from gaussequiv.learners.convex.residual_nodes import ALONE, _breaks
 
 ONE = ((1.0, 1.0),)
 

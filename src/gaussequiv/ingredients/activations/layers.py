@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def dual_of(phi: acts.Activation, layer: int, covariance: float, gap: float) -> 
     variance = covariance + gap
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         dual = phi.dual(variance, covariance, gap)
-    if not np.all(np.isfinite(dual)) or max(variance, dual.second) > LARGEST_MOMENT:
+    if not all(isfinite(float(moment)) for moment in dual) or max(variance, dual.second) > LARGEST_MOMENT:
         raise ArgumentError(
             f"Argument `weight_variance` must keep the network's moments below {LARGEST_MOMENT:g}, but those of layer {layer + 1}, "
             f"{phi.name!r}, are not at pre-activations of variance {variance:.6g}."

@@ -22,6 +22,7 @@ class GaussianNoise(RealOutput):
     task: str = "regression"
 
     symmetric = True
+    odd = True
 
     def __post_init__(self) -> None:
         number("noise", self.noise, nonnegative=True, meaning="It is the variance of the label noise.")

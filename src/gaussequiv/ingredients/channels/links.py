@@ -90,6 +90,7 @@ class SignLink(Link):
     symmetric: bool = field(default=True, init=False)
 
     named = True
+    direction = 1
 
     def __call__(self, z: FloatArray) -> FloatArray:
         return (np.asarray(z) >= 0).astype(float)

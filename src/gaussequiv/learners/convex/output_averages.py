@@ -1,6 +1,6 @@
 r"""Averages of the saddle point for real labels of any law, and what is observed there.
 
-With r = omega - y at the nodes of `residual_law`, Stein's lemma gives E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho and
+With r = omega - y at the nodes of `residual_nodes`, Stein's lemma gives E Z0' g = (E[(nu - b0) g] + m E[-dg/domega])/rho and
 E dg/domega = E[z g]/sigma, so that no second derivative of the loss is needed.
 
 The square loss needs the label's mean mu, slope c1 and variance alone: with Q = E r^2 and k = 1/(1 + V), the averages are
@@ -17,7 +17,8 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RESPONSE, SCORE, SQUARE, V_, Averages, Fields
-from gaussequiv.learners.convex.residual_law import SHOWN, Residuals, constants, residuals
+from gaussequiv.learners.convex.residual_law import SHOWN, constants, residuals
+from gaussequiv.learners.convex.residual_nodes import Residuals
 
 Weights = tuple[tuple[float, float], ...]
 
