@@ -1,5 +1,6 @@
 """What importing the package does, and what its names are."""
 
+import inspect
 import subprocess
 import sys
 
@@ -59,3 +60,32 @@ def test_the_distribution_has_the_version_of_the_package():
     from importlib.metadata import version
 
     assert version("gaussequiv") == ge.__version__
+
+
+DEFAULTS = {
+    "BayesOptimal": {"assumes": None, "branch": "equilibrium"},
+    "ERM": {
+        **{"loss": "logistic", "lam": "optimal", "penalty": "l2", "intercept": None, "class_weight": None, "sample_weight": None},
+        **{"minimise": "test_error", "tune": ()},
+    },
+    "Ridge": {"lam": "optimal", "intercept": None, "constrain": False},
+    "RidgeEnsemble": {"lam": 1.0, "members": 10, "resampling": "bootstrap"},
+    "DeepNetwork": {
+        **{"activations": ("tanh",), "depth": None, "weight_variance": 1.0, "bias_variance": 0.0, "readout_variance": 1.0},
+        **{"readout_bias_variance": 0.0, "task": "regression", "noise": 0.0, "labels": None, "flips": 0.0, "widths": None},
+        **{"width_ratios": 1.4, "offset": None},
+    },
+    "LinearTarget": {"prior": "gaussian", "task": "regression", "noise": 0.0, "labels": None, "flips": 0.0, "offset": None},
+    "GaussianInputs": {"spectrum": None, "covariance": None, "mean": 0.0},
+    "RandomFeatures": {
+        **{"activations": "erf", "depth": None, "ratio": 1.0, "weight_variance": 1.0, "bias_variance": 0.0, "spectrum": "auto", "seed": 0},
+    },
+    "SpikedWigner": {"prior": "rademacher", "branch": "uninformed"},
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_what_a_description_leaves_out_stays_what_it_is(name):
+    """A default that moves changes every result of those who rely on it."""
+    parameters = inspect.signature(getattr(ge, name)).parameters.values()
+    assert {one.name: one.default for one in parameters if one.default is not one.empty} == DEFAULTS[name]

@@ -119,3 +119,11 @@ def test_labels_whose_probability_is_not_monotone_can_be_misjudged():
         curve = ge.solve(problem, [0.5, 1.0, 2.0, 4.0])
         assert bool(curve.converged.all())
         assert np.all(curve.m == 0) and np.all(curve.steps <= 12)  # its logarithm would hang on rounding
+
+
+def test_the_label_names_what_does_not_go_without_saying():
+    plain, flipped = (
+        ge.BayesOptimal(assumes=ge.DeepNetwork((), task="classification", noise=0.1, **more)).label for more in ({}, {"flips": 0.2})
+    )
+    assert plain == "bayes(assumes linear, noise=0.1)"
+    assert flipped == "bayes(assumes linear, noise=0.1, flips=0.2)"
