@@ -61,6 +61,15 @@ def test_offsets_of_both_signs_with_an_uneven_loss():
     )
 
 
+def test_offsets_of_both_signs_without_a_constant_are_means_of_given_offsets():
+    """Noise on the field and a loss without an intercept: every offset is solved, and mhat turns its sign nowhere."""
+    learner = ge.ERM("quantile:0.9", 0.3, intercept=False)
+    e = ge.Problem(ge.DeepNetwork("relu", 2, noise=0.05), learner=learner).equivalent()
+    alpha, (b0, mass) = np.array([2.0]), e.offset_nodes(even=False)
+    given = np.array([learner.solve(e.with_offset(float(b)), alpha)["test_error"][0] for b in b0])
+    assert learner.solve(e, alpha)["test_error"][0] == pytest.approx(given @ mass, rel=1e-9)
+
+
 def test_averages_over_both_signs_are_means_of_given_offsets():
     e = ge.Problem(ge.DeepNetwork("relu", 1, task="classification", flips=(0.4, 0.0))).equivalent()
     alpha = np.array([2.0])

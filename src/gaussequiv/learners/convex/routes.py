@@ -63,8 +63,9 @@ class Routes:
         sign = self.model.sign(at.take(others))
         if sign is None:
             sign = known.sign[nearest]
-            turns = known.sign[nearest - 1] != sign  # between two solved offsets
-            sign[turns] = self.model.saddle(at.take(others[turns])).first_sign(start[others[turns]])
+            turns = np.flatnonzero(known.sign[nearest - 1] != sign)  # between two solved offsets
+            if turns.size:
+                sign[turns] = self.model.saddle(at.take(others[turns])).first_sign(start[others[turns]])
         found = self._directly(at.take(others), start[others], sign, from_afar)
         order = np.argsort(np.concatenate([few, others]), kind="stable")
         return joined([known, found]).take(order)
