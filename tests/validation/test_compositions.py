@@ -10,6 +10,7 @@ import pytest
 from scipy.special import expit, ndtr
 
 import gaussequiv as ge
+from gaussequiv.errors import AccuracyWarning
 
 
 def rising(z):
@@ -249,4 +250,15 @@ def test_weights_appear_where_they_lower_the_objective():
         gaps.append(1 - (curve.train_loss.item() + lam * curve.q.item() / (2 * alpha)) / constant)
     assert np.abs(gaps[:2]).max() < 1e-9
     assert 0 < gaps[2] < 1e-3 < gaps[4]
+    before, after = (ge.solve(held_by_zeros(offset), alpha=alpha) for offset in (-0.96, -0.94))  # as docs/sharp_bits.md tells
+    assert (before.q.item(), before.test_error.item()) == pytest.approx((0.0, 0.789), abs=5e-4)
+    assert (after.q.item(), after.test_error.item()) == pytest.approx((0.069, 0.614), abs=5e-4)
     assert np.all(np.diff(gaps[1:]) > 0)
+
+
+def test_an_average_over_a_cusp_says_so_and_one_over_nothing_does_not():
+    quantised = ge.Problem(target(labels="quantised:-1/0/1"), learner=ge.ERM("absolute", 0.1))
+    with pytest.warns(AccuracyWarning, match="cusp in the random offset"):
+        assert ge.solve(quantised, alpha=10.0).converged.item()
+    flat = ge.Problem(target(labels=ge.Output(lambda z: 0 * z + 2.0, name="flat")), learner=ge.ERM("huber", 0.1))
+    assert ge.solve(flat, alpha=1.3).test_error.item() == pytest.approx(0, abs=1e-12)

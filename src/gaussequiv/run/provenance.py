@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def options_of(method: Callable[..., Any]) -> tuple[str, ...]:
     """The options that a problem's method declares: its keyword-only parameters."""
-    return _keywords(method.__func__) if isinstance(method, MethodType) else _keywords.__wrapped__(method)
+    return _keywords(method.__func__ if isinstance(method, MethodType) else method)
 
 
 @lru_cache

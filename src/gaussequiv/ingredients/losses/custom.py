@@ -203,8 +203,9 @@ class CustomLoss(Loss):
         curvature = self._quiet(legendre_panels(self._edges[None, :])[0][0]).reshape(self._edges.size - 1, -1)
         low, high = curvature.min(axis=1), curvature.max(axis=1)
         bound = _CONSTANT * np.max(high[np.isfinite(high)], initial=0.0)
-        inner = np.maximum(high[1:], high[:-1]) - np.minimum(low[1:], low[:-1]) > bound
-        bends = np.concatenate([[high[0] - low[0] > bound], inner, [high[-1] - low[-1] > bound]])
+        with np.errstate(invalid="ignore"):  # where f'' is infinite it is no constant
+            inner = np.maximum(high[1:], high[:-1]) - np.minimum(low[1:], low[:-1])
+            bends = ~(np.concatenate([[high[0] - low[0]], inner, [high[-1] - low[-1]]]) <= bound)
         return self._edges[bends | np.isin(self._edges, self.places)]
 
     def _straight(self) -> tuple[tuple[float, float, float, float], ...]:

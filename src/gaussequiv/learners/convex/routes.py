@@ -132,20 +132,22 @@ class Routes:
         hard = np.flatnonzero(solution.status != Status.converged)
         if hard.size:
             lam[hard] = at.lam[hard]
-            rest = at.take(hard)
-            part = self.model.saddle(rest, self.model.sign(rest)).solve(self.model.start(rest), damped_steps=DAMPED)
+            part = self._damped(at.take(hard))
             solution.place(hard, part)
             solution.steps[hard] += part.steps
         lam = self._toward(solution, lam, at)
         solution.status[lam != at.lam] = Status.max_steps
         stuck = np.flatnonzero((lam != at.lam) & ~left)
         if stuck.size:  # flat pieces of the loss about z = 0, such as Huber's on labels -1 and 1, are left all at once
-            rest = at.take(stuck)
-            part = self.model.saddle(rest, self.model.sign(rest)).solve(self.model.start(rest), damped_steps=DAMPED)
+            part = self._damped(at.take(stuck))
             solution.steps[stuck] += part.steps
             good = part.status == Status.converged
             solution.place(stuck[good], part.take(good))
         return solution
+
+    def _damped(self, at: Points) -> SolvedPoints:
+        """From the uninformed start, patiently."""
+        return self.model.saddle(at, self.model.sign(at)).solve(self.model.start(at), damped_steps=DAMPED)
 
     def _toward(self, solution: SolvedPoints, lam: FloatArray, at: Points) -> FloatArray:
         """Take solved points at lam to that of `at`; how far they came.
