@@ -23,3 +23,14 @@ def test_every_row_has_its_own_law():
     density = np.exp(-y / scale[:, None])
     found = inverse_draws(y, weights * density, density, np.array([0.25, 0.75]), 8)
     assert np.allclose(found, -scale * np.log([0.75, 0.25]), rtol=1e-8)
+
+
+def test_polynomial_densities_of_the_highest_degree_are_inverted_exactly():
+    """Four nodes hold a cubic: x^3 on [0, 2] and (1 - x)^3 on [-1, 1], with mass in the first and in the last of uneven panels."""
+    edges = np.array([[0.0, 1.3, 1.4, 2.0], [-1.0, -0.4, 0.7, 1.0]])
+    y, weights = legendre_panels(edges, 4)
+    density = 5 * np.stack([y[0] ** 3, (1 - y[1]) ** 3])
+    u = np.linspace(0, 1, 101)[1:-1]
+    for row, exact in ((0, 2 * u**0.25), (1, 1 - 2 * (1 - u) ** 0.25)):
+        parts = [np.broadcast_to(a[row], (u.size, y.shape[1])) for a in (y, weights * density, density)]
+        np.testing.assert_allclose(inverse_draws(*parts, u, 4), exact, rtol=1e-12, atol=1e-13)
