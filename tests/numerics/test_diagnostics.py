@@ -119,3 +119,11 @@ def test_monotone_transformations_change_nothing():
 def test_too_few_draws_are_refused():
     with pytest.raises(ArgumentError, match="at least 4 draws"):
         r_hat(np.ones((4, 3)))
+
+
+def test_one_chain_that_moves_halfway_is_worth_few_draws():
+    """Its halves are two chains that disagree: the variance between them belongs to the total."""
+    noise = np.random.default_rng(0).standard_normal(2000)
+    moved = noise + np.repeat([-3.0, 3.0], 1000)
+    assert effective_sample_size(moved[None]) < 10
+    assert effective_sample_size(noise[None]) > 1500

@@ -110,3 +110,24 @@ def test_the_residual_is_the_error_of_the_equation(monkeypatch):
     assert found.steps.tolist() == [2, 2, 2]
     assert error.max() > 1e-3
     assert found.residual == pytest.approx(error, rel=1e-12)
+
+
+def test_the_iterations_slope_is_that_of_its_function():
+    """Both functions, for few and for many samples, with a deficit of either sign, by central differences in log kappa."""
+    w, weights = np.array([0.2, 1.0, 3.0]), np.array([0.5, 0.2, 0.3])
+    load, lam = np.array([0.3, 0.45, 0.8, 1.7]), np.array([0.7, 0.02, 0.3, 1.1])
+    fixed = (load, lam, 1.0 - load, load < 0.5, w, weights)
+    kappa, step = np.array([0.9, 0.3, 1.4, 0.5]), 1e-5
+    above, below = (effective_ridge._log_ratio(kappa * np.exp(sign * step), *fixed)[0] for sign in (1, -1))
+    np.testing.assert_allclose(effective_ridge._log_ratio(kappa, *fixed)[1], (above - below) / (2 * step), rtol=1e-8)
+    root = solve_effective_ridge(load, lam, w, weights).kappa
+    np.testing.assert_allclose(effective_ridge._log_ratio(root, *fixed)[0], 0, atol=1e-14)
+
+
+def test_points_that_need_no_iteration_do_not_hold_up_those_that_do():
+    w, weights = np.array([0.2, 3.0]), np.array([0.6, 0.4])
+    found = solve_effective_ridge(np.array([0.5, 2.0, 0.7, 1.5]), np.array([np.inf, 0.0, 0.3, 0.3]), w, weights)
+    assert found.kappa[0] == np.inf and found.kappa[1] == 0 and found.slack[:2].tolist() == [0.5, 1.0]
+    k = found.kappa[2:]
+    np.testing.assert_allclose(0.3 / k + (w / (w + k[:, None])) @ weights, [0.7, 1.5], rtol=1e-13)
+    assert found.steps[:2].tolist() == [0, 0] and np.all(found.steps[2:] > 1)

@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 from scipy.integrate import quad
 
-from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, bivariate_cdf, sign_disagreement
+from gaussequiv.numerics.orthant import aligned_disagreement, aligned_excess, bivariate_cdf, sign_disagreement, standardise
 
 
 def by_quadrature(h, k, r):
@@ -92,3 +92,19 @@ def test_aligned_excess_keeps_digits_that_the_difference_loses():
     found = aligned_excess(np.zeros(1), np.array([floor]), np.array([floor]), np.array([difference]))
     slope = 1 / (np.pi * (1 + floor**2) * 2 * floor)  # d (atan(x)/pi) / d x^2
     assert found == pytest.approx(slope * difference, rel=1e-12)
+
+
+@pytest.mark.parametrize("b", [0.0, 1e-3, 0.4, 2.0, 6.0])
+@pytest.mark.parametrize(("ratio", "floor"), [(2.0, 0.5), (0.3, 0.0), (0.8, 0.799), (np.inf, 0.25), (30.0, 4.0)])
+def test_aligned_excess_against_its_integral(b, ratio, floor):
+    """(1/pi) int exp(-b^2 (1 + x^2)/2)/(1 + x^2) dx from floor to ratio, in digits of its own; alone and beside another b."""
+    angle = lambda t: np.exp(-0.5 * (b / np.cos(t)) ** 2)  # noqa: E731  # x = tan t
+    expected = quad(angle, np.arctan(floor), np.arctan(ratio), epsabs=0, epsrel=1e-13, limit=200)[0] / np.pi
+    for column in (np.array([b]), np.array([b, 0.7])):
+        found = aligned_excess(column, *(np.full(column.size, value) for value in (ratio, floor, ratio**2 - floor**2)))
+        assert found[0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_standard_units():
+    assert standardise([3.0, -1.0], 0.25).tolist() == [6.0, -2.0]
+    assert standardise([3.0, -1.0], 0.0).tolist() == [np.inf, np.inf]

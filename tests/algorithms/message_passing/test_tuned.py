@@ -1,0 +1,147 @@
+"""What the data ask of the noise and of the weights' scale: the moves against derivatives of the evidence, and their limits."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gaussequiv.algorithms.message_passing.design import Design
+from gaussequiv.algorithms.message_passing.gamp import GAMP
+from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
+from gaussequiv.algorithms.message_passing.tuned import (
+    RANGE,
+    SPREAD,
+    Fitted,
+    _gamp_moves,
+    _numbers,
+    _vamp_moves,
+    _with_numbers,
+    fit_glm,
+)
+from gaussequiv.algorithms.message_passing.vamp import VAMP, GramSpectrum
+from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.priors.named import GaussBernoulli
+from gaussequiv.numerics.status import Status
+
+N, D = 40, 12
+
+
+def data(channel, offset=0.4):
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((N, D)) * np.geomspace(0.2, 0.6, D)
+    z -= z.mean(axis=0)
+    return z, channel.sample(rng, z @ rng.standard_normal(D) + offset)
+
+
+def machine_and_state(channel, law, intercept=True):
+    z, y = data(channel)
+    machine = VAMP(GramSpectrum(Design(z)), y, law, channel, intercept=intercept)
+    return z, machine, machine.run(1e-4)[0]
+
+
+def test_vamp_moves_a_gaussian_prior_as_mackay_does():
+    noise, law = 0.7, ScaledPrior(0.8)
+    for intercept in (False, True):
+        z, machine, state = machine_and_state(GaussianNoise(noise), law, intercept)
+        rest = np.sum((machine.y - state.intercept - z @ state.mean) ** 2) / (N - state.degrees - intercept)
+        found = _vamp_moves(machine, state, ("noise", "signal"))
+        signal = (state.mean @ state.mean / state.degrees) / 0.8**2
+        assert found == pytest.approx([np.log(rest / noise), np.log(signal)], rel=1e-9)
+        assert _vamp_moves(machine, state, ("signal", "noise")) == pytest.approx(found[::-1])
+
+
+@pytest.mark.parametrize("channel", [GaussianNoise(0.7), Sign(0.3)])
+def test_vamp_moves_any_scale_along_the_evidence_of_its_messages(channel):
+    """D = d/dlog(scale) of sum_i log Z(A scale^2, b_i scale) at fixed messages, less L/9 * 2 for binary labels, L = log(row variance)."""
+    prior, scale = GaussBernoulli(0.3, 2.0), 0.8
+    _, machine, state = machine_and_state(channel, ScaledPrior(scale, prior))
+    A, b, step = state.gamma, state.gamma * state.r, 1e-5
+
+    def evidence(log):
+        own = scale * np.exp(log)
+        return float(np.sum(prior.posterior(A * own**2, b * own).log_partition))
+
+    slope = (evidence(step) - evidence(-step)) / (2 * step)
+    if channel.task == "classification":
+        slope -= 2 * np.log(machine.width**2) / SPREAD**2
+    (found,) = _vamp_moves(machine, state, ("signal",))
+    assert found == pytest.approx(np.log(max(1 + slope / state.degrees, 0.1)), rel=1e-7)
+    (least,) = _vamp_moves(machine, state._replace(r=0 * state.r, gamma=1.0, degrees=0.5), ("signal",))
+    assert least == pytest.approx(np.log(0.1))  # a step never takes more than nine tenths
+
+
+def test_vamp_never_counts_more_parameters_than_rows():
+    _, machine, state = machine_and_state(GaussianNoise(0.7), ScaledPrior(0.8))
+    (found,) = _vamp_moves(machine, state._replace(degrees=N + 1.0), ("noise",))
+    squares = np.sum((machine.y - state.intercept - state.field) ** 2)
+    assert found == pytest.approx(np.log(squares / (1e-6 * N) / 0.7), rel=1e-9)
+
+
+@pytest.mark.parametrize("channel", [GaussianNoise(0.7), Sign(0.3)])
+def test_gamp_moves_by_expectation_maximisation(channel):
+    z, y = data(channel)
+    law = ScaledPrior(0.9, GaussBernoulli(0.3, 1.5))
+    machine = GAMP(z, y, law, channel, 0.0, D, 1e3)
+    state = machine.step(machine.step(machine.init()))
+    moment = 0.9**2 * law.prior.second_moment
+    ratio = np.mean(state.a**2 + state.c) / moment
+    if channel.task == "classification":
+        ratio -= 2 * np.log(moment) / (9 * D)
+    assert _gamp_moves(machine, state, ("signal",)) == pytest.approx([np.log(ratio)], rel=1e-12)
+    assert _gamp_moves(machine, state._replace(a=0 * state.a, c=1e-9 * state.c), ("signal",)) == pytest.approx([np.log(0.1)])
+    if channel.task == "regression":
+        # the labels' mean square distance from their fields, given the labels: noise g on average, and what is left of it
+        g, V, noise = state.g, state.V, 0.7
+        left = 1 / (1 / noise + 1 / V)
+        found = np.clip(np.mean((noise * g) ** 2) + left, 0, np.var(y))
+        assert found < np.var(y)
+        both = _gamp_moves(machine, state, ("signal", "noise"))
+        assert both == pytest.approx([np.log(ratio), np.log(found / noise)], rel=1e-12)
+        (most,) = _gamp_moves(machine, state._replace(g=100 * g), ("noise",))
+        assert most == pytest.approx(np.log(np.var(y) / noise))
+
+
+def test_numbers_go_in_and_out_as_logarithms_within_their_range():
+    _, machine, _ = machine_and_state(GaussianNoise(0.7), ScaledPrior(0.8, GaussBernoulli(0.3)))
+    both = ("noise", "signal")
+    assert _numbers(machine, both) == pytest.approx(np.log([0.7, 0.64]))
+    other = _with_numbers(machine, both, np.log([0.2, 0.09]), 0.8)
+    assert (other.channel.noise, other.law.scale) == pytest.approx((0.2, 0.3)) and other.law.prior is machine.law.prior
+    assert other.y is machine.y and other.intercept
+    for sign, scale in ((-1, 0.8 / RANGE), (1, 0.8 * RANGE)):
+        assert _with_numbers(machine, ("signal",), np.array([sign * 50.0]), 0.8).law.scale == pytest.approx(scale)
+    assert _with_numbers(machine, ("noise",), np.array([-50.0]), 0.8).channel.noise == pytest.approx(1e-8 * np.var(machine.y))
+
+
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40)])
+def test_variances_of_fresh_rows(shape):
+    """The exact posterior's, or the prior's where that is less; on a design those of independent weights."""
+    rng = np.random.default_rng(2)
+    z, y, rows = rng.standard_normal(shape), rng.standard_normal(shape[0]), rng.standard_normal((5, shape[1]))
+    law, channel = ScaledPrior(0.6), GaussianNoise(0.3)
+    options = {"learn": (), "intercept": False, "tolerance": 1e-10, "steps": 500}
+    fit = fit_glm(GramSpectrum(Design(z)), y, channel, law, **options)
+    covariance = np.linalg.inv(z.T @ z / 0.3 + np.eye(shape[1]) / 0.36)
+    np.testing.assert_allclose(fit.variances(rows), np.einsum("ij,jk,ik->i", rows, covariance, rows), rtol=1e-9)
+    np.testing.assert_allclose(fit.mean, covariance @ z.T @ y / 0.3, rtol=1e-8, atol=1e-12)
+    assert fit.degrees == pytest.approx(np.trace(z.T @ z @ covariance) / 0.3, rel=1e-9) and fit.status == Status.converged
+    wide = replace(fit, precision=1e-3, site=1e-9)  # a posterior that knows less than the prior
+    np.testing.assert_allclose(wide.variances(rows), 0.36 * np.sum(rows**2, axis=1), rtol=1e-9)
+    alone = Fitted(fit.mean, 0.0, channel, law, fit.status, 1, 0.0, 1.0, variance=np.arange(1.0, shape[1] + 1))
+    np.testing.assert_allclose(alone.variances(rows), rows**2 @ np.arange(1.0, shape[1] + 1), rtol=1e-12)
+
+
+def test_a_design_is_fitted_in_the_same_units_as_its_spectrum():
+    """Nearly independent columns: mean, variance, scale and effective parameters of both agree to the order of 1/d."""
+    rng = np.random.default_rng(1)
+    n, d = 900, 300
+    z = rng.standard_normal((n, d))
+    y = z @ (0.1 * rng.standard_normal(d)) + 0.5 + 0.8 * rng.standard_normal(n)
+    z -= z.mean(axis=0)
+    options = {"learn": (), "intercept": True, "tolerance": 1e-8, "steps": 500}
+    exact, found = (fit_glm(one, y, GaussianNoise(0.64), ScaledPrior(0.1), **options) for one in (GramSpectrum(Design(z)), Design(z)))
+    assert found.law.scale == pytest.approx(0.1) and found.intercept == pytest.approx(exact.intercept, abs=1e-3)
+    assert np.linalg.norm(found.mean - exact.mean) < 0.05 * np.linalg.norm(exact.mean)
+    assert found.degrees == pytest.approx(exact.degrees, rel=0.05)
+    rows = rng.standard_normal((5, d))  # fresh: independent of what the posterior knows
+    np.testing.assert_allclose(found.variances(rows), exact.variances(rows), rtol=0.1)
