@@ -145,3 +145,32 @@ def test_a_design_is_fitted_in_the_same_units_as_its_spectrum():
     assert found.degrees == pytest.approx(exact.degrees, rel=0.05)
     rows = rng.standard_normal((5, d))  # fresh: independent of what the posterior knows
     np.testing.assert_allclose(found.variances(rows), exact.variances(rows), rtol=0.1)
+
+
+@pytest.mark.parametrize("first", [1.0, 1e-2, 30.0])
+@pytest.mark.parametrize("kind", ["spectrum", "design"])
+def test_learned_numbers_ask_for_no_further_move(kind, first):
+    """From any start they end where noise = |rest|^2/(n - gamma - 1) and v = |w|^2/gamma, on a design at the fixed point of both means."""
+    rng = np.random.default_rng(1)
+    n, d = 300, 60
+    z = rng.standard_normal((n, d))
+    z -= z.mean(axis=0)
+    y = z @ (0.2 * rng.standard_normal(d)) + 0.5 + 0.8 * rng.standard_normal(n)
+    problem = GramSpectrum(Design(z)) if kind == "spectrum" else Design(z)
+    options = {"learn": ("signal", "noise"), "intercept": True, "tolerance": 1e-7}
+    fit = fit_glm(problem, y, GaussianNoise(first), ScaledPrior(0.2 * first), steps=5000, **options)
+    assert fit.status == Status.converged and fit.steps > 4
+    rest, v, noise = y - fit.intercept - z @ fit.mean, fit.law.scale**2, fit.channel.noise
+    if kind == "spectrum":
+        assert v == pytest.approx(fit.mean @ fit.mean / fit.degrees, rel=2e-3)
+        assert noise == pytest.approx(rest @ rest / (n - fit.degrees - 1), rel=2e-3)
+    else:
+        assert v == pytest.approx(np.mean(fit.mean**2 + fit.variance), rel=2e-3)
+        assert fit.degrees == pytest.approx(np.sum(1 - fit.variance / v), rel=1e-9)
+        V = np.sum(fit.variance * np.mean(z**2, axis=0))
+        assert noise == pytest.approx(np.mean(rest**2) + V * noise / (V + noise), rel=0.1)
+    assert noise == pytest.approx(0.64, rel=0.3) and v == pytest.approx(0.04, rel=0.5)
+    short = fit_glm(problem, y, GaussianNoise(first), ScaledPrior(0.2 * first), steps=3, **options)
+    assert short.status == Status.max_steps and short.steps == 3
+    fixed = fit_glm(problem, y, GaussianNoise(first), ScaledPrior(0.2 * first), steps=500, **(options | {"learn": ()}))
+    assert fixed.status == Status.converged and fixed.channel.noise == first and fixed.law.scale == pytest.approx(0.2 * first)
