@@ -188,7 +188,9 @@ def test_a_predictor_of_a_state_has_the_units_of_the_rows():
         np.testing.assert_allclose(machine.design.product(np.eye(D)), z, rtol=1e-10, atol=1e-12)
         threshold = float(e.channel.threshold(np.array(0.7)))
         np.testing.assert_allclose(fit(x), z @ state.a / np.sqrt(D) + 0.3 - threshold, rtol=1e-10, atol=1e-12)
-        assert fit.variance == pytest.approx(0.7) and fit.threshold == threshold and fit.steps == state.steps and fit.residual == state.change
+        assert (
+            fit.variance == pytest.approx(0.7) and fit.threshold == threshold and fit.steps == state.steps and fit.residual == state.change
+        )
 
 
 def test_the_equivalents_prior_has_its_variances_whatever_the_law():
