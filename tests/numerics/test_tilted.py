@@ -11,11 +11,8 @@ def test_normal_laws_of_every_place_and_width_in_several_blocks():
     rng = np.random.default_rng(0)
     points = 2500  # more than one block
     mean, root, level = rng.uniform(-30, 30, points), 10 ** rng.uniform(-4, 0, points), rng.uniform(-800, 800, points)
-    found = tilted_moments(
-        lambda x, part: level[part, None] - 0.5 * ((x - mean[part, None]) / root[part, None]) ** 2,
-        np.full(points, -60.0),
-        np.full(points, 50.0),
-    )
+    exponent = lambda x, part: level[part, None] - 0.5 * ((x - mean[part, None]) / root[part, None]) ** 2  # noqa: E731
+    found = tilted_moments(exponent, np.full(points, -60.0), np.full(points, 50.0))
     np.testing.assert_allclose(found.log_integral, level + np.log(root * np.sqrt(2 * np.pi)), rtol=1e-11, atol=1e-10)
     assert np.max(np.abs(found.mean - mean) / root) < 1e-9
     np.testing.assert_allclose(found.variance, root**2, rtol=1e-9)

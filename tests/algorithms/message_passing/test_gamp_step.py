@@ -8,7 +8,7 @@ from scipy import stats
 
 import gaussequiv as ge
 from gaussequiv.algorithms.message_passing.design import Design
-from gaussequiv.algorithms.message_passing.gamp import CHECK, LEAST_DAMPING, GAMP, GampState
+from gaussequiv.algorithms.message_passing.gamp import CHECK, GAMP, LEAST_DAMPING, GampState
 from gaussequiv.algorithms.message_passing.low_rank import LowRankAMP, LowRankState
 from gaussequiv.algorithms.message_passing.sample_fit import machine_for, state_predictor
 from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior, equivalent_prior
@@ -77,7 +77,7 @@ def test_a_step_is_its_equations(variances, damping, intercept_variance):
 
 
 def test_a_constant_far_away_is_approached_by_three_standard_deviations():
-    z, machine, rng = machine_of(intercept_variance=1e6)
+    _, machine, rng = machine_of(intercept_variance=1e6)
     machine, old = replace(machine, y=np.ones(N)), state_of(rng, intercept=-50.0, damping=0.5)
     assert machine.step(old).intercept == pytest.approx(-50 + 0.5 * 3 * np.sqrt(old.V + 0.2 + 0.3), rel=1e-12)
 
@@ -140,7 +140,7 @@ def test_what_is_left_unknown_has_a_floor():
 )
 def test_the_factor_is_halved_where_the_change_grows_or_stalls(steps, grows, mark, factor):
     """The mark is given in units of the change, after the change before."""
-    z, machine, rng = machine_of()
+    _, machine, rng = machine_of()
     old = state_of(rng, steps=steps, damping=0.8)
     change = machine.step(old).change
     old = old._replace(change=change / grows, mark=mark * change)

@@ -62,12 +62,13 @@ def test_a_transition_step_by_step(beta, kicks, angle):
     at, momentum = dict(u), dict(p)
     for _ in range(kicks):
         momentum = {k: momentum[k] + 0.5 * beta * each[k] * gradient[k] for k in u}
-        turned = {
-            k: (np.cos(each[k]) * at[k] + np.sin(each[k]) * momentum[k], np.cos(each[k]) * momentum[k] - np.sin(each[k]) * at[k]) for k in u
-        }
-        at = {k: turned[k][0] for k in u}
+        cos, sin = ({k: turn(each[k]) for k in u} for turn in (np.cos, np.sin))
+        momentum, at = (
+            {k: cos[k] * momentum[k] - sin[k] * at[k] for k in u},
+            {k: cos[k] * at[k] + sin[k] * momentum[k] for k in u},
+        )
         last, gradient = value_and_slope(at, x, y)
-        momentum = {k: turned[k][1] + 0.5 * beta * each[k] * gradient[k] for k in u}
+        momentum = {k: momentum[k] + 0.5 * beta * each[k] * gradient[k] for k in u}
     energy = lambda *parts: sum(np.sum(part[k].reshape(CHAINS, -1) ** 2, axis=1) for part in parts for k in u)  # noqa: E731
     gain = beta * (last - first) + 0.5 * (energy(u, p) - energy(at, momentum))
     np.testing.assert_allclose(acceptance, np.exp(np.minimum(gain, 0)), rtol=1e-9)
