@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm, poisson
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.links import get
@@ -200,3 +201,45 @@ def test_an_ensembles_fit_is_the_mean_of_weighted_fits(resampling):
         total += np.linalg.solve(a.T @ (weight[:, None] * a) + lam * np.eye(p), a.T @ (weight * y))
     np.testing.assert_allclose(found.coefficients, total / K / np.sqrt(p), rtol=1e-9)
     assert found.intercept == 0 and found.lam == lam
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.6])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_floors_of_labels_of_another_law(offset, intercept):
+    """Many samples leave the student c + c1 (linear part of the field): a plain sum over that part."""
+    e = general(Binary(get("logit:0.4")), offset=offset)
+    labels = linearise(e, intercept)
+    x = np.linspace(-9, 9, 40_001)
+    up = e.channel.up(offset + np.sqrt(LINEAR) * x, np.array([HIDDEN])).value
+    guess = labels.intercept[0] + labels.slope[0] * np.sqrt(LINEAR) * x > 0
+    expected = (norm.pdf(x) * (x[1] - x[0])) @ np.where(guess, 1 - up, up)
+    curve = Ridge(0.3, intercept=intercept).solve(e, np.array([1.0, 1e9]))
+    np.testing.assert_allclose(curve["floor"], expected, atol=1e-4)
+    np.testing.assert_allclose(curve["excess_over_floor"], curve["test_error"] - curve["floor"], atol=1e-12)
+    assert curve["excess_over_floor"][1] == pytest.approx(0, abs=1e-7)
+
+
+def test_excesses_far_below_rounding_of_the_error():
+    """Signs without an offset: the excess falls like 1/alpha, with all its digits."""
+    alpha = np.array([1e8, 1e12, 1e16])
+    excess = Ridge(0.3).solve(general(Sign(0.2)), alpha)["excess_over_floor"] * alpha
+    np.testing.assert_allclose(excess, excess[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("channel", [GaussianNoise(0.2), Sign(0.2), Binary(get("logit:0.4"))])
+def test_infinite_and_negative_penalties(channel):
+    e = general(channel, offset=0.6)
+    constant = Ridge(np.inf, intercept=True).solve(e, ALPHA)
+    assert constant["excess_over_floor"].tolist() == [0.0] * 3 and constant["floor"].tolist() == constant["test_error"].tolist()
+    assert constant["V"].tolist() == [0.0] * 3 and constant["m"].tolist() == [0.0] * 3
+    ridgeless = Ridge(0.0, intercept=True).solve(e, ALPHA[:1])  # n < p: every label is fitted
+    assert ridgeless["train_error"][0] == pytest.approx(0, abs=1e-12) and ridgeless["V"][0] == np.inf
+
+
+def test_what_an_ensemble_is_by_default_and_refuses():
+    assert RidgeEnsemble() == RidgeEnsemble(1.0, 10, "bootstrap")
+    low, high, logarithmic = RidgeEnsemble().tunable["lam"].range
+    assert (low, high, logarithmic) == (0.0, np.inf, True)
+    for change in ({"nugget": 0.1}, {"offset": 0.2}, {"input_mean_square": 0.1}, {"channel": Sign(0.1)}):
+        with pytest.raises(ArgumentError):
+            RidgeEnsemble().solve(replace(general(GaussianNoise(0.2)), **change), ALPHA)
