@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import gaussequiv as ge
+
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.finite.minimise import minimise
 from gaussequiv.learners.finite.objective import Objective
@@ -101,3 +103,48 @@ def test_dual_variables_with_rounding_are_restored(l1):
     assert o.value(found.w, found.c) <= o.value(exact.w, exact.c) * (1 + 1e-9)
     worse = o.certified(exact.w + 5.0, exact.c, exact.dual, 1)
     assert worse.residual > 1e-6 or np.allclose(worse.w, exact.w, atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge", "squared_hinge", "square", "huber:0.5", "absolute", "quantile:0.3", "exponential"])
+def test_a_slope_is_its_smooth_part_and_its_pieces(loss):
+    """f'(t) = rest + sum of clip((t - k)/r, low, high), weighted; the curvature is the smooth part's derivative."""
+    try:
+        o = draw(loss)
+    except ge.ArgumentError:
+        pytest.skip(f"no loss {loss}")
+    t, step = np.linspace(-2.3, 2.9, 12), 1e-5
+    slope, curvature = o.smooth(t)
+    np.testing.assert_allclose(curvature, (o.smooth(t + step)[0] - o.smooth(t - step)[0]) / (2 * step), rtol=1e-7, atol=1e-9)
+    total = slope
+    for position, low, high, width in o.loss.pieces:
+        value = np.clip((t - position) / width, low, high) if width > 0 else np.where(t > position, high, low)
+        total = total + o.weights * value
+    z = o.y * t if o.loss.kind == "margin" else o.y + t
+    margin = o.y if o.loss.kind == "margin" else 1.0  # dz/dt
+    by_value = (o.loss.value(o.y, z + step * margin) - o.loss.value(o.y, z - step * margin)) / (2 * step)
+    np.testing.assert_allclose(total, o.weights * by_value, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("l1", [0.0, 0.3])
+def test_a_solution_is_found_from_its_dual_variables_alone(l1, intercept):
+    """-soft(a'b, l1)/l2 belongs to b, b of sum 0 where a constant is fitted."""
+    o = draw("huber:0.5", l1=l1, intercept=intercept)
+    exact = minimise(o)
+    shifted = exact.dual + (0.3 if intercept else 0.0)  # its mean is taken off
+    found = o.certified(exact.w + 0.7, exact.c, shifted, 1)
+    np.testing.assert_allclose(found.w, exact.w, rtol=1e-9, atol=1e-11)
+    assert found.residual < 1e-10
+    np.testing.assert_array_equal(found.w == 0, exact.w == 0)
+
+
+def test_no_weight_at_all_is_certified():
+    o = draw("square", l1=50.0, intercept=False)
+    found = o.certified(np.zeros(5), 0.0, -o.weights * o.y, 3)
+    assert found.residual < 1e-14 and not np.any(found.w) and found.steps == 3
+    assert o.violation(np.zeros(5), 0.0, o.weights * o.y) > 0.1  # the wrong sign
+
+
+def test_objectives_have_no_other_penalty_by_default():
+    o = Objective(np.ones((2, 1)), np.ones(2), np.ones(2), losses.get("square"), 0.0)
+    assert (o.l1, o.intercept) == (0.0, False) and o.value(np.array([3.0]), 0.0) == pytest.approx(2 * 0.5 * 4)
