@@ -29,3 +29,34 @@ def test_a_move_that_grew_clears_the_memory():
 def test_equal_moves_fall_back_to_a_finite_step():
     place, move = np.zeros(2), np.ones(2)
     assert np.all(np.isfinite(anderson([place, place], [move, move])))
+
+
+def test_a_memory_keeps_one_place_more_than_its_size():
+    memory, x = Memory(2), np.array([1.0, 2.0])
+    for k in range(5):
+        memory.mixed(x, x + np.array([0.5**k, -(0.7**k)]))
+        assert len(memory.places) == len(memory.moves) == min(k + 1, 3)
+    assert memory.moves[-1] == pytest.approx([0.5**4, -(0.7**4)])
+
+
+def test_a_move_that_grew_a_little_does_not_clear_the_memory():
+    memory = Memory(5)
+    memory.mixed(np.zeros(2), np.array([1.0, 0.0]))
+    memory.mixed(np.ones(2), np.array([2.9, 1.0]))
+    assert len(memory.places) == 2
+
+
+def test_the_mixture_is_that_of_least_squares():
+    """x + f - (dx + df) gamma, gamma the least-squares solution of df gamma = f, for three places in four dimensions."""
+    rng = np.random.default_rng(0)
+    places, moves = list(rng.standard_normal((3, 4))), list(rng.standard_normal((3, 4)))
+    dx, df = np.diff(places, axis=0).T, np.diff(moves, axis=0).T
+    gamma = np.linalg.solve(df.T @ df, df.T @ moves[-1])
+    assert anderson(places, moves) == pytest.approx(places[-1] + moves[-1] - (dx + df) @ gamma, rel=1e-10)
+
+
+def test_places_that_overflow_fall_back_to_the_plain_step():
+    """Moves that differ by nothing beside places that differ by 1e308: their quotient is no number."""
+    with np.errstate(all="ignore"):
+        found = anderson([np.array([1e308]), np.array([-1e308])], [np.array([1e-300]), np.array([3e-300])])
+    assert np.isfinite(found[0]) and found[0] == pytest.approx(-1e308)

@@ -6,7 +6,7 @@ from scipy import special
 
 from gaussequiv import AccuracyWarning, Activation
 from gaussequiv.ingredients.activations import base as activations
-from gaussequiv.numerics.gaussian import normal_grid, pair_moments
+from gaussequiv.numerics.gaussian import conditional_moments, normal_grid, pair_moments
 
 PAIRS = [(1.0, 0.0), (1.0, 0.4), (2.5, 2.0), (0.3, 0.297), (4.0, 0.0), (1.0, 0.999)]
 NEAR = [(1.0, 1.0 - 1e-6), (2.0, 2.0 - 1e-8)]
@@ -95,3 +95,35 @@ def test_normal_grid_integrates_even_moments():
     z, weights = normal_grid(129)
     assert [float(weights @ z**k) for k in (0, 2, 4, 6)] == pytest.approx([1, 1, 3, 15], rel=1e-13)
     assert float(weights @ z**3) == pytest.approx(0.0, abs=1e-14)
+
+
+@pytest.mark.parametrize("points", [129, 700_001])
+@pytest.mark.parametrize("breaks", [(), (0.4,), (-1.0, 0.4, 2.0)])
+def test_moments_at_many_means(points, breaks):
+    """f = u^2 + 3 u: value, slope and what they leave, in blocks (700001 nodes hold two means at once) and on panels."""
+    if breaks and points > 1000:
+        points = 257
+    means, s = np.array([-1.0, 0.3, 0.0, 2.0, -0.7]), 0.6
+    value, slope, spread, residue = conditional_moments(lambda u: u**2 + 3 * u, means, s, breaks, points)
+    np.testing.assert_allclose(value, means**2 + s**2 + 3 * means, rtol=1e-11)
+    np.testing.assert_allclose(slope, 2 * means + 3, rtol=1e-10)
+    np.testing.assert_allclose(residue, 2 * s**4, rtol=1e-9)
+    np.testing.assert_allclose(spread, 2 * s**4 + (2 * means + 3) ** 2 * s**2, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("variance", "covariance"), [(400.0, 100.0), (1e4, 9.99e3), (1e6, 0.0), (1e6, 4e5), (200.0, 199.9)])
+def test_laws_far_wider_than_the_function(variance, covariance):
+    """Panels around 0, or around the kinks, where the trapezoidal rule would need thousands of nodes."""
+    for name, function, kinks in (("erf", special.erf, ()), ("sign", np.sign, (0.0,)), ("abs", np.abs, (0.0,))):
+        exact = activations.get(name).dual(variance, covariance)
+        found = pair_moments(function, variance, covariance, kinks=kinks)
+        assert np.all(relative((found.product, found.slope, found.second), exact[:3]) < 3e-9), name
+    shift = 3.0
+    t = shift / np.sqrt(variance)
+    found = pair_moments(lambda u: np.maximum(u - shift, 0.0), variance, covariance, kinks=(shift,))
+    second = variance * ((1 + t * t) * special.ndtr(-t) - t * np.exp(-0.5 * t * t) / np.sqrt(2 * np.pi))
+    assert found.second == pytest.approx(second, rel=1e-9)
+    assert found.mean == pytest.approx(np.sqrt(variance) * (np.exp(-0.5 * t * t) / np.sqrt(2 * np.pi) - t * special.ndtr(-t)), rel=1e-9)
+    assert found.mean_slope == pytest.approx(special.ndtr(-t), rel=1e-9)
+    assert found.spread == pytest.approx(found.second - found.product, rel=1e-6, abs=1e-9 * found.second)
+    assert found.residue == pytest.approx(found.spread - (variance - covariance) * found.slope, rel=1e-6, abs=1e-8 * found.second)

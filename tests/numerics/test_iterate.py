@@ -50,3 +50,16 @@ def test_bad_arguments_are_named():
         iterate(np.cos, np.ones(1), damping=1.0)
     with pytest.raises(ArgumentError, match=r"`step` must be a map that keeps the shape \(2,\)"):
         iterate(lambda x: x[:1], np.ones(2))
+
+
+@pytest.mark.parametrize("size", [0.1, 40.0])
+def test_one_step_and_its_residual(size):
+    """|T(x) - x|/max(1, |x|), of the undamped step, over the whole array."""
+    x = size * np.array([[0.6, 0.0], [0.0, 0.8]])
+    found = iterate(lambda x: 1.5 * x, x, damping=0.25, max_steps=1)
+    assert (found.status, found.steps) == (Status.max_steps, 1)
+    assert found.residual == pytest.approx(0.5 * size / max(1.0, size), rel=1e-12)
+    assert found.state == pytest.approx(x * (0.75 * 1.5 + 0.25), rel=1e-12)
+    calls = []
+    three = iterate(lambda x: calls.append(x) or 1.5 * x, x, max_steps=3)
+    assert three.steps == len(calls) == 3 and three.state == pytest.approx(x * 1.5**3, rel=1e-12)

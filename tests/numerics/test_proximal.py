@@ -55,9 +55,29 @@ def test_an_exponential_that_overflows_at_the_start_is_bracketed():
     omega, v = np.array([-5000.0, -1e6]), np.array([1.0, 1e-12])
     with np.errstate(over="ignore"):
         g, _ = moreau_gradient(lambda x: -np.exp(-x), lambda x: np.exp(-x), omega, v)
+    assert np.all(np.isfinite(g))
     np.testing.assert_allclose(-np.log(g), omega + v * g, rtol=1e-13)
 
 
 def test_a_function_without_root_gives_nan():
     g, dg = moreau_gradient(lambda x: np.full_like(x, np.nan), np.zeros_like, np.array([1.0]), np.array([1.0]))
     assert np.isnan(g[0]) and np.isnan(dg[0])
+
+
+def test_a_steep_side_is_solved_like_a_gentle_one():
+    """f = 1e6 (e^x + e^-3x): F = 0 in logarithms, from starts on both sides, with dg = -f''/(1 + V f'')."""
+    slope, curvature = (lambda x: 1e6 * (np.exp(x) - 3 * np.exp(-3 * x))), (lambda x: 1e6 * (np.exp(x) + 9 * np.exp(-3 * x)))
+    omega, v = np.array([-30.0, -2.0, 0.3, 12.0, 500.0]), np.array([1e-3, 2.0, 1e-9, 0.5, 4.0])
+    g, dg = moreau_gradient(slope, curvature, omega, v)
+    x = omega + v * g
+    inner = np.array([1, 2, 3])  # where x is not a small difference
+    np.testing.assert_allclose(g[inner], -slope(x[inner]), rtol=1e-5)
+    np.testing.assert_allclose(dg, -curvature(x) / (1 + v * curvature(x)), rtol=1e-6)
+    assert np.all(np.isfinite(g)) and np.all(g * v < 31) and g[0] > 0 > g[-1]
+    # the root once more, by bisection
+    for k in range(5):
+        low, high = -40.0, 40.0
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            low, high = (low, middle) if middle - omega[k] + v[k] * slope(middle) > 0 else (middle, high)
+        assert x[k] == pytest.approx(low, rel=1e-9, abs=1e-9)

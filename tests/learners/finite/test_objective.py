@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.finite.minimise import minimise
 from gaussequiv.learners.finite.objective import Objective
