@@ -131,7 +131,7 @@ def test_a_face_is_solved_to_its_own_conditions(loss, l1, intercept):
     state = inside.state.copy()
     if loss == "hinge":
         state[:, 3:] = np.where(state[:, 3:] == 0, 1, state[:, 3:])  # more held rows than weights have no solution
-    face = _Face(o, inside._replace(state=state))
+    face = _Face(o, inside._replace(state=state, x=0.1 * inside.x))  # a few plain Newton steps away
     face.solve()
     t = o.rows @ face.x - o.origin
     pull = np.append(l1 * inside.sign if l1 > 0 else np.zeros(6), np.zeros(int(intercept)))
