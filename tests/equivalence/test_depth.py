@@ -136,3 +136,36 @@ def test_sampled_networks_have_the_predicted_variance_and_slope(network):
     for values, expected in ((second, found.variance), (slope2, found.slope2), (offset2, found.offset_variance)):
         error = np.std(values, ddof=1) / np.sqrt(len(values))
         assert np.mean(values) == pytest.approx(expected, abs=4 * error + 0.02 * found.variance)  # widths 1.4 d = 168: a few times 1/168
+
+
+def test_every_layer_says_what_it_is_given():
+    """sigma = w (C - C0) + w C0 + beta, K0 = w C0 + beta, the activation's coefficients at sigma, and the dual at (sigma, K0)."""
+    network = NETWORKS["biased"]
+    found, spread, shared = reduce_depth(network, 0.5, 0.7), 0.5, 0.7
+    for phi, w, beta, layer in zip(network.layers, network.weight_variance, network.bias_variance, found.layers, strict=True):
+        sigma, common = w * (spread + shared) + beta, w * shared + beta
+        kappa, dual = phi.coefficients(sigma), phi.dual(sigma, common)
+        expected = {
+            "activation": phi.name,
+            "sigma": sigma,
+            "shared": common,
+            "kappa0": kappa.kappa0,
+            "kappa1": kappa.kappa1,
+            "kappa_star2": kappa.kappa_star**2,
+            "chi": dual.slope,
+            "gain": w * dual.slope,
+            "second": dual.second,
+            "created": dual.second - dual.product - (sigma - common) * dual.slope,
+        }
+        for name, value in expected.items():
+            assert getattr(layer, name) == (value if isinstance(value, str) else pytest.approx(value, rel=1e-9, abs=1e-13)), name
+        spread, shared = dual.second - dual.product, dual.product
+    assert found.offset_variance == pytest.approx(network.readout_variance * shared + 0.2)
+
+
+def test_readouts_are_refused_by_what_they_read_too():
+    """1e90 alone is not too much, but times a mean square of 1e60 it is."""
+    wide = DeepNetwork("relu", weight_variance=1e60, readout_variance=1e90)
+    assert np.isfinite(reduce_depth(DeepNetwork("relu", readout_variance=1e90), 1.0).variance)
+    with pytest.raises(ArgumentError, match="`readout_variance`"):
+        reduce_depth(wide, 1.0)

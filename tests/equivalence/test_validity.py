@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gaussequiv import ArgumentError, DataInputs, DeepNetwork, GaussianInputs, LinearTarget, Output, Problem
-from gaussequiv.equivalence.validity import assess, reduction_rate, spectrum_summary
+from gaussequiv.equivalence.validity import Validity, assess, assess_features, reduction_rate, spectrum_summary
 
 PLAIN = GaussianInputs()
 DATA = DataInputs(np.random.default_rng(0).standard_normal((20, 3)))
@@ -156,3 +156,25 @@ def test_priors_must_be_gaussian(prior, gaussian):
     found = Problem(LinearTarget(prior, noise=0.1)).validity(100, 50).validity
     assert dict(found.hypotheses)["Gaussian weights, all learned"] == gaussian
     assert found.status == "theorem"  # of the generalised linear model, for any prior
+
+
+@pytest.mark.parametrize(("rows", "columns", "enough"), [(60, 3, True), (59, 3, False), (400, 20, True), (20, 20, False)])
+def test_real_inputs_need_twenty_rows_for_every_column(rows, columns, enough):
+    found = assess(DataInputs(np.random.default_rng(0).standard_normal((rows, columns))), DeepNetwork("tanh", noise=0.1))
+    text, holds = found.hypotheses[-1]
+    assert f"({rows}/{columns})" in text and holds == enough
+
+
+@pytest.mark.parametrize("status", ["theorem", "replica result", "extension verified numerically"])
+def test_features_are_no_theorem(status):
+    raw = Validity(status, "what was said of the target", (("odd", True),))
+    for centred in (True, False):
+        data, own = assess_features(raw, centred, False), assess_features(raw, centred, True)
+        assert data.status == "extension verified numerically" and "real inputs" in data.reason
+        assert data.hypotheses == own.hypotheses == (("odd", True), ("centred features or kernel", centred))
+        if not centred:
+            assert own.status == "extension verified numerically" and "intercept" in own.reason
+        elif status == "extension verified numerically":
+            assert (own.status, own.reason) == (raw.status, raw.reason)
+        else:
+            assert own.status == "replica result" and "features" in own.reason
