@@ -49,6 +49,8 @@ def test_both_signs_have_the_whole_law(smooth, far):
     half, share = offset_nodes(2.0, None, smooth=smooth, far=far)
     np.testing.assert_array_equal(b[b > 0], half)
     np.testing.assert_allclose(2 * mass[b > 0], share, rtol=1e-13)
-    assert half.max() < (5.5 if smooth is not None and not far else 8.5) * np.sqrt(2) and half.size == (
+    reach = 5.5 if smooth is not None and not far else 8.5
+    assert (reach - 0.5) * np.sqrt(2) < half.max() < reach * np.sqrt(2)
+    assert half.size == (9 * 11 if smooth is None else smooth * (5 + far))
         9 * 11 if smooth is None else smooth * (5 + far)
     )
