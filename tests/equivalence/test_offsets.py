@@ -52,5 +52,3 @@ def test_both_signs_have_the_whole_law(smooth, far):
     reach = 5.5 if smooth is not None and not far else 8.5
     assert (reach - 0.5) * np.sqrt(2) < half.max() < reach * np.sqrt(2)
     assert half.size == (9 * 11 if smooth is None else smooth * (5 + far))
-        9 * 11 if smooth is None else smooth * (5 + far)
-    )

@@ -137,3 +137,16 @@ def test_means_of_losses_and_names():
     assert "brier" in empirical.measured_names(losses.get("logistic"), "classification")
     assert "brier" not in empirical.measured_names(losses.get("hinge"), "classification")
     assert set(empirical.fresh_scores(losses.get("square"), GaussianNoise(0.1), y, z)) == {"test_loss"}
+
+
+def test_names_in_full():
+    both = ("test_loss", "train_loss", "intercept", "V")
+    assert empirical.measured_names(losses.get("square"), "regression") == both
+    assert empirical.measured_names(losses.get("hinge"), "classification") == (*both, "auc")
+    assert set(empirical.measured_names(losses.get("logistic"), "classification")) == {
+        *both,
+        "auc",
+        "log_loss",
+        "brier",
+        "calibration_error",
+    }
