@@ -56,3 +56,29 @@ def test_features_know_the_input_dimension():
     x = sample.x
     fit = sample.ridge(0.7, False)
     assert np.allclose(fit.coefficients, np.linalg.solve(x.T @ x + 0.7 * 50 * np.eye(50), x.T @ Y), rtol=1e-8)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_negative_penalties_reach_to_the_smallest_eigenvalue(intercept):
+    """Without an intercept that of K; with one the smallest of the centred K beside the 0 of the constant."""
+    values = np.linalg.eigvalsh(SAMPLE.gram)
+    if intercept:
+        centring = np.eye(Y.size) - 1 / Y.size
+        values = np.linalg.eigvalsh(centring @ SAMPLE.gram @ centring)[1:]
+    assert values[0] > 1e-3
+    for lam, status in ((-0.999 * values[0], Status.converged), (-0.5 * (values[0] + values[1]), Status.diverged), (-1e3, Status.diverged)):
+        assert SAMPLE.ridge(lam, intercept).status == status
+    flat = KernelSample(np.ones((1, 1)), np.array([2.0]), 1)
+    assert flat.ridge(-0.5, True).status == Status.converged and flat.ridge(-1.5, False).status == Status.diverged
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_kernels_of_low_rank_and_without_penalty_have_the_least_norm(intercept):
+    """Rank 5 of 60 rows: K+ (y - c), in any units."""
+    x = X[:, :5]
+    for unit in (1.0, 1e-6, 1e7):
+        gram = unit * x @ x.T
+        fit = KernelSample(gram, Y, 20).ridge(0.0, intercept)
+        centring = np.eye(60) - (1 / 60 if intercept else 0.0)
+        exact = np.linalg.pinv(centring @ gram @ centring, rcond=1e-10, hermitian=True) @ (centring @ Y)
+        np.testing.assert_allclose(fit.coefficients, exact, rtol=1e-6, atol=1e-9 * np.abs(exact).max())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.samples.training_sample import TrainingSample
+from gaussequiv.numerics.status import Status
+from gaussequiv.samples.training_sample import LinearPredictor, TrainingSample
 
 SHAPES = [(15, 40), (40, 40), (90, 40)]
 
@@ -101,3 +102,34 @@ def test_whitened_rows_have_unit_covariance_and_lead_back(inputs):
 
 def test_alpha_is_samples_per_dimension():
     assert TrainingSample(np.zeros((30, 12)), np.zeros(30)).alpha == 2.5
+
+
+def test_predictors_and_what_they_say_by_default():
+    rows, fit = np.array([[1.0, 2.0], [0.5, -1.0]]), LinearPredictor(np.array([0.3, -0.2]), 0.7)
+    assert fit(rows) == pytest.approx([0.6, 1.05])
+    assert (fit.steps, fit.residual, fit.threshold, fit.status, fit.loss, fit.response) == (0, 0.0, 0.0, Status.converged, None, None)
+    assert np.isnan(fit.lam) and np.isnan(fit.variance)
+    x, y = sample(15, 40)
+    one = TrainingSample(x, y)
+    assert one.ridge(0.3, True)(x[:3]) == pytest.approx(x[:3] @ one.ridge(0.3, True).coefficients + one.ridge(0.3, True).intercept)
+
+
+def test_whitened_rows_in_every_form():
+    """(x - centre) q/sqrt(w) without directions of variance 0; the identity and no centre hand back the rows themselves."""
+    rng = np.random.default_rng(0)
+    x, centre, w = rng.standard_normal((7, 4)), rng.standard_normal(4), np.array([0.5, 0.0, 2.0, 1.0])
+    q, kept = np.linalg.qr(rng.standard_normal((4, 4)))[0], w > 0
+    for rotation in (None, q):
+        z, variances, back = TrainingSample(x, np.zeros(7), rotation, w, centre).whitened()
+        turned = np.eye(4) if rotation is None else q
+        np.testing.assert_allclose(z, ((x - centre) @ turned)[:, kept] / np.sqrt(w[kept]), rtol=1e-12)
+        np.testing.assert_allclose(back, turned[:, kept] / np.sqrt(w[kept]), rtol=1e-12)
+        assert variances.tolist() == [0.5, 2.0, 1.0]
+    z, variances, back = TrainingSample(x, np.zeros(7)).whitened()
+    assert z is x and variances.tolist() == [1.0] * 4 and back is None
+    z, _, back = TrainingSample(x, np.zeros(7), centre=centre).whitened()
+    np.testing.assert_allclose(z, x - centre)
+    assert back is None
+    z, variances, back = TrainingSample(x, np.zeros(7), q).whitened()
+    np.testing.assert_allclose(z, x @ q, rtol=1e-12)
+    np.testing.assert_allclose(back, q)
