@@ -174,3 +174,23 @@ def test_controls_have_mean_zero_and_carry_most_of_the_fluctuation():
     found, plain = adjusted_mean(np.array(values), z), adjusted_mean(np.array(values))
     assert found.gain > 5
     assert abs(found.mean - plain.mean) < 4 * plain.stderr
+
+
+@pytest.mark.parametrize("level", [-2000.0, -3.0, 0.0, 700.0])
+@pytest.mark.parametrize(("chains", "reverse"), [(4, 4), (3, 40), (50, 2)])
+def test_bennetts_equation_at_any_level(level, chains, reverse):
+    """sum_i s(w_i - c + log m/n) = sum_j s(c - v_j - log m/n), s the logistic function; bounds by their definitions."""
+    rng = np.random.default_rng(0)
+    w, v = level - 0.5 + rng.standard_normal(chains), level + 0.5 + rng.standard_normal(reverse)
+    found, shift = bracket(w, v), np.log(reverse / chains)
+    f, g = 1 / (1 + np.exp(-(w - found.combined + shift))), 1 / (1 + np.exp(-(found.combined - v - shift)))
+    assert f.sum() == pytest.approx(g.sum(), rel=1e-9)
+    assert found.lower - level == pytest.approx(np.log(np.mean(np.exp(w - level))), rel=1e-9, abs=1e-9)
+    assert found.upper - level == pytest.approx(-np.log(np.mean(np.exp(level - v))), rel=1e-9, abs=1e-9)
+    spread = [(np.mean(s**2) / np.mean(s) ** 2 - 1) / s.size for s in (f, g)]
+    assert found.stderr == pytest.approx(np.sqrt(sum(spread)), rel=1e-9)
+
+
+def test_without_controls_there_are_no_coefficients():
+    assert adjusted_mean(np.arange(5.0)).coefficients.shape == (0,)
+    assert np.isnan(adjusted_mean(np.ones(1)).stderr)
