@@ -13,13 +13,15 @@ from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.links import get
 from gaussequiv.ingredients.losses.named import Hinge, Logistic
 from gaussequiv.learners.bayes.general_bayes import errors
-from gaussequiv.learners.bayes.mismatch import AssumedScore, posterior_scores
+from gaussequiv.learners.bayes.mismatch import AssumedScore, posterior_scores, solve_labels
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.distributions import curve_distributions
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.optimal_lam import error_and_slope, optimal_lam, stationary_lam
 from gaussequiv.learners.convex.ridge import Ridge
 from gaussequiv.learners.differences import by_differences, moved, present
+from gaussequiv.samples.measured_rows import MeasuredRows
+from gaussequiv.samples.training_sample import LinearPredictor
 
 W, MASS, MODES = np.array([0.4, 1.0, 2.5]), np.array([0.5, 0.3, 0.2]), np.array([0.3, 0.9, 0.1])
 LINEAR = float(MASS @ MODES)
@@ -189,3 +191,35 @@ def test_sensitivities_by_differences(name, bare):
     dims, value = found["test_error"]
     assert dims == () and value == pytest.approx(expected, rel=1e-6)
     assert "lam" not in found and "status" not in found
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.6, -1.1])
+def test_a_true_belief_has_the_offset_and_the_overlap_of_the_bayes_optimal_learner(offset):
+    """Its constant is the target's, and m = q = what is known of the signal, V = what is left (Nishimori), on modes that are matched."""
+    e = general(Sign(0.2), offset=offset, aspect=1.0, alignment=0.7 * W**2, signal_variance=0.7 * float(MASS @ W))
+    found = solve_labels(e, e, np.array([0.8, 3.0])).fields
+    exact = ge.BayesOptimal().solve(e, np.array([0.8, 3.0]))
+    np.testing.assert_allclose(found.c, offset, atol=1e-12)
+    np.testing.assert_allclose(found.q, exact["q"], rtol=1e-7)
+    np.testing.assert_allclose(found.m, exact["q"], rtol=1e-7)
+    np.testing.assert_allclose(found.V, e.signal_variance - exact["q"], rtol=1e-7)
+
+
+def test_what_a_posterior_says_of_a_label():
+    """P(y = +1 | N(field + threshold, variance)): the threshold was taken off the field."""
+    field, fit = np.array([-0.4, 0.3, 2.0]), LinearPredictor(np.zeros(2), 0.0, variance=0.7, threshold=0.25)
+    learner, channel = ge.BayesOptimal(), Binary(get("logit:0.4"), flips=(0.1, 0.02))
+    expected = channel.up(field + 0.25, np.full(3, 0.7)).value
+    np.testing.assert_allclose(learner.probability(fit, field, channel), expected, rtol=1e-12)
+    assert np.all((expected > 0) & (expected < 1)) and np.ptp(expected) > 0.3
+    assert learner.probability(fit, field, GaussianNoise(0.1)) is None
+    assert learner.probability(replace(fit, variance=np.nan), field, channel) is None
+    y = np.array([1.0, -1.0, 1.0])
+    rows = MeasuredRows(channel, y, field, None, None, None, np.zeros((0, 2)), {})
+    out = learner.measure(fit, rows)
+    assert out["log_loss"] == pytest.approx(-np.mean(np.log(np.where(y > 0, expected, 1 - expected))), rel=1e-12)
+    assert out["brier"] == pytest.approx(np.mean((expected - (y > 0)) ** 2), rel=1e-12)
+    assert (
+        set(learner.measured("classification")) == {"auc", "log_loss", "brier", "calibration_error"}
+        and learner.measured("regression") == ()
+    )

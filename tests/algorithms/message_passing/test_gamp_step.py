@@ -166,7 +166,8 @@ def test_blind_starts_are_left_along_what_grows():
     stop = next(i for i in range(1, 61) if not path[i].change > path[i - 1].change and path[i].steps > 3)
     np.testing.assert_allclose(left.a, path[stop].a, rtol=1e-10)
     assert left.steps == path[stop].steps > 4 and left.damping == 0.5 and left.intercept == first.intercept
-    assert replace(machine, damping="auto")._escaped(first, 3, 3).steps == 3
+    auto = replace(machine, damping="auto")._escaped(first, 3, 3)
+    assert (auto.steps, auto.damping) == (3, 1.0)
 
 
 def test_a_predictor_of_a_state_has_the_units_of_the_rows():

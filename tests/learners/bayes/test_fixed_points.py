@@ -1,5 +1,7 @@
 """Fixed points and thresholds against published numbers, and the stationarity of the free entropy."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -234,3 +236,48 @@ def test_one_potential_for_every_offset():
     for curve in (curves[0], curves[-1]):
         point = curve.chosen(1.0, "equilibrium")
         assert point.R == pytest.approx(float(e.channel.fisher(np.array(point.q), point.left + e.model_noise, curve.b0)), rel=1e-8)
+
+
+RISES, FALLS = True, False
+FOLD = [(2.0, 1.5, True), (5.0, 1.2, False)]  # a maximum and a minimum of alpha(R)
+
+
+def curve(turns, segments, end, *, noise=0.0, blind=False, diverges=False, onset=0.0, equal=1.3):
+    """What `thresholds` asks of a curve alpha(R) whose last slope in logarithms is `end`."""
+    asked = []
+    grid, alphas = [1.0, 10.0, 20.0], np.array([0.7, 4.0, 4.0 * 2.0**end])
+    parts = [(0.0, 1.0, rises) for rises in segments]
+    channel = SimpleNamespace(noise=0.5 * noise)
+    own = {"silent": False, "blind": blind, "extrema": lambda: list(turns), "_segments": parts, "alphas": alphas, "grid": grid}
+    own |= {"diverges": diverges, "onset": onset, "noise": 0.5 * noise, "channel": channel}
+    own["_equal"] = lambda *at: asked.append(at) or equal
+    return Potential.thresholds(SimpleNamespace(**own)), asked
+
+
+def test_thresholds_of_a_fold():
+    found, asked = curve(FOLD, (RISES, FALLS, RISES), 1.0, noise=0.2)
+    assert found == (0.0, ((1.2, 1.3, 1.5),), np.inf) and asked == [(1.2, 1.5, 2.0, 5.0)]
+    # without noise, where alpha(R) ends flat: perfect from there on
+    assert curve(FOLD, (RISES, FALLS, RISES), 0.0)[0].perfect == 4.0
+    assert curve(FOLD, (RISES, FALLS, RISES), 0.0, noise=0.2)[0].perfect == np.inf
+    assert curve(FOLD, (RISES, FALLS, RISES), 0.2)[0].perfect == np.inf
+    # a lower branch that starts nearly at 0
+    assert curve([(2.0, 1.5, True), (5.0, 1e-4, False)], (RISES, FALLS, RISES), 1.0)[0].transitions == ((0.0, 1.3, 1.5),)
+
+
+def test_thresholds_of_a_curve_that_ends_falling():
+    found, asked = curve([(2.0, 5.0, True)], (RISES, FALLS), -0.05)
+    assert found == (0.0, ((4.0 * 2.0**-0.05, 1.3, 5.0),), 1.3) and asked == [(pytest.approx(4.0 * 2.0**-0.05), 5.0, 2.0, 20.0)]
+    # on to 0: finitely many values, informed at any alpha
+    found, asked = curve([(2.0, 5.0, True)], (RISES, FALLS), -0.3)
+    assert found.transitions == ((0.0, 1.3, 5.0),) and asked[0][0] == pytest.approx(4.0 * 2.0**-0.3)
+    # full knowledge of infinite free entropy is the equilibrium as soon as it is there
+    found, asked = curve([(2.0, 5.0, True)], (RISES, FALLS), -0.05, diverges=True)
+    assert found.transitions[0].information_theoretic == found.transitions[0].informed == found.perfect and not asked
+
+
+def test_thresholds_of_labels_that_tell_nothing_at_zero():
+    found, asked = curve([(3.0, 0.4, False)], (FALLS, RISES), 1.0, noise=0.2, blind=True, onset=0.9)
+    assert found == (0.9, ((0.4, 1.3, 0.9),), np.inf) and asked == [(0.4, 0.9, 0.0, 3.0)]
+    assert curve([], (RISES,), 1.0, noise=0.2, blind=True, onset=0.9)[0] == (0.9, (), np.inf)
+    assert curve([], (RISES,), 0.0)[0] == (0.0, (), 4.0)

@@ -123,3 +123,16 @@ def test_such_points_are_what_the_solver_answers():
     y = np.maximum(OFFSET + np.sqrt(LINEAR) * x @ rng.standard_normal(d) / np.sqrt(d) + np.sqrt(REST) * rng.standard_normal(600), 0)
     fit = ge.ERM("absolute", 0.3, intercept=True).fit(TrainingSample(x, y), e)
     assert np.max(np.abs(fit(x))) < 1e-6
+
+
+def test_a_shape_at_its_scale():
+    """V, q, m and the constant in units of the scale; what the target's field keeps of its own, and the misfit rho + q - 2 m."""
+    model, shape = model_of(), Shape(*(np.array([value]) for value in (0.4, 0.6, 0.2, -0.3)))
+    at = shape.fields(model, 0.5, np.array([0.1]), np.array([OFFSET]))
+    expected = {"V": 0.2, "q": 0.09, "m": 0.1, "c": -0.05, "b0": OFFSET, "rest": RHO - (0.2 / 0.6) ** 2, "misfit": RHO + 0.09 - 0.2}
+    for name, value in expected.items():
+        assert getattr(at, name)[0] == pytest.approx(value, rel=1e-12), name
+    both = Shape(*(np.array([value, 2 * value]) for value in (0.4, 0.6, 0.2, -0.3)))
+    both.place(np.array([1]), shape)
+    assert [part.tolist() for part in both] == [[0.4] * 2, [0.6] * 2, [0.2] * 2, [-0.3] * 2]
+    assert [part.tolist() for part in both.take(np.array([1]))] == [[0.4], [0.6], [0.2], [-0.3]]
