@@ -1,5 +1,6 @@
 """Fixed points and thresholds against published numbers, and the stationarity of the free entropy."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -281,3 +282,35 @@ def test_thresholds_of_labels_that_tell_nothing_at_zero():
     assert found == (0.9, ((0.4, 1.3, 0.9),), np.inf) and asked == [(0.4, 0.9, 0.0, 3.0)]
     assert curve([], (RISES,), 1.0, noise=0.2, blind=True, onset=0.9)[0] == (0.9, (), np.inf)
     assert curve([], (RISES,), 0.0)[0] == (0.0, (), 4.0)
+
+
+def wavy(R):
+    """log alpha = log(R)/4 + sin(log R): extrema where cos(log R) = -1/4."""
+    return np.exp(0.25 * np.log(R) + np.sin(np.log(R)))
+
+
+def test_extrema_and_stretches_of_a_curve():
+    turn = np.arccos(-0.25)
+    own = SimpleNamespace(alpha=wavy, grid=np.exp(np.linspace(-3, 6, 40)).tolist())
+    own.alphas, own._polish = np.array([wavy(R) for R in own.grid]), lambda *at: Potential._polish(own, *at)
+    own.extrema = lambda: Potential.extrema(own)
+    for own.blind in (True, False):  # falling from its first point, and called rising there
+        found = own.extrema()
+        assert [maximum for *_, maximum in found] == [False, True, False]
+        places = np.array([R for R, *_ in found])
+        np.testing.assert_allclose(np.log(places), [-turn, turn, 2 * np.pi - turn], atol=1e-5)
+        np.testing.assert_allclose([value for _, value, _ in found], wavy(places), rtol=1e-10)
+        ends = [own.grid[0], *places, own.grid[-1]]
+        expected = [(*pair, rises) for pair, rises in zip(itertools.pairwise(ends), (False, True, False, True), strict=True)]
+        assert Potential.segments(own) == expected
+
+
+def test_rounding_makes_no_extrema():
+    R = np.geomspace(0.1, 100, 30)
+    own = SimpleNamespace(blind=False, grid=R.tolist(), alphas=10 * (1 + 1e-9 * (-1.0) ** np.arange(30)), _polish=lambda *at: at)
+    assert Potential.extrema(own) == []
+    own.alphas = np.where(np.arange(30) < 15, R, R[14] * (1 + 1e-8 * (-1.0) ** np.arange(30)))  # rises, then stays
+    assert Potential.extrema(own) == []
+    own.alphas = np.where(np.arange(30) < 15, R, R[14] / (R / R[14]))
+    ((_, i, maximum),) = Potential.extrema(own)
+    assert (i, maximum) == (14, True)

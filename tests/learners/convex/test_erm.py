@@ -221,3 +221,14 @@ def test_an_optimal_penalty_is_fitted_at_the_samples_alpha():
     given = ge.ERM(f"huber:{threshold}", lam).fit(sample, e)
     assert found.coefficients == pytest.approx(given.coefficients, rel=1e-6)
     assert found.loss.parameters["threshold"] == pytest.approx(threshold, rel=1e-6)
+
+
+def test_without_penalty_students_interpolate_up_to_the_rank_of_their_inputs():
+    """Half of the modes vanish: below n = p/2 it is ridge's interpolator, above it leaves residuals, as at a tiny penalty."""
+    e = equivalent(GaussianNoise(0.3), w=(0.0, 2.0))
+    alpha = np.array([0.3, 0.7, 0.95, 1.5])
+    found, near = ge.ERM("huber:0.5", 0.0).solve(e, alpha), ge.ERM("huber:0.5", 1e-10).solve(e, alpha)
+    assert found["train_loss"][0] == 0 and np.all(found["train_loss"][1:] > 1e-3)
+    assert found["test_error"][0] == pytest.approx(ge.Ridge(0.0).solve(e, alpha[:1])["test_error"][0], rel=1e-12)
+    np.testing.assert_allclose(found["test_error"], near["test_error"], rtol=1e-6)
+    np.testing.assert_allclose(found["train_loss"], near["train_loss"], rtol=1e-6, atol=1e-8)
