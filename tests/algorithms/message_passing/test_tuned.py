@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import aslinearoperator
 
 from gaussequiv.algorithms.message_passing.design import Design
 from gaussequiv.algorithms.message_passing.gamp import GAMP
@@ -174,3 +175,28 @@ def test_learned_numbers_ask_for_no_further_move(kind, first):
     assert short.status == Status.max_steps and short.steps == 3
     fixed = fit_glm(problem, y, GaussianNoise(first), ScaledPrior(0.2 * first), steps=500, **(options | {"learn": ()}))
     assert fixed.status == Status.converged and fixed.channel.noise == first and fixed.law.scale == pytest.approx(0.2 * first)
+
+
+def test_columns_of_any_size_have_variances_of_their_own():
+    """Columns between 0.2 and 5 under one prior: each weight's variance and the mean, as in the exact posterior to the order of 1/d."""
+    rng = np.random.default_rng(1)
+    n, d = 900, 300
+    z = rng.standard_normal((n, d)) * np.geomspace(0.2, 5, d)
+    y = z @ (0.1 * rng.standard_normal(d)) + 2.0 * rng.standard_normal(n)
+    options = {"learn": (), "intercept": False, "tolerance": 1e-8, "steps": 500}
+    found = fit_glm(Design(z), y, GaussianNoise(4.0), ScaledPrior(0.1), **options)
+    covariance = np.linalg.inv(z.T @ z / 4 + np.eye(d) / 0.01)
+    mean = covariance @ z.T @ y / 4
+    assert found.status == Status.converged and found.variance.max() > 5 * found.variance.min()
+    np.testing.assert_allclose(found.variance, np.diag(covariance), rtol=0.25)
+    assert np.linalg.norm(found.mean - mean) < 0.05 * np.linalg.norm(mean)
+
+
+def test_an_operator_is_fitted_with_one_variance_for_all():
+    rng = np.random.default_rng(2)
+    z = rng.standard_normal((200, 100))
+    y = z @ (0.1 * rng.standard_normal(100)) + 0.8 * rng.standard_normal(200)
+    options = {"learn": (), "intercept": False, "tolerance": 1e-9, "steps": 500}
+    found = fit_glm(Design(aslinearoperator(z)), y, GaussianNoise(0.64), ScaledPrior(0.1), **options)
+    exact = np.linalg.solve(z.T @ z + 64 * np.eye(100), z.T @ y)
+    assert np.ptp(found.variance) < 1e-12 and np.linalg.norm(found.mean - exact) < 1e-4 * np.linalg.norm(exact)
