@@ -136,3 +136,19 @@ def test_a_shape_at_its_scale():
     both.place(np.array([1]), shape)
     assert [part.tolist() for part in both] == [[0.4] * 2, [0.6] * 2, [0.2] * 2, [-0.3] * 2]
     assert [part.tolist() for part in both.take(np.array([1]))] == [[0.4], [0.6], [0.2], [-0.3]]
+
+
+def test_rows_at_the_kink_pull_by_what_makes_the_pulls_vanish():
+    """All slopes are 1 or -1; zeros, of probability p > 1/2, take both in such shares that E g = 0: E g^2 = 1, and E Z0' g follows."""
+    square, field, constant = model_of().untrained(np.array([OFFSET]))
+    zero, density = norm.cdf(-OFFSET / np.sqrt(RHO)), norm.pdf(OFFSET / np.sqrt(RHO)) / np.sqrt(RHO)
+    # one of two (1/(2 p) of the zeros) with slope 1: the others keep -1; E (S - b0) 1(S > 0) = rho density
+    assert (square[0], constant[0]) == pytest.approx((1.0, 0.0), abs=1e-6)
+    assert field[0] == pytest.approx(density / zero, rel=1e-5)
+
+
+def test_the_solved_constant_of_a_large_penalty_is_the_median():
+    """relu(field) of mean field 0.9: E|y - 0.9| by a plain sum."""
+    curve = ge.ERM("absolute", 1e6, intercept=True).solve(model_of(offset=0.9).e, np.array([2.0]))
+    loss = GRID @ np.abs(np.maximum(0.9 + np.sqrt(RHO) * X, 0) - 0.9)
+    assert curve["intercept"][0] == pytest.approx(0.9, abs=1e-7) and curve["test_loss"][0] == pytest.approx(loss, rel=1e-5)

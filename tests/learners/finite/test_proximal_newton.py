@@ -5,10 +5,13 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from gaussequiv.ingredients.losses import named as losses
+from gaussequiv.ingredients.losses.custom import CustomLoss
 from gaussequiv.learners.finite.active_set import ENOUGH
 from gaussequiv.learners.finite.minimise import minimise
 from gaussequiv.learners.finite.objective import Minimum, Objective
 from gaussequiv.learners.finite.proximal_newton import _search, proximal_newton
+
+FOURTH = CustomLoss(lambda r: 0.25 * r**4 + 0.5 * r**2, "residual", name="fourth power")
 
 
 @pytest.mark.parametrize("loss", ["logistic", "exponential"])
@@ -33,15 +36,17 @@ def test_the_share_is_the_minimum_along_the_step(loss, l1):
         assert share == pytest.approx(min(best / length, 1.0), abs=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["logistic", "exponential"])
+@pytest.mark.parametrize("loss", ["logistic", "exponential", FOURTH], ids=str)
 @pytest.mark.parametrize("l2", [0.0, 0.2])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_any_start_ends_at_the_certified_minimum(loss, l2, intercept):
     """Conditions of the minimum by hand: zero where the pull is below l1, and pull -l1 sign(w) elsewhere; a few steps, then no more."""
     rng = np.random.default_rng(1)
     a = rng.standard_normal((40, 8)) / 3
-    y = np.sign(a @ rng.standard_normal(8) + 0.6 * rng.standard_normal(40))
-    o = Objective(a, y, rng.uniform(0.5, 1.5, 40), losses.get(loss), l2, 0.5, intercept)
+    field = a @ rng.standard_normal(8) + 0.6 * rng.standard_normal(40)
+    loss = losses.get(loss)
+    y = np.sign(field) if loss.kind == "margin" else field
+    o = Objective(a, y, rng.uniform(0.5, 1.5, 40), loss, l2, 0.5, intercept)
     known = minimise(o)
     bad = Minimum(3 * rng.standard_normal(8), 0.5 * intercept, np.zeros(40), 1.0, 7)
     nowhere = Minimum(np.full(8, np.nan), 0.0, np.zeros(40), np.inf, 7)
