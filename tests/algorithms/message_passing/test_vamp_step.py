@@ -204,3 +204,16 @@ def test_even_labels_that_tell_too_little_end_the_escape_after_sixty_steps():
     machine = VAMP(GramSpectrum(Design(z)), channel.sample(rng, z @ rng.standard_normal(300)), None, channel)
     state = machine._escaped(machine.init(), 500, 1)
     assert state.steps == ESCAPE and np.mean(state.field**2) < 1e-4 * machine.width**2
+
+
+@pytest.mark.parametrize("damping", [1.0, 0.4])
+def test_runs_on_even_labels_are_damped_by_a_third_at_least_and_not_accelerated(damping):
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((200, 50)) / np.sqrt(50)
+    machine = VAMP(GramSpectrum(Design(z)), np.abs(z @ rng.standard_normal(50)), None, AbsoluteValue(0.01), damping=damping)
+    start = machine._escaped(machine.init(), 500, 1)
+    found, _ = machine.run(1e-12, start.steps + 3, start=start)
+    plain, state = replace(machine, damping=min(damping, 0.7)), start
+    for _ in range(3):
+        state = plain.step(state)
+    np.testing.assert_allclose(found.mean, state.mean, rtol=1e-10)

@@ -157,3 +157,16 @@ def test_numpy_functions_are_sampled_and_others_say_what_they_need():
     channel = ge.Output(np.tanh, noise=0.2)
     with float64_scope():
         assert np.asarray(jax.jit(density.mean_label(channel))(x)) == pytest.approx(np.tanh(x), rel=1e-14)
+
+
+@pytest.mark.parametrize("flips", [0.0, (0.1, 0.02)])
+def test_far_margins_keep_their_logarithm(flips):
+    """log Phi(-60/sqrt(0.3)) is a number whose exponential is none; with flips it is the flips' share."""
+    channel = ge.DeepNetwork("tanh", task="classification", noise=0.3, flips=flips).channel
+    with float64_scope():
+        found = np.asarray(density.label_density(channel)(np.array([1.0, -1.0]), np.array([-60.0, 60.0])))
+    if flips:
+        low, high = channel.flips[1], channel.flips[0]
+        np.testing.assert_allclose(found, np.log([low, high]), rtol=1e-12)
+    else:
+        np.testing.assert_allclose(found, special.log_ndtr(-60 / np.sqrt(0.3)), rtol=1e-10)

@@ -5,6 +5,7 @@ import pytest
 
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.losses.custom import CustomLoss
+from gaussequiv.learners.finite import active_set
 from gaussequiv.learners.finite.active_set import _Face, settle
 from gaussequiv.learners.finite.interior_point import Interior, central_path
 from gaussequiv.learners.finite.objective import Objective
@@ -155,3 +156,23 @@ def test_a_face_without_weights_reads_its_multipliers_off_the_fields():
         middle = (inside.state[k] == 0) & (width > 0)
         np.testing.assert_allclose(face.v[k][middle], ((-o.origin - position) * o.weights / max(width, 1e-9))[middle], rtol=1e-12)
         np.testing.assert_allclose(face.v[k][~middle], inside.multipliers[k][~middle])
+
+
+def test_one_face_is_enough_where_the_first_is_certified(monkeypatch):
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((30, 6))
+    o = Objective(a, np.sign(a @ rng.standard_normal(6) + rng.standard_normal(30)), np.ones(30), losses.get("hinge"), 0.2, 0.0, True)
+    points, tried = central_path(o), []
+    assert len(points) > 1
+
+    class Counted(_Face):
+        def __init__(self, *given):
+            tried.append(given)
+            super().__init__(*given)
+
+    monkeypatch.setattr(active_set, "_Face", Counted)
+    assert settle(o, points).residual <= active_set.ENOUGH and len(tried) == 1
+    # a first point far away, with every state wrong, gives way to the next
+    lost = points[0]._replace(x=1e3 + 0 * points[0].x, state=-points[0].state - 1)
+    tried.clear()
+    assert settle(o, [lost, *points]).residual <= active_set.ENOUGH and len(tried) <= 2

@@ -74,3 +74,14 @@ def test_separable_data_without_a_penalty_have_no_minimum():
     found = newton(o)
     assert np.all(o.y * (o.a @ found.w + found.c) > 0)
     assert o.value(found.w, found.c) < 1e-6
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_units_of_the_objective_do_not_matter(unit):
+    """The same steps to the same weights, whatever all weights and the penalty are multiplied by."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((30, 6))
+    y = np.sign(a @ rng.standard_normal(6) + 0.5 * rng.standard_normal(30))
+    one, other = (newton(Objective(a, y, np.full(30, s), losses.get("logistic"), 0.3 * s, 0.0, True)) for s in (1.0, unit))
+    assert abs(one.steps - other.steps) <= 1
+    np.testing.assert_allclose(other.w, one.w, rtol=1e-10)
