@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gaussequiv.equivalence.offsets import offset_nodes
+from gaussequiv.equivalence.offsets import CUSP, END, STEP, left_by_steps, offset_nodes, spaced_offsets, warn_of_cusps
+from gaussequiv.errors import AccuracyWarning
 
 
 @pytest.mark.parametrize("variance", [1e-6, 0.3, 5.0])
@@ -36,19 +37,71 @@ def test_no_variance_is_no_offset():
     assert (b.tolist(), mass.tolist()) == ([0.0], [1.0])
 
 
-@pytest.mark.parametrize(("smooth", "far"), [(None, False), (9, False), (12, True), (None, True)])
-def test_both_signs_have_the_whole_law(smooth, far):
-    """E b^k of N(0, v), odd ones included, and E exp(a b) = exp(a^2 v/2), up to what lies beyond 5.5 or, `far`, 8.5 deviations."""
-    b, mass = offset_nodes(2.0, None, even=False, smooth=smooth, far=far)
+@pytest.mark.parametrize("smooth", [None, 9, 12])
+def test_both_signs_have_the_whole_law(smooth):
+    """E b^k of N(0, v), odd ones included, and E exp(a b) = exp(a^2 v/2), up to what lies beyond 8.5 or, `smooth`, 5.5 deviations."""
+    b, mass = offset_nodes(2.0, None, even=False, smooth=smooth)
     assert np.all(np.diff(b) > 0) and np.array_equal(b, -b[::-1]) and np.array_equal(mass, mass[::-1])
-    beyond = 1e-12 if smooth is None or far else 3e-5
     moments = [float(mass @ b**k) for k in range(5)]
-    assert moments == pytest.approx([1.0, 0.0, 2.0, 0.0, 12.0], rel=beyond, abs=1e-13)
+    assert moments == pytest.approx([1.0, 0.0, 2.0, 0.0, 12.0], rel=1e-12 if smooth is None else 3e-5, abs=1e-13)
     error = abs(float(mass @ np.exp(2.4 * b)) / np.exp(0.5 * 2.4**2 * 2.0) - 1)
-    assert error < 1e-6 if smooth is None or far else 1e-3 < error < 0.1
-    half, share = offset_nodes(2.0, None, smooth=smooth, far=far)
+    assert error < 1e-6 if smooth is None else 1e-3 < error < 0.1
+    half, share = offset_nodes(2.0, None, smooth=smooth)
     np.testing.assert_array_equal(b[b > 0], half)
     np.testing.assert_allclose(2 * mass[b > 0], share, rtol=1e-13)
-    reach = 5.5 if smooth is not None and not far else 8.5
+    reach = 5.5 if smooth is not None else 8.5
     assert (reach - 0.5) * np.sqrt(2) < half.max() < reach * np.sqrt(2)
-    assert half.size == (9 * 11 if smooth is None else smooth * (5 + far))
+    assert half.size == (9 * 11 if smooth is None else smooth * 5)
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize(("variance", "rho"), [(0.3, 0.2), (2.0, 5.0), (1.5, 0.3)])
+def test_equal_steps_average_smooth_functions_exactly(variance, rho, even):
+    """E cos(k b0) is exp(-k^2 variance/2), and E Phi((b0 - t)/sqrt rho), smooth as the law of a field, Phi(-t/sqrt(variance + rho))."""
+    b0, mass = spaced_offsets(variance, rho, even=even)
+    assert mass.sum() == pytest.approx(1, abs=1e-14)
+    for k in (0.5, 1.0, 2.0):
+        assert mass @ np.cos(k * b0) == pytest.approx(np.exp(-0.5 * k * k * variance), abs=1e-8)
+    smooth = special.ndtr((b0 - 0.4) / np.sqrt(rho))
+    if even:
+        smooth = 0.5 * (smooth + special.ndtr((-b0 - 0.4) / np.sqrt(rho)))
+    assert mass @ smooth == pytest.approx(special.ndtr(-0.4 / np.sqrt(variance + rho)), abs=3e-9)
+
+
+def test_steps_are_as_long_as_offset_and_field_allow():
+    for variance, rho, ratio in ((0.5, 0.5, np.sqrt(2)), (0.01, 1.0, np.sqrt(1.01)), (4.0, 0.0, 6.0)):
+        b0, _ = spaced_offsets(variance, rho)
+        np.testing.assert_allclose(np.diff(b0), STEP * np.sqrt(variance) / ratio, rtol=1e-10)
+        assert END * np.sqrt(variance) <= b0.max() < END * np.sqrt(variance) * 1.2
+        assert -b0.min() == pytest.approx(END * np.sqrt(variance), rel=0.1)
+
+
+def test_zero_is_a_node_of_the_half_line_alone():
+    for step in (2.0, 1.0, 0.5):
+        (half, mass), (whole, _) = (spaced_offsets(0.7, 0.4, even=even, step=step) for even in (True, False))
+        assert half[0] == 0
+        assert mass[0] == pytest.approx(0.5 * mass[1] * np.exp(0.5 * half[1] ** 2 / 0.7))
+        assert np.abs(whole).min() == pytest.approx(0.25 * half[1])
+
+
+@pytest.mark.parametrize("step", [1.0, 0.5])
+def test_what_equal_steps_leave_is_guessed_from_some_of_them(step):
+    """Hardly anything of a smooth function. Of a cusp, of |b0 - t|, some h^2, for most t no more than three times the guess."""
+    b0, mass = spaced_offsets(1.0, 1.0, step=step)
+    smooth = np.stack([special.ndtr(b0 - 0.3), np.exp(-((0.5 * b0 - 0.3) ** 2))])
+    assert np.all(left_by_steps(smooth, mass) < 3e-7)
+    t = np.linspace(-1.5, 1.5, 61)
+    exact = 2 * t * special.ndtr(t) - t + 2 * np.exp(-0.5 * t**2) / np.sqrt(2 * np.pi)
+    cusps = np.abs(b0 - t[:, None])
+    missed, guess = np.abs(cusps @ mass / exact - 1), left_by_steps(cusps, mass)
+    assert np.quantile(missed / guess, 0.8) < 3
+    assert np.median(missed / guess) > 0.2
+    assert np.median(left_by_steps(np.abs(b0 - t[:, None]) ** 0.5, mass)) > 5e-4
+    assert left_by_steps(np.zeros(5), np.full(5, 0.2)) == left_by_steps(np.ones(5), np.full(5, 0.2)) == 0
+
+
+def test_a_cusp_in_the_offset_is_told():
+    with pytest.warns(AccuracyWarning, match="may be off by up to 3e-04 of it: as a function of the offset it has a cusp"):
+        warn_of_cusps(np.array([1e-9, 3e-4, np.nan]))
+    warn_of_cusps(np.array([CUSP, 0.0]))
+    warn_of_cusps(np.zeros(0))

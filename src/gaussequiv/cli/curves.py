@@ -62,7 +62,6 @@ def theory(
     """Exact learning curves, or with --target-error how many samples reach an error."""
     from gaussequiv.cli.inputs import parse_grid, parse_over, refuse_together, required
     from gaussequiv.run.solve import samples_for, solve
-    from gaussequiv.run.sweep import sweep
 
     problem = build(options)
     refuse_together({"target_error": target_error}, {"alpha": alpha, "n": n, "over": over, "output": output, "sensitivity": sensitivity})
@@ -72,6 +71,8 @@ def theory(
         size = samples_for(problem, target_error, d=d)
         print(json.dumps(size._asdict()) if as_json else f"alpha = {size.alpha:.10g}" + ("" if size.n is None else f", n = {size.n}"))
     elif over:
+        from gaussequiv.run.sweep import sweep  # with every other verb
+
         deliver(
             sweep(problem, parse_grid("alpha", required("alpha", alpha)), parse_over(over), d=d, sensitivity=names), as_json, output, strict
         )

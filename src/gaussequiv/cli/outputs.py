@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussequiv import plot
 from gaussequiv.errors import choice, fail
 from gaussequiv.results import load, save, version_of, versions
 from gaussequiv.store.files import replace, replace_figure
@@ -93,6 +92,8 @@ def write(result: xr.Dataset, output: str) -> Path:
 
 def draw(result: xr.Dataset, output: str, kind: str, observable: str, log: bool) -> Path:
     """Draw a result into a figure file."""
+    from gaussequiv import plot
+
     path = Path(output)
     if path.suffix.lower() not in FIGURES:
         raise fail("output", f"a file name ending in {', '.join(FIGURES)}", output)
@@ -104,6 +105,8 @@ def draw(result: xr.Dataset, output: str, kind: str, observable: str, log: bool)
 def write_layers(equivalent: GaussianEquivalent, output: str) -> Path:
     """Draw signal and noise through depth, or save the card's numbers as JSON."""
     import json
+
+    from gaussequiv import plot
 
     path = Path(output)
     if path.suffix.lower() in FIGURES:

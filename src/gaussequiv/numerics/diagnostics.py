@@ -7,13 +7,15 @@ Heuristics that can miss what no chain has seen: chains from different starts ar
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft, special, stats
+from scipy import fft, special
 
 from gaussequiv.errors import FloatArray, fail
 
 
 def rank_normalise(x: FloatArray) -> FloatArray:
     """Normal scores Phi^-1((rank - 3/8)/(N + 1/4)) over the first two axes jointly (ties share their mean rank)."""
+    from scipy import stats  # 0.1 s of imports that no curve needs
+
     flat = x.reshape(x.shape[0] * x.shape[1], -1)
     ranks = stats.rankdata(flat, axis=0, method="average")
     scores: FloatArray = special.ndtri((ranks - 0.375) / (flat.shape[0] + 0.25)).reshape(x.shape)

@@ -129,14 +129,16 @@ def _kernel(d: FloatArray) -> FloatArray:
 
 def _taylor(series: FloatArray, at: NDArray[np.int_], x: FloatArray) -> FloatArray:
     """The series at grid points `at` and their first three derivatives, at distance x from those, shape (4, rows, points)."""
-    terms = np.take_along_axis(series, at[:, :, None], axis=1)
-    powers = np.empty(terms.shape)
-    powers[..., 0] = 1.0
-    for j in range(1, _TERMS):
-        powers[..., j] = powers[..., j - 1] * x
-    out = np.empty((4, *x.shape))
-    factor = np.ones(_TERMS)
-    for k in range(4):
-        out[k] = np.einsum("rpj,rpj,j->rp", terms[..., k:], powers[..., : _TERMS - k], factor[k:])
-        factor = factor * np.maximum(np.arange(_TERMS) - k, 0)
+    rows, grid, _ = series.shape
+    by_term = np.ascontiguousarray(series.reshape(rows * grid, _TERMS).T)
+    index = at + grid * np.arange(rows)[:, None]
+    out = np.zeros((4, *x.shape))
+    for coefficients in by_term[::-1]:  # Horner's scheme, of derivatives over their factorials
+        for k in (3, 2, 1):
+            out[k] *= x
+            out[k] += out[k - 1]
+        out[0] *= x
+        out[0] += coefficients[index]
+    out[2] *= 2
+    out[3] *= 6
     return out

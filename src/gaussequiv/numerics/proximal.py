@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gaussequiv.errors import FloatArray
 
 MAX_STEPS = 400
+LAST_STEP = 1e-8  # relative: what it leaves is its square, and g takes one step more
 
 Function = Callable[[FloatArray], FloatArray]
 
@@ -80,10 +81,13 @@ def _smooth(
         b = high[active] = np.where(positive, at, high[active])
         # an infinite curvature, of |x|^(3/2) at 0 say, would make a Newton step of length zero anywhere
         good = np.isfinite(rise) & (newton >= a) & (newton <= b) & (np.abs(newton - at) <= 0.5 * last[active])
-        new = x[active] = np.where(F == 0, at, np.where(good, newton, _middle(a, b)))
+        new = np.where(F == 0, at, newton)
+        halved = np.flatnonzero(~good & (F != 0))
+        new[halved] = _middle(a[halved], b[halved])
+        x[active] = new
         last[active] = np.abs(new - at)
-        tolerance = 1e-12 * np.abs(new) + 4e-16 * np.abs(o) / rise + 1e-300
-        done = (F == 0) | (good & (last[active] <= tolerance)) | (b - a <= tolerance)
+        tolerance = LAST_STEP * np.abs(new) + 4e-16 * np.abs(o) / rise + 1e-300
+        done = (F == 0) | (good & (last[active] <= tolerance)) | (b - a <= 1e-4 * tolerance)
         found[active[done]] = True
         active = active[~done & ~np.isnan(F)]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

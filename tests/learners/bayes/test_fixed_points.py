@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 import gaussequiv as ge
 from gaussequiv.equivalence.prior_side import Coordinates, GaussianModes, Independent, prior_side
-from gaussequiv.learners.bayes.fixed_points import Potential, potentials
+from gaussequiv.learners.bayes.fixed_points import Potential, _interpolated, potentials
 
 
 def potential(target, inputs=None):
@@ -314,3 +314,25 @@ def test_rounding_makes_no_extrema():
     own.alphas = np.where(np.arange(30) < 15, R, R[14] / (R / R[14]))
     ((_, i, maximum),) = Potential.extrema(own)
     assert (i, maximum) == (14, True)
+
+
+def test_roots_are_interpolated_from_what_is_known_of_the_curve():
+    """Three more points of alpha(R), where its bracket in the grid, or the end of a stretch, does not say it already."""
+    e = ge.Problem(ge.LinearTarget("gaussian", labels="abs:0.1"), learner=ge.BayesOptimal()).equivalent()
+    curve = Potential(e)
+    (a, b, _), *_ = curve.segments()
+    known = len(curve._memory)
+    for share in (0.1, 0.5, 0.93):
+        alpha = float(curve.alpha(a) ** (1 - share) * curve.alpha(b) ** share)
+        assert curve.alpha(curve._root(alpha, a, b)) == pytest.approx(alpha, rel=1e-12)
+    assert len(curve._memory) <= known + 3 * 4
+    assert curve._root(curve.alpha(curve.grid[5]), a, b) == curve.grid[5]
+    assert curve._root(0.5 * curve.alpha(a), a, b) == a
+
+
+def test_inverse_interpolation():
+    values = [x**3 - 2 for x in (1.0, 1.2, 1.4, 1.6)]
+    assert _interpolated(values, [1.0, 1.2, 1.4, 1.6]) == pytest.approx(2 ** (1 / 3), abs=2e-3)
+    assert _interpolated([-1.0, 3.0], [2.0, 6.0]) == pytest.approx(3.0)
+    assert _interpolated([0.0, 1.0, 4.0], [7.0, 8.0, 5.0]) == 7.0
+    assert np.isnan(_interpolated([1.0, 1.0], [2.0, 3.0]))

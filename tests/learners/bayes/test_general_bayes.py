@@ -137,13 +137,15 @@ def test_random_offsets_are_averaged_to_six_digits(labels, expected):
     curve = ge.solve(ge.Problem(_offset_target(**labels), learner=ge.BayesOptimal()), alpha=0.3)
     assert curve.test_error.item() == pytest.approx(expected, rel=3e-6)
     assert curve.test_error.item() - curve.floor.item() == pytest.approx(curve.excess_over_floor.item(), rel=1e-12)
-    assert curve.quadrature_error.item() < 1e-6
+    if "task" not in labels:  # equal steps
+        assert abs(curve.test_error.item() / expected - 1) < curve.quadrature_error.item() + 2e-7  # what twelve nodes leave
+    assert curve.quadrature_error.item() < 5e-6
 
 
 def test_errors_of_counts_include_offsets_far_out():
     """exp(z) of z ~ N(b0, .) weighs offsets of five and more standard deviations, which no bounded label does."""
     equivalent = ge.Problem(_offset_target(labels=ge.Poisson()), learner=ge.BayesOptimal()).equivalent()
-    b0, mass = equivalent.offset_nodes(smooth=12, far=True)
+    b0, mass = equivalent.spaced_offsets(step=0.2)
     linear, noise = float(equivalent.weights @ equivalent.signal_modes), equivalent.model_noise
     found, share = potentials(equivalent)
     each = equivalent.channel.bayes_error(linear, noise, np.array([one.b0 for one in found]))

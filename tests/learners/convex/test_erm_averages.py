@@ -46,8 +46,8 @@ def test_a_rare_offset_that_is_nearly_solved_does_no_harm(monkeypatch, residual,
     mass = Model(ERM, E).mass
     chunk = module.ERM._chunk
 
-    def spoiled(self, model, at):
-        out = chunk(self, model, at)
+    def spoiled(self, model, at, solver):
+        out = chunk(self, model, at, solver)
         out["status"][1] = float(Status.max_steps)  # the second offset of the first alpha
         out["residual"][1] = residual / mass[1]
         return out

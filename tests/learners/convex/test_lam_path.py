@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.equivalence.offsets import FULL
 from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.learners.convex.lam_path import FURTHEST, LamPath
-from gaussequiv.learners.convex.optimum import lam_slope, objective
+from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.optimum import COARSE, FINE, lam_slope, objective
+from gaussequiv.learners.convex.routes import Routes
 
 ALPHA = np.array([0.5, 3.0])
 ERM = ge.ERM("logistic", "optimal", intercept=True)
@@ -28,13 +31,13 @@ def test_values_are_those_of_the_curve(e, minimise):
 def test_slopes_are_differences_of_values(minimise):
     erm = ge.ERM("logistic", "optimal", intercept=True, minimise=minimise)
     lam, h = np.array([0.1, 0.3]), 1e-3
-    value = {k: objective(erm, OFFSETS, ALPHA, lam * np.exp(k * h), 7) for k in (-2, -1, 1, 2)}
+    value = {k: objective(erm, OFFSETS, ALPHA, lam * np.exp(k * h), FINE) for k in (-2, -1, 1, 2)}
     difference = (8 * (value[1] - value[-1]) - value[2] + value[-2]) / (12 * h)
-    np.testing.assert_allclose(lam_slope(erm, OFFSETS, ALPHA, lam, 7), difference, rtol=1e-5)
+    np.testing.assert_allclose(lam_slope(erm, OFFSETS, ALPHA, lam, FINE), difference, rtol=1e-5)
 
 
 def test_starts_lie_on_the_line_through_the_nearest_two():
-    path = LamPath(ERM, PLAIN, ALPHA, None)
+    path = LamPath(ERM, PLAIN, ALPHA, FULL)
     unknown, sign = path._start(0, 0.3)
     assert np.isnan(unknown).all() and sign.tolist() == [1.0]
     known = {y: path.solve(np.array([0]), np.array([y]))[1].unknowns for y in (-1.0, 0.0, 2.0)}
@@ -47,9 +50,9 @@ def test_starts_lie_on_the_line_through_the_nearest_two():
 
 def test_a_finer_rule_starts_from_a_coarser_one():
     """In b0, by interpolation; from afar it is the same point in more steps."""
-    coarse = LamPath(ERM, OFFSETS, ALPHA, 2)
+    coarse = LamPath(ERM, OFFSETS, ALPHA, COARSE)
     coarse.solve(np.arange(2), np.array([-1.0, -1.0]))
-    fine, alone = LamPath(ERM, OFFSETS, ALPHA, 7, before=coarse), LamPath(ERM, OFFSETS, ALPHA, 7)
+    fine, alone = LamPath(ERM, OFFSETS, ALPHA, FINE, before=coarse), LamPath(ERM, OFFSETS, ALPHA, FINE)
     assert fine.model.b0.size > coarse.model.b0.size > 1
     there = coarse._start(1, -0.9)[0]
     for part in range(4):
@@ -61,8 +64,24 @@ def test_a_finer_rule_starts_from_a_coarser_one():
 
 
 def test_known_solutions_make_later_ones_cheap():
-    path = LamPath(ge.ERM("logistic", "optimal"), ge.Problem(ge.DeepNetwork((), labels=Sign(0.1))).equivalent(), ALPHA, None)
+    path = LamPath(ge.ERM("logistic", "optimal"), ge.Problem(ge.DeepNetwork((), labels=Sign(0.1))).equivalent(), ALPHA, FULL)
     first = path.solve(np.arange(2), np.full(2, 0.0))[1].steps.sum()
     path.solve(np.arange(2), np.full(2, -0.1))
     third = path.solve(np.arange(2), np.full(2, -0.2))[1].steps
     assert third.max() <= 4 < first
+
+
+@pytest.mark.parametrize("e", [PLAIN, OFFSETS], ids=["plain", "offsets"])
+def test_points_of_any_rule_start_from_what_the_path_has_solved(e):
+    """At its own lam and offsets there is nothing left to do; at others few steps are left; unknown loads are solved from afar."""
+    path = LamPath(ERM, e, ALPHA, FULL)
+    at, known = path.solve(np.arange(2), np.log([0.1, 0.3]))
+    again = path.near(path.model, at)
+    np.testing.assert_allclose(again.unknowns, known.unknowns, rtol=1e-9, atol=1e-10)
+    assert again.steps.max() <= 1
+    model = Model(ERM, e, FINE)
+    there = model.points(ALPHA, np.array([0.11, 0.28]))
+    near, afar = path.near(model, there), Routes(model).solve(there)
+    np.testing.assert_allclose(near.unknowns, afar.unknowns, rtol=1e-8, atol=1e-9)
+    assert near.steps.max() <= 5
+    assert near.steps.sum() < afar.steps.sum()

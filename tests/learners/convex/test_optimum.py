@@ -11,7 +11,7 @@ from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses.named import Square
-from gaussequiv.learners.convex.optimum import best_lam, lam_slope, optimum_at
+from gaussequiv.learners.convex.optimum import FINE, SECANTS, _secants, best_lam, lam_slope, optimum_at
 from gaussequiv.numerics.status import Status
 
 
@@ -192,7 +192,7 @@ def test_the_optimum_over_few_offsets_is_that_over_many():
     e = equivalent(Sign(0.2), offset_variance=0.3)
     erm, alpha = ge.ERM("logistic", "optimal", intercept=True), np.array([2.0])
     lam = best_lam(erm, e, alpha)
-    there, beside = (lam_slope(erm, e, alpha, lam * factor, 7) for factor in (1.0, 1.1))
+    there, beside = (lam_slope(erm, e, alpha, lam * factor, FINE) for factor in (1.0, 1.1))
     assert abs(there[0]) < 1e-4 * abs(beside[0])
 
 
@@ -207,3 +207,18 @@ def test_an_optimum_is_remembered_for_its_learner_and_equivalent():
     assert optimum_at(erm, one, 3.0) is not found
     assert optimum_at(erm, other, 2.0)["lam"][0] != found["lam"][0]
     np.testing.assert_allclose(found["lam"], erm.solve(one, np.array([2.0]))["lam"], rtol=1e-9)
+
+
+def test_the_search_ends_with_secant_steps_from_a_nearby_root():
+    """The first takes the curvature that it is given, the others their own; y^3 - c has the roots c^(1/3)."""
+    asked = []
+
+    def cubes(y):
+        asked.append(y)
+        return y**3 - np.array([1.0, 8.0])
+
+    found = _secants(cubes, np.array([1.01, 1.99]), np.array([3.2, 11.0]))
+    np.testing.assert_allclose(found, [1, 2], atol=1e-8)
+    assert len(asked) == SECANTS
+    far = _secants(lambda y: y - np.array([10.0, 0.2, 0.0]), np.zeros(3), np.array([1.0, np.nan, np.nan]))
+    np.testing.assert_allclose(far, [0.9, 0.2, 0.0], atol=1e-14)  # no step is longer than 0.3; a small one where the curvature says nothing

@@ -38,6 +38,7 @@ LEAST = 1e-16  # of the signal: what is left counts as no less (the last point o
 SATURATED = 1e-9  # of the noise: what is left is then invisible, and alpha(R) a straight line
 OFFSETS, BENT = 4, 6  # nodes on each of five panels (of either sign) of the law of b0; for binary links that rise and fall, more
 RARE, SMALL = 1e-7, 1e-5  # share of a value of b0 in probability and in the labels' variance, both of which are left out below
+AROUND, INTERPOLATIONS, ROUNDING = 3, 5, 2e-13  # points on either side of a root, steps towards it, and of log alpha(R) where it ends
 REAL = 1e-7  # relative fall of alpha(R) that counts as a branch
 
 
@@ -73,6 +74,17 @@ class Thresholds(NamedTuple):
     weak_recovery: float
     transitions: tuple[Transition, ...]
     perfect: float
+
+
+def _interpolated(values: list[float], places: list[float]) -> float:
+    """Where the value is 0, by the polynomial in the value through places (Neville's scheme); nan where two values are the same."""
+    if len(set(values)) < len(values):
+        return np.nan
+    table = list(places)
+    for step in range(1, len(table)):
+        for i in range(len(table) - step):
+            table[i] = (values[i + step] * table[i] - values[i] * table[i + 1]) / (values[i + step] - values[i])
+    return table[0]
 
 
 @dataclass
@@ -205,13 +217,34 @@ class Potential:
         return sorted(found, key=lambda point: point.R)
 
     def _root(self, alpha: float, a: float, b: float) -> float:
-        def gap(x: float) -> float:
-            R = a if x == 0.0 else b if x == 1.0 else float(a * (b / a) ** x)
-            return float(np.log(self.alpha(R) / alpha))
+        """R between a and b, where the curve is monotone: by inverse interpolation between what is known of it, else by Brent's method."""
+        known = np.array([a, *(R for R in self.grid if a < R < b), b])
+        gaps = np.array([self._gap(R, alpha) for R in known.tolist()])
+        change = np.flatnonzero(gaps[1:] * gaps[:-1] < 0)
+        if change.size == 0:  # alpha is one of them, or an end of the stretch
+            return float(known[np.argmin(np.abs(gaps))])
+        first = int(change[0])
+        low, high = float(known[first]), float(known[first + 1])
+        near = slice(max(first - AROUND + 1, 0), first + AROUND + 1)
+        places, values = np.log(known[near]).tolist(), gaps[near].tolist()
+        for _ in range(INTERPOLATIONS):
+            R = float(np.exp(_interpolated(values, places)))
+            if not low < R < high:
+                break
+            gap = self._gap(R, alpha)
+            if abs(gap) < ROUNDING:
+                return R
+            if gap * gaps[first] > 0:
+                low = R
+            else:
+                high = R
+            places.append(float(np.log(R)))
+            values.append(gap)
+        x = brentq(lambda x: self._gap(float(np.exp(x)), alpha), np.log(low), np.log(high), xtol=1e-14, rtol=1e-14)
+        return float(np.exp(x))
 
-        if gap(0.0) * gap(1.0) >= 0:  # alpha is an end of the stretch
-            return a if abs(gap(0.0)) < abs(gap(1.0)) else b
-        return float(a * (b / a) ** brentq(gap, 0.0, 1.0, xtol=1e-13, rtol=1e-13))
+    def _gap(self, R: float, alpha: float) -> float:
+        return float(np.log(self.alpha(R) / alpha))
 
     @cached_property
     def _segments(self) -> list[tuple[float, float, bool]]:
@@ -279,10 +312,16 @@ class Potential:
         return float(brentq(gap, low, high, xtol=1e-10, rtol=1e-12)) if gap(high) > 0 else top
 
 
-def potentials(e: GaussianEquivalent) -> tuple[list[Potential], FloatArray]:
-    """One potential for every value of the target's constant part, and their weights; without values that change no digit."""
+def potentials(e: GaussianEquivalent, step: float = 1.0) -> tuple[list[Potential], FloatArray]:
+    """One potential for every value of the target's constant part, and their weights; without values that change no digit.
+
+    Random offsets of real labels have equal steps, `step` times the usual ones.
+    """
     binary = isinstance(e.channel, BinaryLabel)
-    b0, mass = e.offset_nodes(smooth=BENT if binary and e.channel.direction == 0 else OFFSETS, far=not binary)
+    if not binary and e.random_offset:
+        b0, mass = e.spaced_offsets(step=step)
+    else:
+        b0, mass = e.offset_nodes(smooth=BENT if binary and e.channel.direction == 0 else OFFSETS)
     counted = mass > RARE
     if not binary and b0.size > 1:  # errors of counts grow exponentially with the field, and the rarer their values the larger they are
         moments = e.channel.label_moments(b0, float(e.weights @ e.signal_modes) + e.model_noise)

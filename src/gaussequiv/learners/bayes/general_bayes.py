@@ -11,7 +11,8 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.channels.base import BinaryLabel, RealLabel
 from gaussequiv.ingredients.channels.binary import sign_error
 from gaussequiv.ingredients.channels.gaussian import GaussianNoise
-from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, potentials
+from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential
+from gaussequiv.learners.bayes.offset_averages import over_offsets
 from gaussequiv.numerics.status import Status
 
 Observables = dict[str, FloatArray]
@@ -29,30 +30,24 @@ def is_plain(e: GaussianEquivalent) -> bool:
 def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Observables:
     """Observables of one branch at every alpha, averaged over the target's constant part.
 
-    The test error is the floor, averaged by a finer rule, plus the averaged excess; how far the averaged test error itself is from that
-    counts as error of the quadrature.
+    The test error is the floor, averaged by a finer rule, plus the averaged excess; how far the averaged test error itself is from that,
+    and what the offsets' steps leave of the excess, count as error of the quadrature.
     """
-    found, mass = potentials(e)
-    rows = [{key: 0.0 for key in _NAMES} for _ in alpha]
-    status = np.zeros(alpha.size)
-    for potential, share in zip(found, mass, strict=True):
-        for i, a in enumerate(alpha):
-            point = potential.chosen(float(a), branch)
-            for key, value in observe(potential, point, float(a)).items():
-                if key == "residual":
-                    rows[i][key] = max(rows[i][key], value)
-                else:
-                    rows[i][key] += share * value
-            if not np.isfinite(point.q):
-                status[i] = float(Status.nonfinite)
-    out = {key: np.array([row[key] for row in rows]) for key in _NAMES}
+
+    def values(curves: list[Potential], alpha: FloatArray) -> Observables:
+        rows = [[observe(curve, curve.chosen(a, branch), a) for curve in curves] for a in alpha.tolist()]
+        found = {key: np.array([[one[key] for one in row] for row in rows]) for key in _NAMES}
+        return found | {"status": np.where(np.isfinite(found["q"]), float(Status.converged), float(Status.nonfinite))}
+
+    out = over_offsets(e, alpha, values, "excess_over_floor")
     out["floor"] = np.full_like(alpha, e.floor)
     finer = out["floor"] + out["excess_over_floor"]
     known = np.isfinite(finer) & (finer > 0)
-    missed = np.abs(out["test_error"][known] / finer[known] - 1)
+    left = out.pop("left_by_steps")[known] * out["excess_over_floor"][known]  # of the excess, and so of the test error
+    missed = np.maximum(np.abs(out["test_error"][known] / finer[known] - 1), left / finer[known])
     out["test_error"][known] = finer[known]
     out["quadrature_error"][known] = np.maximum(out["quadrature_error"][known], missed)
-    out["status"] = np.where(out["residual"] < 1e-6, status, float(Status.max_steps))
+    out["status"] = np.where(out["residual"] < 1e-6, out["status"], float(Status.max_steps))
     return out
 
 

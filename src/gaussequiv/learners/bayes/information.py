@@ -10,9 +10,10 @@ from gaussequiv.errors import FloatArray, fail, integer
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.learners.bayes.bayes_optimal import solve_sign
-from gaussequiv.learners.bayes.fixed_points import potentials
+from gaussequiv.learners.bayes.fixed_points import Potential
 from gaussequiv.learners.bayes.full_knowledge import known_psi
 from gaussequiv.learners.bayes.general_bayes import is_plain
+from gaussequiv.learners.bayes.offset_averages import over_offsets
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge, spectral_mean
 from gaussequiv.numerics.status import Status
 
@@ -184,25 +185,30 @@ def _binary(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
 
 def _by_potential(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     """Any channel and prior: of all fixed points that of largest free entropy phi; I(theta; D)/d = alpha Psi(signal) - phi."""
-    curves, mass = potentials(e)
     signal = _signal(e)
-    known = np.array([curve.ceiling for curve in curves])
-    points = [[curve.chosen(float(a), "equilibrium") for curve in curves] for a in alpha]
-    predicted = np.array([[curve.output(Known(p.q, p.left, 0.0)) for curve, p in zip(curves, row, strict=True)] for row in points])
-    phi, q, rate = (np.array([[getattr(p, name) for p in row] for row in points]) for name in ("free_entropy", "q", "R"))
-    perfect = np.array([[p.perfect for p in row] for row in points])
-    predicted = np.where(perfect, known, predicted)
-    with np.errstate(invalid="ignore"):
-        all_known = np.where(perfect, [curve.prior_entropy for curve in curves], np.inf)
-        weights = np.where(np.isinf(known), all_known, alpha[:, None] * known - phi)
+
+    def values(curves: list[Potential], alpha: FloatArray) -> Observables:
+        known = np.array([curve.ceiling for curve in curves])
+        points = [[curve.chosen(float(a), "equilibrium") for curve in curves] for a in alpha]
+        predicted = np.array([[curve.output(Known(p.q, p.left, 0.0)) for curve, p in zip(curves, row, strict=True)] for row in points])
+        found = {name: np.array([[getattr(p, name) for p in row] for row in points]) for name in ("free_entropy", "q", "R")}
+        perfect = np.array([[p.perfect for p in row] for row in points])
+        phi = found["free_entropy"]
+        with np.errstate(invalid="ignore"):
+            all_known = np.where(perfect, [curve.prior_entropy for curve in curves], np.inf)
+            weights = np.where(np.isinf(known), all_known, alpha[:, None] * known - phi)
+        status = np.where(np.isnan(phi), float(Status.nonfinite), float(Status.converged))
+        return found | {"predicted": np.where(perfect, known, predicted), "weights": weights, "status": status}
+
+    mean = over_offsets(e, alpha, values, "q")
     return {
-        "weights": weights @ mass,
-        "label_entropy": -(phi @ mass) / alpha,
-        "predictive_entropy": -predicted @ mass,
-        "overlap": (q @ mass) / signal if signal > 0 else np.zeros_like(alpha),
-        "q": q @ mass,
-        "qhat": e.slope2 * (rate @ mass),
-        "status": np.where(np.isnan(phi).any(axis=1), float(Status.nonfinite), float(Status.converged)),
+        "weights": mean["weights"],
+        "label_entropy": -mean["free_entropy"] / alpha,
+        "predictive_entropy": -mean["predicted"],
+        "overlap": mean["q"] / signal if signal > 0 else np.zeros_like(alpha),
+        "q": mean["q"],
+        "qhat": e.slope2 * mean["R"],
+        "status": mean["status"],
     }
 
 

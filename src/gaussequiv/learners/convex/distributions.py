@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import FINER
 from gaussequiv.errors import ArgumentError, FloatArray, array
 from gaussequiv.learners.base import Learner
 from gaussequiv.learners.convex.averages import Fields
@@ -35,7 +36,7 @@ def curve_distributions(
             f"Argument `margins` or `probabilities` needs ridge or convex learners without `tune`, but learner={learner.label}."
         )
     erm = ERM(risk.loss, penalty=risk.penalty, intercept=risk.intercept, class_weight=risk.class_weight, sample_weight=risk.sample_weight)
-    model = Model(erm, e)
+    model = Model(erm, e, FINER)
     nodes = model.b0.size
     at = model.points(alpha, lam)
     fields = Routes(model).solve(at).fields

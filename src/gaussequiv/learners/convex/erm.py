@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 from gaussequiv._text import exact
 from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_of_cusps
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
@@ -22,9 +23,9 @@ from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.measured import measure_convex
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.observables import CONVEX
-from gaussequiv.learners.convex.offsets import warn_of_cusps
 from gaussequiv.learners.convex.ridge_curve import ridge_curve
 from gaussequiv.learners.convex.routes import CHUNK, Routes
+from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved, present
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.ranges import Range
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gaussequiv.samples.training_sample import LinearPredictor
 
 Observables = dict[str, FloatArray]
+Solver = Callable[[Model, Points], SolvedPoints]
 NONNEGATIVE = Range(0.0, np.inf, logarithmic=True)  # of lam
 HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
@@ -245,7 +247,7 @@ class ERM(Learner):
             lam = self.solve(e, alpha)["lam"]
         if np.any(lam == 0):
             raise ArgumentError("Argument `sensitivity` needs lam > 0, but lam=0: the limit lam -> 0+ has its own equations.")
-        model = Model(learner, e)
+        model = Model(learner, e, FINER)
         nodes = model.b0.size
         at = model.points(alpha, lam)
         found = tangents(model, at, Routes(model).solve(at), names)
@@ -273,14 +275,23 @@ class ERM(Learner):
         """lam and the hyperparameters of the loss."""
         return {"lam": lam} | {name: float(value) for name, value in self.loss.parameters.items()}
 
-    def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray) -> Observables:
-        """Observables at given penalties, one for each alpha."""
-        model = Model(self, e)
+    def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, solver: Solver | None = None) -> Observables:
+        """Observables at given penalties, one for each alpha; a `solver` that knows points nearby may solve lam > 0."""
+        out, error = self._averaged(Model(self, e), alpha, lam, solver)
+        if (again := np.flatnonzero(error > RESOLVED)).size:
+            finer, error = self._averaged(Model(self, e, FINER), alpha[again], lam[again], solver)
+            for key, value in finer.items():
+                out[key][again] = value
+            warn_of_cusps(error)
+        return out
+
+    def _averaged(self, model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver | None) -> tuple[Observables, FloatArray]:
+        """Averages over the law of the offset, and what its steps leave of the test error."""
         nodes = model.b0.size
         at = model.points(alpha, lam)
         parts: list[Observables] = []
         for start in range(0, at.load.size, CHUNK):
-            parts.append(self._chunk(model, at.take(slice(start, start + CHUNK))))
+            parts.append(self._chunk(model, at.take(slice(start, start + CHUNK)), solver))
         keys = list(dict.fromkeys(key for part in parts for key in part))
         sizes = [part["status"].size for part in parts]
         flat = {
@@ -294,14 +305,14 @@ class ERM(Learner):
             out["residual"] = np.where(harmless, share, out["residual"])
         worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
         averaged = {key: value @ model.mass for key, value in out.items()}
-        if model.general:
-            warn_of_cusps(model.b0, model.mass, out["test_error"])
         if model.folded:
             averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
-        floor = np.full_like(alpha, e.floor)
-        return averaged | {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam} | worst
+        error = left_by_steps(out["test_error"], model.mass) if model.spaced else np.zeros_like(alpha)
+        floor = np.full_like(alpha, model.e.floor)
+        excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
+        return averaged | excess | worst, error
 
-    def _chunk(self, model: Model, at: Points) -> Observables:
+    def _chunk(self, model: Model, at: Points, solver: Solver | None) -> Observables:
         """Points of one chunk; lam = 0 in its own limits."""
         zero = at.lam == 0
         if zero.any():
@@ -322,7 +333,7 @@ class ERM(Learner):
             if kind == "norm":
                 found = _interpolator(model, part)
             else:
-                solution, found = hard_margin(model, part) if kind == "margin" else self._solved(model, part)
+                solution, found = hard_margin(model, part) if kind == "margin" else self._solved(model, part, solver)
                 found |= {"status": solution.status, "steps": solution.steps, "residual": solution.residual}
             for key, value in found.items():
                 out.setdefault(key, np.full(zero.shape, np.nan))[mask] = value
@@ -339,8 +350,8 @@ class ERM(Learner):
         if not self.penalty.is_quadratic:
             raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
 
-    def _solved(self, model: Model, at: Points) -> tuple[Any, Observables]:
-        solution = Routes(model).solve(at)
+    def _solved(self, model: Model, at: Points, solver: Solver | None) -> tuple[Any, Observables]:
+        solution = Routes(model).solve(at) if solver is None or np.any(at.lam == 0) else solver(model, at)
         return solution, model.observe(solution)
 
     def fit(self, sample: Any, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import OffsetRule
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.offsets import IntArray
@@ -25,12 +26,12 @@ FURTHEST = 1.5  # of the distance between two known solutions: how far beyond th
 class LamPath:
     """The observable to minimise and its slope in log lam, at every alpha and averaged over b0, with the solutions found so far.
 
-    `smooth` is the rule for the offset's law; a path of another rule (`before`) gives the first starts.
+    `rule` is that of the offset's law; a path of another rule (`before`) gives the first starts.
     """
 
-    def __init__(self, erm: ERM, e: GaussianEquivalent, alpha: FloatArray, smooth: int | None, before: LamPath | None = None) -> None:
+    def __init__(self, erm: ERM, e: GaussianEquivalent, alpha: FloatArray, rule: OffsetRule, before: LamPath | None = None) -> None:
         self.erm, self.alpha, self.before = erm, alpha, before
-        self.model = Model(erm, e, smooth)
+        self.model = Model(erm, e, rule)
         self.sign = -1.0 if erm.minimise in MAXIMISED else 1.0  # of what is better when larger
         self._known: list[list[tuple[float, FloatArray, FloatArray]]] = [
             [] for _ in alpha
@@ -41,13 +42,22 @@ class LamPath:
         at = self.model.points(self.alpha[which], np.exp(log_lam))
         starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
         unknowns, sign = (np.concatenate([start[part] for start in starts]) for part in (0, 1))
-        found = Routes(self.model).solve_near(at, unknowns, sign)
+        found = Routes(self.model, patient=False).solve_near(at, unknowns, sign)
         nodes = self.model.b0.size
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
             part = slice(i * nodes, (i + 1) * nodes)
             good = found.status[part] == Status.converged
             self._known[k].append((y, np.where(good[:, None], found.unknowns[part], np.nan), found.sign[part].copy()))
         return at, found
+
+    def near(self, model: Model, at: Points) -> SolvedPoints:
+        """Points of any rule for the offset's law, at loads of the path, from what it has solved."""
+        unknowns, sign = np.full((at.load.size, 4), np.nan), np.ones(at.load.size)
+        for k, load in enumerate((self.alpha / model.e.aspect).tolist()):
+            for lam in np.unique(at.lam[at.load == load]).tolist():
+                rows = np.flatnonzero((at.load == load) & (at.lam == lam))
+                unknowns[rows], sign[rows] = self._start_at(k, float(np.log(lam)), at.b0[rows])
+        return Routes(model).solve_near(at, unknowns, sign)
 
     def values(self, at: Points, solution: SolvedPoints) -> FloatArray:
         """The observable, negative if it is to be maximised, nan where an offset is not solved; one for every alpha of the points."""
@@ -77,11 +87,15 @@ class LamPath:
                 unknowns = np.where(np.isfinite(further), further, unknowns)
             return unknowns, sign
         b0 = self.model.b0
+        return (np.full((b0.size, 4), np.nan), np.ones(b0.size)) if self.before is None else self.before._start_at(k, y, b0)
+
+    def _start_at(self, k: int, y: float, b0: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`_start` at any offsets."""
+        there, signs = self._start(k, y)
+        places, good = self.model.b0, np.isfinite(there).all(axis=1)
+        if np.array_equal(places, b0):
+            return there, signs
         unknowns, sign = np.full((b0.size, 4), np.nan), np.ones(b0.size)
-        if self.before is None or not self.before._known[k]:
-            return unknowns, sign
-        there, signs = self.before._start(k, y)
-        places, good = self.before.model.b0, np.isfinite(there).all(axis=1)
         if not good.any():
             return unknowns, sign
         order = np.argsort(places[good])

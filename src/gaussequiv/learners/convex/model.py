@@ -10,9 +10,9 @@ import numpy as np
 from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import FULL, OffsetRule
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray
 from gaussequiv.ingredients.channels.gaussian import GaussianNoise
-from gaussequiv.ingredients.losses.named import Square
 from gaussequiv.learners.convex.averages import Averages, Fields, about_mean, binary_averages, residual_averages
 from gaussequiv.learners.convex.modes import QuadraticStudent, SeparableStudent, SpectralHalf
 from gaussequiv.learners.convex.real_labels import RealLabels
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 SELDOM, ALIKE, NOISE = 1e-5, 1e-9, 1e-13  # mass of rare offsets; their share of the labels' variance, and others', that counts
-FINE = 7  # offset nodes for each panel where every offset costs two-dimensional averages
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 BESIDE = 1e-6  # a kink, in units of the constant
@@ -51,8 +50,8 @@ class Points:
 class Model:
     """The saddle point of `ERM` on an equivalent; hyperparameters other than lam sit in the learner, lam in the points."""
 
-    def __init__(self, erm: ERM, e: GaussianEquivalent, smooth: int | None = None) -> None:
-        self.erm, self.e, self.smooth = erm, e, smooth
+    def __init__(self, erm: ERM, e: GaussianEquivalent, rule: OffsetRule = FULL) -> None:
+        self.erm, self.e, self.rule = erm, e, rule
         self.loss = erm.loss
         self.channel = e.channel
         self.regression = e.channel.task == "regression"
@@ -72,16 +71,15 @@ class Model:
         self.rank = float(e.weights[e.eigenvalues > 0].sum())
         weights = erm.class_weights
         alike = weights[0] == weights[1] and _odd(self.loss)  # the learner treats both signs of (label, field) alike
-        self.folded = False  # whether b0 >= 0 stands for both signs
+        self.spaced, self.folded = False, False  # whether offsets have equal steps, and b0 >= 0 stands for both signs
         if self.regression and self.intercept and not self.general:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            costly = self.general and not isinstance(self.loss, Square)
-            nodes = FINE if costly and smooth is None else smooth
-            b0, mass = e.offset_nodes(even=alike, smooth=nodes, far=costly)
+            self.spaced = self.general and e.random_offset
+            b0, mass = e.spaced_offsets(even=alike, step=rule.step) if self.spaced else e.offset_nodes(even=alike, smooth=rule.panel)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
-            if costly:
+            if self.spaced:
                 self._leave_out_alike()
             self.folded = alike and e.even and self.b0.size > 1
         symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -10,6 +11,7 @@ from scipy import optimize
 from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import FULL, OffsetRule
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.learners.convex.lam_path import LamPath
 from gaussequiv.learners.convex.model import Model
@@ -27,7 +29,9 @@ FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), 
 SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
 SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
 NEAR, PLATEAU = 9, 1e-9  # values tried beside a plateau; relative slope in log lam that is rounding
-COARSE, FINE, SECANTS = 2, 7, 3  # nodes for each panel of the offset's law, and steps that end the search
+COARSE, FINE = OffsetRule(2.0, panel=2), OffsetRule(panel=7)  # for the offset's law
+NEARBY = 1e-2  # of log lam, where the search by the coarse rule stops
+SECANTS, FURTHEST = 3, 0.3  # steps of the fine one that end it, and how long one may be
 
 
 def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
@@ -41,8 +45,8 @@ def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     if erm.minimise not in Model(erm, e).observables():
         raise fail("minimise", f"one of {', '.join(sorted(Model(erm, e).observables()))}", erm.minimise)
     if not erm.tune:
-        lam, found = _search(erm, e, alpha)
-        curve = erm.curve(e, alpha, lam)
+        lam, found, path = _search(erm, e, alpha)
+        curve = erm.curve(e, alpha, lam, path.near)
         return curve | {"status": np.where(found, curve["status"], np.maximum(curve["status"], float(Status.max_steps)))}
     start = best_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
     rows = [_joint(erm, e, float(a), float(lam)) for a, lam in zip(alpha, start, strict=True)]
@@ -67,14 +71,14 @@ def best_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
     return _search(erm, e, alpha)[0]
 
 
-def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any]:
-    """lam at every alpha, and whether it is a root of the derivative, the end of the range or on a plateau."""
+def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any, LamPath]:
+    """lam at every alpha, whether it is a root of the derivative, the end of the range or on a plateau, and what was solved on the way."""
     several = Model(erm, e).b0.size > 1
-    path = LamPath(erm, e, alpha, COARSE if several else None)
+    path = LamPath(erm, e, alpha, COARSE if several else FULL)
     middle = np.log(path.model.scale)
     logs = (GRID[::2] if several else GRID) + middle
     if not path.model.signal and erm.minimise == "test_error":
-        return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool)  # nothing to learn: the smallest student
+        return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool), path  # nothing to learn: the smallest student
     best, bracket, inside, _ = _valley(path, np.arange(alpha.size), logs[::-1])
     settled = np.zeros(alpha.shape, dtype=bool)  # at the end of the range, or where nothing changes with lam
     for lower, further in ((True, FURTHER[0][::-1]), (False, FURTHER[1])):
@@ -92,27 +96,36 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     out = np.exp(bracket.mean(axis=1))
     i = np.flatnonzero(inside)
     if i.size == 0:
-        return out, inside | settled
+        return out, inside | settled, path
     low, high = bracket[i, 0], bracket[i, 1]
 
     def slope(y: FloatArray, k: FloatArray) -> FloatArray:
         return path.slope(i[k.astype(int)], y)
 
-    tolerances = {"xatol": 1e-4 if several else 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
+    tolerances = {"xatol": NEARBY if several else 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
     found = elementwise.find_root(slope, (low, high), args=(np.arange(i.size, dtype=float),), tolerances=tolerances)  # type: ignore[call-overload]
-    out[i] = np.exp(found.x)
+    y = np.asarray(found.x)
     if several:
-        y, step = np.asarray(found.x), np.full(i.size, 0.02)
-        fine = LamPath(erm, e, alpha, FINE, before=path)
-        first = fine.slope(i, y)
-        for _ in range(SECANTS):
-            second = fine.slope(i, y + step)
+        path = LamPath(erm, e, alpha, FINE, before=path)
+        (left, right), (below, above) = found.bracket, found.f_bracket
+        y = _secants(lambda y: path.slope(i, y), y, np.asarray((above - below) / (right - left)))
+    out[i] = np.exp(y)
+    return out, inside | settled, path
+
+
+def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature: FloatArray) -> FloatArray:
+    """Roots from nearby y, where the slope's own slope is nearly the `curvature`."""
+    known = slope(y)
+    for step in range(SECANTS):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            move = -known / curvature
+        move = np.where(np.isfinite(move), np.clip(move, -FURTHEST, FURTHEST), NEARBY * (known != 0))
+        y = y + move
+        if step < SECANTS - 1:
+            before, known = known, slope(y)
             with np.errstate(divide="ignore", invalid="ignore"):
-                move = -second * step / (second - first)
-            y, first = y + step, second
-            step = np.where(np.isfinite(move), np.clip(move, -0.3, 0.3), 0.0)
-        out[i] = np.exp(y + step)
-    return out, inside | settled
+                curvature = (known - before) / move
+    return y
 
 
 def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArray, FloatArray, Any, Any]:
@@ -144,13 +157,13 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
     return logs[best], bracket, inside, ~inside & (np.abs(slopes[:, 1]) <= PLATEAU * np.abs(least))
 
 
-def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
+def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: OffsetRule = FULL) -> FloatArray:
     """The observable to minimise, averaged over b0."""
     path = LamPath(erm, e, alpha, rule)
     return path.values(*path.solve(np.arange(alpha.size), np.log(lam)))
 
 
-def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: int | None = None) -> FloatArray:
+def lam_slope(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: OffsetRule = FULL) -> FloatArray:
     """d(observable)/d log lam."""
     return LamPath(erm, e, alpha, rule).slope(np.arange(alpha.size), np.log(lam))
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import poisson
+from scipy import special
 
 from gaussequiv._text import exact
 from gaussequiv.curve import Curve, Observable
@@ -101,7 +101,7 @@ class RidgeEnsemble(Learner):
         share = _share(self.resampling)
         if share is None:
             counts = np.arange(LARGEST_COUNT + 1)
-            return counts.astype(float), poisson.pmf(counts, 1.0)
+            return counts.astype(float), np.exp(-1.0 - special.gammaln(counts + 1.0))
         return np.array([0.0, 1.0]), np.array([1 - share, share])
 
     def solve(self, equivalent: GaussianEquivalent, alpha: FloatArray) -> Curve:

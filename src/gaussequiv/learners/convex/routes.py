@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT
-from gaussequiv.learners.convex.offsets import IntArray, between, pioneers
+from gaussequiv.learners.convex.offsets import IntArray, between, stages
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SolvedPoints, joined
 from gaussequiv.learners.convex.weightless import vanishing_weights, without_weights
 from gaussequiv.numerics.status import Status
@@ -24,15 +24,17 @@ SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
+SOONEST = 16  # and from hardly any weights
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
 DAMPED = 150  # steps of the damped iteration where Newton has no start
 
 
 class Routes:
-    """How the points of a `Model` are solved."""
+    """How the points of a `Model` are solved; without patience where some may be left out, as on the way to something else."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, patient: bool = True) -> None:
         self.model = model
+        self.ways = (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, *([self._patiently] if patient else []))
 
     def solve(self, at: Points) -> SolvedPoints:
         """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
@@ -40,8 +42,8 @@ class Routes:
             return joined([self.solve(at.take(slice(k, k + CHUNK))) for k in range(0, at.load.size, CHUNK)])
         at = self.model.capped(at)
         from_afar = self._descend if self.model.kinked else self._from_afar
-        if (few := pioneers(at.load, at.lam, at.b0)) is not None:
-            return self._between(at, few, from_afar)
+        if (parts := stages(at.load, at.lam, at.b0)) is not None:
+            return self._between(at, parts, from_afar)
         return from_afar(at)
 
     def solve_near(self, at: Points, start: FloatArray, sign: FloatArray) -> SolvedPoints:
@@ -54,21 +56,22 @@ class Routes:
         own = self.model.sign(at)
         return self._directly(self.model.capped(at), start, sign if own is None else own, self.solve)
 
-    def _between(self, at: Points, few: IntArray, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
-        """A few offsets of every curve from afar; the others start between them, and from afar if that fails."""
-        known = from_afar(at.take(few))
-        start = between(few, known.unknowns, at.load, at.lam, at.b0)
-        others = np.setdiff1d(np.arange(at.load.size), few)
-        nearest = np.clip(np.searchsorted(few, others), 1, few.size - 1)
-        sign = self.model.sign(at.take(others))
-        if sign is None:
-            sign = known.sign[nearest]
-            turns = np.flatnonzero(known.sign[nearest - 1] != sign)  # between two solved offsets
-            if turns.size:
-                sign[turns] = self.model.saddle(at.take(others[turns])).first_sign(start[others[turns]])
-        found = self._directly(at.take(others), start[others], sign, from_afar)
-        order = np.argsort(np.concatenate([few, others]), kind="stable")
-        return joined([known, found]).take(order)
+    def _between(self, at: Points, parts: list[IntArray], from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
+        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails."""
+        known, solution = parts[0], from_afar(at.take(parts[0]))
+        for others in parts[1:]:
+            start = between(known, solution.unknowns, at.load, at.lam, at.b0)
+            nearest = np.clip(np.searchsorted(known, others), 1, known.size - 1)
+            sign = self.model.sign(at.take(others))
+            if sign is None:
+                sign = solution.sign[nearest]
+                turns = np.flatnonzero(solution.sign[nearest - 1] != sign)  # between two solved offsets
+                if turns.size:
+                    sign[turns] = self.model.saddle(at.take(others[turns])).first_sign(start[others[turns]])
+            more = self._directly(at.take(others), start[others], sign, from_afar)
+            order = np.argsort(np.concatenate([known, others]), kind="stable")
+            known, solution = np.concatenate([known, others])[order], joined([solution, more]).take(order)
+        return solution
 
     def _directly(self, at: Points, start: FloatArray, sign: FloatArray, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
         """Newton's method alone, and the long way where it fails or ends elsewhere."""
@@ -113,6 +116,13 @@ class Routes:
 
     def _descend(self, at: Points) -> SolvedPoints:
         """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
+        gone = at.lam >= self.model.empty(at) * (1 - 1e-9)
+        if gone.any():
+            part = without_weights(self.model, at.take(gone))
+            if gone.all():
+                return part
+            order = np.argsort(np.concatenate([np.flatnonzero(gone), np.flatnonzero(~gone)]))
+            return joined([part, self._descend(at.take(~gone))]).take(order)
         solution, lam = self._from_emptiness(at)
         left = np.zeros(lam.shape, dtype=bool)
         hard = np.flatnonzero(solution.status != Status.converged)
@@ -181,7 +191,8 @@ class Routes:
         if self.model.erm.penalty.l2 > 0:
             top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.model.erm.penalty.l2)
         lam = np.maximum(at.lam, top)
-        return self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=STEPS), lam
+        longest = SOONEST if self.model.kinked else STEPS  # where rounding is all that is left of the equations more do not help
+        return self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=longest), lam
 
     def _weightless(self, at: Points) -> FloatArray:
         """Unknowns after the first update from the student without weights."""
@@ -198,7 +209,7 @@ class Routes:
         either; patience.
         """
         solution = self.model.saddle(at, sign).solve(start, damped_steps, SOON)
-        for again in (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, self._patiently):
+        for again in self.ways:
             lost = np.flatnonzero(solution.status != Status.converged)
             if lost.size == 0:
                 break

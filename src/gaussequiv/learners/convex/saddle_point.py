@@ -200,7 +200,7 @@ class SaddlePoint:
         """From starting unknowns (points, 4): some damped steps, then Newton's method, `longest` steps in all."""
         signed = self if self.sign is not None else replace(self, sign=self.first_sign(start))
         assert signed.sign is not None
-        iterates = find_roots(signed.evaluate, start, damped_steps, longest)
+        iterates = find_roots(signed.evaluate, start, damped_steps, longest, patient=longest == MAX_STEPS)
         fields, _, conjugates = signed.fields(iterates.unknowns, np.arange(start.shape[0]))
         return SolvedPoints(iterates.unknowns, signed.sign, fields, conjugates, iterates.status, iterates.steps, iterates.worst)
 

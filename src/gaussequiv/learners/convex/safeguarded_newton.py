@@ -21,6 +21,7 @@ LARGEST_STEP = 3.0  # of the logarithms, in one Newton step
 SHORTENINGS, SHORTER = 5, 0.25
 LARGEST = 300.0  # of the logarithms: beyond, squares overflow and the point has diverged
 PATIENCE = 40  # steps in a row from which equations may be undefined, such as the logarithm of a negative average
+STALLED, FALLS = 10, 0.9  # steps without a residual this much below the least so far, after which other ways are the shorter ones
 
 
 class Linearised(NamedTuple):
@@ -46,12 +47,17 @@ Equations = Callable[[FloatArray, IntArray], Linearised]  # (unknowns, index of 
 
 @dataclass
 class Iterates:
-    """Where the iteration stands at every point; `undefined` counts the last steps in a row without finite equations."""
+    """Where the iteration stands at every point.
+
+    `undefined` counts the last steps in a row without finite equations, `stalled` those since the residual fell below the `least` so far.
+    """
 
     unknowns: FloatArray
     equations: Linearised
     worst: FloatArray
     undefined: FloatArray
+    least: FloatArray
+    stalled: FloatArray
     status: FloatArray  # max_steps while a point is active
     steps: FloatArray
 
@@ -60,12 +66,17 @@ class Iterates:
         """Before the first step."""
         points = start.shape[0]
         first = equations(start, np.arange(points))
-        return cls(start.copy(), first, first.worst, np.zeros(points), np.full(points, float(Status.max_steps)), np.zeros(points))
+        zeros = (np.zeros(points) for _ in range(3))
+        undefined, stalled, steps = zeros
+        return cls(start.copy(), first, first.worst, undefined, first.worst, stalled, np.full(points, float(Status.max_steps)), steps)
 
     def active(self) -> IntArray:
         """Points that go on; those that have converged or diverged since the last step are marked."""
         highest = _logarithms(self.unknowns).max(axis=1)
         self.undefined = np.where(np.isfinite(self.worst), 0, self.undefined + 1)
+        falls = self.worst < FALLS * self.least
+        self.least = np.where(falls, self.worst, self.least)
+        self.stalled = np.where(falls | ~np.isfinite(self.worst), 0, self.stalled + 1)
         going = self.status == Status.max_steps
         self.status[going & (self.worst < TOLERANCE) & (highest < LARGEST)] = Status.converged
         self.status[going & ((self.undefined > PATIENCE) | (highest >= LARGEST))] = Status.nonfinite
@@ -78,11 +89,16 @@ class Iterates:
             mine[points] = theirs
 
 
-def find_roots(equations: Equations, start: FloatArray, damped_steps: int, longest: int) -> Iterates:
-    """From starting unknowns (points, k): some damped steps of the map, then Newton's method, `longest` steps in all."""
+def find_roots(equations: Equations, start: FloatArray, damped_steps: int, longest: int, patient: bool = True) -> Iterates:
+    """From starting unknowns (points, k): some damped steps of the map, then Newton's method, `longest` steps in all.
+
+    Where this is not the last way to be tried, and it is not `patient`, points whose residual stalls are left.
+    """
     iterates = Iterates.at(equations, start)
     for step in range(longest):
         active = iterates.active()
+        if not patient:
+            active = active[iterates.stalled[active] < damped_steps + STALLED]
         if active.size == 0:
             break
         iterates.steps[active] += 1

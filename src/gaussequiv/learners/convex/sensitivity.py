@@ -142,8 +142,8 @@ def _variant(model: Model, at: Points, name: str, value: Any) -> tuple[Model, Po
     if name == "lam":
         return model, Points(at.load, value, at.b0)
     if name in EQUIVALENT_PARAMETERS:
-        return Model(model.erm, moved(model.e, name, float(value)), model.smooth), at
-    return Model(model.erm.with_hyperparameter(name, float(value)), model.e, model.smooth), at
+        return Model(model.erm, moved(model.e, name, float(value)), model.rule), at
+    return Model(model.erm.with_hyperparameter(name, float(value)), model.e, model.rule), at
 
 
 def _observe(model: Model, at: Points, x: FloatArray, solution: SolvedPoints, keys: tuple[str, ...] | None) -> Observables:

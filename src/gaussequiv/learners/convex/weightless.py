@@ -61,10 +61,11 @@ def vanishing_weights(model: Model, at: Points) -> tuple[NDArray[np.intp], Shape
     return kinked[shrinking], shape.take(shrinking)
 
 
-def without_weights(model: Model, at: Points, shape: Shape) -> SolvedPoints:
+def without_weights(model: Model, at: Points, shape: Shape | None = None) -> SolvedPoints:
     """Points whose weights vanish, as solved points with order parameters that are small beside everything else."""
     _, field, constant = model.untrained(at.b0)
     sign = np.where(field < 0, -1.0, 1.0)
+    shape = _first_shape(field) if shape is None else shape
     shape = shape._replace(V=np.maximum(shape.V, LEAST), shift=np.zeros_like(shape.shift))
     fields = shape.fields(model, SMALLER, constant, at.b0)
     value = model.average(fields).value
@@ -83,10 +84,15 @@ def _at_a_kink(model: Model, b0: FloatArray) -> NDArray[np.bool_]:
     return across & (after - before > JUMPS * (np.abs(after) + np.abs(before)))
 
 
+def _first_shape(field: FloatArray) -> Shape:
+    half = np.full(field.shape, 0.5)
+    return Shape(half, half.copy(), np.where(field < 0, -0.05, 0.05), np.zeros(field.shape))
+
+
 def _growth(model: Model, at: Points) -> tuple[FloatArray, Shape]:
     """The growth in one update, inf where its side of 1 is not found, and the shape that updates tend to."""
     size, field = at.load.size, model.untrained(at.b0)[1]
-    shape = Shape(np.full(size, 0.5), np.full(size, 0.5), np.where(field < 0, -0.05, 0.05), np.zeros(size))
+    shape = _first_shape(field)
     growth, open_points = np.full(size, np.inf), np.arange(size)
     for _ in range(ROUNDS):
         if open_points.size == 0:
@@ -98,8 +104,6 @@ def _growth(model: Model, at: Points) -> tuple[FloatArray, Shape]:
         shape.place(open_points, after)
         open_points = open_points[np.isfinite(new) & (change > CLEAR * np.abs(new - 1)) & (change > ROUNDING)]
     growth[open_points] = np.inf
-    if model.kinked:
-        growth[at.lam >= model.empty(at) * (1 - 1e-9)] = 0.0  # far beyond the penalty at which the last weight goes
     return growth, shape
 
 
