@@ -6,6 +6,7 @@ import pytest
 from gaussequiv.learners.convex.safeguarded_newton import (
     LARGEST_STEP,
     PATIENCE,
+    STALLED,
     Iterates,
     Linearised,
     damped_step,
@@ -154,3 +155,18 @@ def test_one_step_more_where_it_helps():
     polish(good, iterates)
     assert iterates.steps.tolist() == [0.0, 0.0]
     assert iterates.unknowns[:, 0].tolist() == [1e-15, 1.0]
+
+
+@pytest.mark.parametrize("damped_steps", [0, 3])
+def test_points_whose_residual_stalls_are_left_for_other_ways(damped_steps):
+    """A residual of 1 falls nowhere; a linear one arrives beside it."""
+
+    def equations(x, index):
+        f = np.where(index[:, None] == 0, 1.0, x - 2)
+        return Linearised(f, np.tile(np.eye(x.shape[1]), (x.shape[0], 1, 1)), x - f)
+
+    start = np.zeros((2, 2))
+    left, patient = (find_roots(equations, start, damped_steps, 60, patient=p) for p in (False, True))
+    assert (left.steps[0], patient.steps[0]) == (damped_steps + STALLED - 1, 60)  # the start is the first that has not fallen
+    assert left.status.tolist() == [Status.max_steps, Status.converged]
+    np.testing.assert_allclose(left.unknowns[1], 2.0, rtol=1e-12)

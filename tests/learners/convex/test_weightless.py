@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy import special
 from scipy.optimize import brentq
 from scipy.stats import norm
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import Relu
 from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.weightless import CLEAR, SMALLER, Shape, _at_a_kink, _growth, _updated, vanishing_weights, without_weights
+from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import TrainingSample
 
 LINEAR, REST, OFFSET = 0.7, 0.2, -0.9
@@ -89,6 +92,8 @@ def test_kinks_at_the_best_constant():
     """
     for offset, intercept in ((-0.9, True), (0.9, False)):
         assert _at_a_kink(model_of("absolute", offset, intercept), np.array([offset])).tolist() == [True]
+    for loss, offset in (("huber:0.5", -0.9), ("huber:1e-3", 0.9)):
+        assert _at_a_kink(model_of(loss, offset), np.array([offset])).tolist() == [False]
     for offset, loss in ((0.9, "absolute"), (-0.9, "huber:0.5")):
         assert vanishing_weights(model_of(loss, offset), points([0.3, 100.0], offset=offset))[0].size == 0
 
@@ -152,3 +157,18 @@ def test_the_solved_constant_of_a_large_penalty_is_the_median():
     curve = ge.ERM("absolute", 1e6, intercept=True).solve(model_of(offset=0.9).e, np.array([2.0]))
     loss = GRID @ np.abs(np.maximum(0.9 + np.sqrt(RHO) * X, 0) - 0.9)
     assert curve["intercept"][0] == pytest.approx(0.9, abs=1e-7) and curve["test_loss"][0] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elastic_net:0.5"])
+def test_beyond_the_penalty_that_leaves_no_weight_nothing_is_solved(penalty):
+    """Points beside it are, in their places; the error is that of the best constant, the likelier label."""
+    e = ge.Problem(ge.DeepNetwork((), task="classification", noise=0.1, offset=0.4)).equivalent()
+    model = Model(ge.ERM("logistic", 0.1, penalty), e)
+    at = model.points(np.array([2.0, 2.0, 2.0, 2.0]), np.array([0.05, 1e6, 0.2, 300.0]))
+    found = Routes(model).solve(at)
+    assert found.status.tolist() == [Status.converged] * 4
+    assert (found.steps > 0).tolist() == [True, False, True, False]
+    assert np.all(found.fields.q[[1, 3]] < 1e-20) and np.all(found.fields.q[[0, 2]] > 1e-3)
+    alone = Routes(model).solve(at.take([2]))
+    np.testing.assert_allclose(found.unknowns[2], alone.unknowns[0], rtol=1e-9)
+    np.testing.assert_allclose(model.observe(found)["test_error"][[1, 3]], special.ndtr(-0.4 / np.sqrt(1.1)), rtol=1e-9)

@@ -24,7 +24,7 @@ SMALLER = 1e-14  # V + sqrt(q) of the students that are returned
 LEAST = 1e-3  # V over that scale
 ROUNDS = 200
 CLEAR = 0.1  # change of the growth in one round, relative to its distance from 1, from which its side is known
-JUMPS = 1e-6  # of the mean slope E dl/dz beside the constant, relative to its size
+FURTHER, JUMPS = 10.0, 0.3  # times as far from the constant; share of the rise of E dl/dz there that is a jump: a slope's rise is 1/10
 STEP, FARTHEST, CENTRINGS = 0.5, 8.0, 8  # of the constant, in V + sqrt(q), and steps in every round
 ROUNDING = 1e-9  # of the growth
 
@@ -79,9 +79,10 @@ def _at_a_kink(model: Model, b0: FloatArray) -> NDArray[np.bool_]:
     """Whether E dl/dz jumps at the best constant, across 0 where that is fitted."""
     constant = model.untrained(b0)[2]
     beside = BESIDE * (1 + np.abs(constant))
-    before, after = (model.slopes(b0, constant + side * beside)[2] for side in (-1.0, 1.0))
+    far, before, after, beyond = (model.slopes(b0, constant + side * beside)[2] for side in (-FURTHER, -1.0, 1.0, FURTHER))
     across = (before < 0) & (after > 0) if model.free_constant else np.ones(b0.shape, dtype=bool)
-    return across & (after - before > JUMPS * (np.abs(after) + np.abs(before)))
+    with np.errstate(invalid="ignore"):  # slopes that overflow
+        return across & (after - before > JUMPS * (beyond - far))
 
 
 def _first_shape(field: FloatArray) -> Shape:
