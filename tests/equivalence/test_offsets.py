@@ -98,10 +98,23 @@ def test_what_equal_steps_leave_is_guessed_from_some_of_them(step):
     assert np.median(missed / guess) > 0.2
     assert np.median(left_by_steps(np.abs(b0 - t[:, None]) ** 0.5, mass)) > 5e-4
     assert left_by_steps(np.zeros(5), np.full(5, 0.2)) == left_by_steps(np.ones(5), np.full(5, 0.2)) == 0
+    assert np.isnan(left_by_steps(np.array([1.0, np.inf, 2.0]), np.full(3, 1 / 3)))
+    assert np.isnan(left_by_steps(np.array([1.0, np.nan, 2.0]), np.full(3, 1 / 3)))
+
+
+def test_the_half_line_is_unfolded_for_the_guess():
+    b0, mass = spaced_offsets(1.0, 1.0, even=True)
+    whole, share = np.concatenate([-b0[:0:-1], b0]), np.concatenate([0.5 * mass[:0:-1], mass[:1], 0.5 * mass[1:]])
+    for values in (lambda b: 0.3 + np.exp(-0.5 * b**2), lambda b: np.sqrt(np.abs(b))):
+        folded, unfolded = left_by_steps(values(b0), mass, half=True), left_by_steps(values(whole), share)
+        assert folded == pytest.approx(unfolded, rel=1e-9)
+    assert left_by_steps(0.3 + np.exp(-0.5 * b0**2), mass, half=True) < 3e-7
 
 
 def test_a_cusp_in_the_offset_is_told():
-    with pytest.warns(AccuracyWarning, match="may be off by up to 3e-04 of it: as a function of the offset it has a cusp"):
+    with pytest.warns(
+        AccuracyWarning, match="average of the test error .* may be off by some 3e-04 of it: as a function of the offset it has a cusp"
+    ):
         warn_of_cusps(np.array([1e-9, 3e-4, np.nan]))
     warn_of_cusps(np.array([CUSP, 0.0]))
     warn_of_cusps(np.zeros(0))

@@ -166,7 +166,7 @@ class GaussianEquivalent:
         """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 if label law and learner (`even`) allow it."""
         return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth)
 
-    def spaced_offsets(self, *, even: bool = True, step: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    def spaced_offsets(self, *, even: bool, step: float) -> tuple[FloatArray, FloatArray]:
         """Values of a random b0 at equal steps and their weights, for real labels, whose averages vary with b0 as smoothly as the field."""
         rho = float(self.weights @ self.signal_modes) + self.model_noise
         return spaced_offsets(self.offset_variance, rho, even=even and self.even, step=step)

@@ -65,31 +65,36 @@ def spaced_offsets(variance: float, rho: float, *, even: bool = False, step: flo
     return np.sqrt(variance) * nodes, weights / weights.sum()
 
 
-def left_by_steps(values: FloatArray, mass: FloatArray) -> FloatArray:
+def left_by_steps(values: FloatArray, mass: FloatArray, *, half: bool = False) -> FloatArray:
     """Error of the average over equally spaced offsets (last axis), relative to that of |values|, guessed from those over some of them.
 
     Steps two, three and four times as long miss some d2, d3 and d4. Errors of smooth functions fall faster than any power of the step, and
-    are far below the d2 d3/d4 that is returned; beside a cusp they fall like its square, and are about that.
+    are far below the d2 d3/d4 that is returned; beside a cusp they fall like its square, and are about that. `half`: the offsets are those
+    of the half line from 0 on. Not a number where a value is none.
     """
-    mean, scale = values @ mass, np.abs(values) @ mass
-    two, three, four = (
-        np.max([np.abs(values[..., k::every] @ mass[k::every] / mass[k::every].sum() - mean) for k in range(min(every, mass.size))], axis=0)
-        for every in (2, 3, 4)
-    )
+    if half and mass.size > 1:
+        values, mass = np.concatenate([values[..., :0:-1], values], axis=-1), np.concatenate([0.5 * mass[:0:-1], mass[:1], 0.5 * mass[1:]])
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(scale > 0, two * np.minimum(1.0, three / np.where(four > 0, four, 1.0)) / scale, 0.0)
+        mean, scale = values @ mass, np.abs(values) @ mass
+        two, three, four = (
+            np.max(
+                [np.abs(values[..., k::every] @ mass[k::every] / mass[k::every].sum() - mean) for k in range(min(every, mass.size))], axis=0
+            )
+            for every in (2, 3, 4)
+        )
+        return np.where(scale != 0, two * np.minimum(1.0, three / np.where(four > 0, four, 1.0)) / scale, 0.0)
 
 
-def warn_of_cusps(error: FloatArray) -> None:
-    """Warn of averages that the finest step leaves with such relative errors.
+def warn_of_cusps(error: FloatArray, what: str = "test error") -> None:
+    """Warn of averages that the finest step leaves with such relative errors, by the guess of `left_by_steps`.
 
     Losses with kinks on discrete labels change at some offset from a student without weights to one that learns, where errors have a cusp.
     """
     worst = np.nanmax(error, initial=0.0)
     if worst > CUSP:
         warnings.warn(
-            f"The average of the test error over the random offset of the labels may be off by up to {worst:.0e} of it: as a function of "
-            "the offset it has a cusp or ripples, as with a loss with kinks on discrete labels, which leaves hardly a weight at some.",
+            f"The average of the {what} over the random offset of the labels is not resolved and may be off by some {worst:.0e} of it: "
+            "as a function of the offset it has a cusp or ripples, as with a loss with kinks on discrete labels.",
             AccuracyWarning,
             stacklevel=2,
         )

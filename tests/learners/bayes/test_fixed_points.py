@@ -231,7 +231,7 @@ def test_the_curve_ends_where_little_is_left_and_not_nothing(target):
 def test_one_potential_for_every_offset():
     """A target with a random constant part: the nodes of its law are the offsets, their weights add up to 1."""
     e = ge.Problem(ge.DeepNetwork("relu", 1, labels="sign", bias_variance=0.3)).equivalent()
-    curves, mass = potentials(e)
+    curves, mass = potentials(e, 1.0)
     assert mass.sum() == pytest.approx(1, abs=1e-9)
     assert mass @ np.array([curve.b0 for curve in curves]) ** 2 == pytest.approx(e.offset_variance, rel=1e-3)
     for curve in (curves[0], curves[-1]):
@@ -326,7 +326,10 @@ def test_roots_are_interpolated_from_what_is_known_of_the_curve():
         alpha = float(curve.alpha(a) ** (1 - share) * curve.alpha(b) ** share)
         assert curve.alpha(curve._root(alpha, a, b)) == pytest.approx(alpha, rel=1e-12)
     assert len(curve._memory) <= known + 3 * 4
-    assert curve._root(curve.alpha(curve.grid[5]), a, b) == curve.grid[5]
+    for k in (1, 5, 12, len(curve.grid) - 2):
+        for ulps in (-300, -30, -3, -1, 0, 1, 3, 30, 300):
+            beside = curve.alpha(curve.grid[k]) * (1 + ulps * 2.2e-16)
+            assert curve.alpha(curve._root(beside, a, b)) == pytest.approx(beside, rel=1e-12)
     assert curve._root(0.5 * curve.alpha(a), a, b) == a
 
 

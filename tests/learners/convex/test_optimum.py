@@ -222,3 +222,5 @@ def test_the_search_ends_with_secant_steps_from_a_nearby_root():
     assert len(asked) == SECANTS
     far = _secants(lambda y: y - np.array([10.0, 0.2, 0.0]), np.zeros(3), np.array([1.0, np.nan, np.nan]))
     np.testing.assert_allclose(far, [0.9, 0.2, 0.0], atol=1e-14)  # no step is longer than 0.3; a small one where the curvature says nothing
+    for same in (0.0, 3e-18, np.nan):
+        assert _secants(lambda y, same=same: np.full_like(y, same), np.ones(1), np.ones(1))[0] == 1

@@ -37,7 +37,7 @@ NEARLY = 1e-13  # of the signal: what may be left where the curve ends
 LEAST = 1e-16  # of the signal: what is left counts as no less (the last point of the curve leaves more), so that F stays finite
 SATURATED = 1e-9  # of the noise: what is left is then invisible, and alpha(R) a straight line
 OFFSETS, BENT = 4, 6  # nodes on each of five panels (of either sign) of the law of b0; for binary links that rise and fall, more
-RARE, SMALL = 1e-7, 1e-5  # share of a value of b0 in probability and in the labels' variance, both of which are left out below
+RARE, SMALL = 2e-8, 1e-5  # share of a value of b0 in probability, for one step, and in the labels' variance; both are left out below
 AROUND, INTERPOLATIONS, ROUNDING = 3, 5, 2e-13  # points on either side of a root, steps towards it, and of log alpha(R) where it ends
 REAL = 1e-7  # relative fall of alpha(R) that counts as a branch
 
@@ -220,9 +220,10 @@ class Potential:
         """R between a and b, where the curve is monotone: by inverse interpolation between what is known of it, else by Brent's method."""
         known = np.array([a, *(R for R in self.grid if a < R < b), b])
         gaps = np.array([self._gap(R, alpha) for R in known.tolist()])
+        nearest = int(np.argmin(np.abs(gaps)))
         change = np.flatnonzero(gaps[1:] * gaps[:-1] < 0)
-        if change.size == 0:  # alpha is one of them, or an end of the stretch
-            return float(known[np.argmin(np.abs(gaps))])
+        if change.size == 0 or abs(gaps[nearest]) < ROUNDING:  # alpha is that of one of them, or beyond an end
+            return float(known[nearest])
         first = int(change[0])
         low, high = float(known[first]), float(known[first + 1])
         near = slice(max(first - AROUND + 1, 0), first + AROUND + 1)
@@ -240,8 +241,11 @@ class Potential:
                 high = R
             places.append(float(np.log(R)))
             values.append(gap)
-        x = brentq(lambda x: self._gap(float(np.exp(x)), alpha), np.log(low), np.log(high), xtol=1e-14, rtol=1e-14)
-        return float(np.exp(x))
+
+        def place(x: float) -> float:  # the ends themselves, whose signs are known
+            return low if x == 0.0 else high if x == 1.0 else float(low * (high / low) ** x)
+
+        return place(brentq(lambda x: self._gap(place(x), alpha), 0.0, 1.0, xtol=1e-14, rtol=1e-14))
 
     def _gap(self, R: float, alpha: float) -> float:
         return float(np.log(self.alpha(R) / alpha))
@@ -312,17 +316,17 @@ class Potential:
         return float(brentq(gap, low, high, xtol=1e-10, rtol=1e-12)) if gap(high) > 0 else top
 
 
-def potentials(e: GaussianEquivalent, step: float = 1.0) -> tuple[list[Potential], FloatArray]:
+def potentials(e: GaussianEquivalent, step: float) -> tuple[list[Potential], FloatArray]:
     """One potential for every value of the target's constant part, and their weights; without values that change no digit.
 
     Random offsets of real labels have equal steps, `step` times the usual ones.
     """
     binary = isinstance(e.channel, BinaryLabel)
     if not binary and e.random_offset:
-        b0, mass = e.spaced_offsets(step=step)
+        b0, mass = e.spaced_offsets(even=True, step=step)
     else:
         b0, mass = e.offset_nodes(smooth=BENT if binary and e.channel.direction == 0 else OFFSETS)
-    counted = mass > RARE
+    counted = mass > RARE * step
     if not binary and b0.size > 1:  # errors of counts grow exponentially with the field, and the rarer their values the larger they are
         moments = e.channel.label_moments(b0, float(e.weights @ e.signal_modes) + e.model_noise)
         variance = mass * (moments.scatter + moments.noise)

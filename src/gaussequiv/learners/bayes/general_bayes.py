@@ -39,7 +39,7 @@ def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Obse
         found = {key: np.array([[one[key] for one in row] for row in rows]) for key in _NAMES}
         return found | {"status": np.where(np.isfinite(found["q"]), float(Status.converged), float(Status.nonfinite))}
 
-    out = over_offsets(e, alpha, values, "excess_over_floor")
+    out = over_offsets(e, alpha, values, ("excess_over_floor", "q"))
     out["floor"] = np.full_like(alpha, e.floor)
     finer = out["floor"] + out["excess_over_floor"]
     known = np.isfinite(finer) & (finer > 0)

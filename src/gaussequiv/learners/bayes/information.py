@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import warn_of_cusps
 from gaussequiv.equivalence.prior_side import Known
 from gaussequiv.errors import FloatArray, fail, integer
 from gaussequiv.ingredients.channels.binary import Binary
@@ -200,7 +201,8 @@ def _by_potential(e: GaussianEquivalent, alpha: FloatArray) -> Observables:
         status = np.where(np.isnan(phi), float(Status.nonfinite), float(Status.converged))
         return found | {"predicted": np.where(perfect, known, predicted), "weights": weights, "status": status}
 
-    mean = over_offsets(e, alpha, values, "q")
+    mean = over_offsets(e, alpha, values, ("q", "weights"))
+    warn_of_cusps(mean["left_by_steps"], "mutual information")
     return {
         "weights": mean["weights"],
         "label_entropy": -mean["free_entropy"] / alpha,

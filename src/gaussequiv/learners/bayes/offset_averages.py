@@ -7,32 +7,35 @@ from collections.abc import Callable
 import numpy as np
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.equivalence.offsets import FINER, FULL, RESOLVED, left_by_steps
+from gaussequiv.equivalence.offsets import left_by_steps
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.bayes.fixed_points import Potential, potentials
 
 Values = dict[str, FloatArray]
 Said = Callable[[list[Potential], FloatArray], Values]  # arrays (alpha, offsets) of what the fixed points say
 WORST = ("residual", "status")  # of all values, where others are averaged
+STEP, RESOLVED = 0.9, 1e-3  # an offset costs a whole curve alpha(R), so that fewer are better; guess from which they are doubled
 
 
-def over_offsets(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: str) -> Values:
-    """Averages, one for each alpha, of `values` (alpha, offsets); with finer steps where they do not resolve the one that is `judged`.
+def over_offsets(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: tuple[str, ...]) -> Values:
+    """Averages, one for each alpha, of `values` (alpha, offsets); with half the steps where they do not resolve what is `judged`.
 
-    `left_by_steps` is what the steps leave of that one, relative to it.
+    `left_by_steps` is the largest guess of what the steps leave of one of those, relative to it.
     """
-    out = _averages(e, alpha, values, judged, FULL.step)
+    out = _averages(e, alpha, values, judged, STEP)
     rough = out["left_by_steps"] > RESOLVED
     if rough.any():
-        finer = _averages(e, alpha[rough], values, judged, FINER.step)
+        finer = _averages(e, alpha[rough], values, judged, 0.5 * STEP)
         for key, value in finer.items():
             out[key][rough] = value
     return out
 
 
-def _averages(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: str, step: float) -> Values:
+def _averages(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: tuple[str, ...], step: float) -> Values:
     found, mass = potentials(e, step)
     every = values(found, alpha)
     out = {key: value.max(axis=1) if key in WORST else value @ mass for key, value in every.items()}
-    spaced = e.random_offset and e.channel.task == "regression"
-    return out | {"left_by_steps": left_by_steps(every[judged], mass) if spaced else np.zeros(alpha.size)}
+    left = np.zeros(alpha.size)
+    if e.random_offset and e.channel.task == "regression":
+        left = np.max([left_by_steps(every[key], mass, half=e.even) for key in judged], axis=0)
+    return out | {"left_by_steps": left}

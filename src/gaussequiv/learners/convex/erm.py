@@ -307,7 +307,7 @@ class ERM(Learner):
         averaged = {key: value @ model.mass for key, value in out.items()}
         if model.folded:
             averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
-        error = left_by_steps(out["test_error"], model.mass) if model.spaced else np.zeros_like(alpha)
+        error = left_by_steps(out["test_error"], model.mass, half=model.folded) if model.spaced else np.zeros_like(alpha)
         floor = np.full_like(alpha, model.e.floor)
         excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
         return averaged | excess | worst, error

@@ -114,18 +114,20 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
 
 
 def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature: FloatArray) -> FloatArray:
-    """Roots from nearby y, where the slope's own slope is nearly the `curvature`."""
+    """Roots from nearby y, where the slope's own slope is nearly the `curvature`; a y whose slope is not known stays."""
     known = slope(y)
-    for step in range(SECANTS):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            move = -known / curvature
-        move = np.where(np.isfinite(move), np.clip(move, -FURTHEST, FURTHEST), NEARBY * (known != 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        move = -known / curvature
+    move = np.where(np.isfinite(move), move, NEARBY * (np.abs(known) > 0))  # a trial step where the curvature is not known
+    for _ in range(SECANTS - 1):
+        move = np.clip(move, -FURTHEST, FURTHEST)
         y = y + move
-        if step < SECANTS - 1:
-            before, known = known, slope(y)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                curvature = (known - before) / move
-    return y
+        before, known = known, slope(y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            again = -known * move / (known - before)
+        move = np.where(np.isfinite(again), again, 0.0)  # beside a root the slopes are the same up to rounding
+    moved: FloatArray = y + np.clip(move, -FURTHEST, FURTHEST)
+    return moved
 
 
 def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArray, FloatArray, Any, Any]:

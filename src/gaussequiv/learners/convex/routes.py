@@ -76,9 +76,14 @@ class Routes:
     def _directly(self, at: Points, start: FloatArray, sign: FloatArray, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
         """Newton's method alone, and the long way where it fails or ends elsewhere."""
         unknown = np.any(~np.isfinite(start), axis=1)
-        start = np.where(unknown[:, None], self.model.start(at), start)
+        if unknown.all():
+            return from_afar(at)
+        if unknown.any():
+            near, afar = np.flatnonzero(~unknown), np.flatnonzero(unknown)
+            parts = [self._directly(at.take(near), start[near], sign[near], from_afar), from_afar(at.take(afar))]
+            return joined(parts).take(np.argsort(np.concatenate([near, afar])))
         solution = self.model.saddle(at, sign).solve(start, damped_steps=0, longest=DIRECT_STEPS)
-        lost: NDArray[np.bool_] = unknown | (solution.status != Status.converged)
+        lost: NDArray[np.bool_] = solution.status != Status.converged
         lost |= np.max(np.abs(solution.unknowns - start)[:, LOGS], axis=1) > STEADY  # another solution than the neighbours'
         failed = np.flatnonzero(lost)
         if failed.size:

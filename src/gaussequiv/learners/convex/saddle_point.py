@@ -196,11 +196,14 @@ class SaddlePoint:
             residual[:, MHAT], image[:, MHAT] = 0.0, unknowns[:, MHAT]
         return Linearised(residual, jacobian, image)
 
-    def solve(self, start: FloatArray, damped_steps: int = DAMPED_STEPS, longest: int = MAX_STEPS) -> SolvedPoints:
-        """From starting unknowns (points, 4): some damped steps, then Newton's method, `longest` steps in all."""
+    def solve(self, start: FloatArray, damped_steps: int = DAMPED_STEPS, longest: int | None = None) -> SolvedPoints:
+        """From starting unknowns (points, 4): some damped steps, then Newton's method, `longest` steps in all.
+
+        Where that is given there are other ways, and points whose residual stalls are left before.
+        """
         signed = self if self.sign is not None else replace(self, sign=self.first_sign(start))
         assert signed.sign is not None
-        iterates = find_roots(signed.evaluate, start, damped_steps, longest, patient=longest == MAX_STEPS)
+        iterates = find_roots(signed.evaluate, start, damped_steps, longest or MAX_STEPS, patient=longest is None)
         fields, _, conjugates = signed.fields(iterates.unknowns, np.arange(start.shape[0]))
         return SolvedPoints(iterates.unknowns, signed.sign, fields, conjugates, iterates.status, iterates.steps, iterates.worst)
 

@@ -68,7 +68,9 @@ class Iterates:
         first = equations(start, np.arange(points))
         zeros = (np.zeros(points) for _ in range(3))
         undefined, stalled, steps = zeros
-        return cls(start.copy(), first, first.worst, undefined, first.worst, stalled, np.full(points, float(Status.max_steps)), steps)
+        return cls(
+            start.copy(), first, first.worst, undefined, first.worst.copy(), stalled, np.full(points, float(Status.max_steps)), steps
+        )
 
     def active(self) -> IntArray:
         """Points that go on; those that have converged or diverged since the last step are marked."""
@@ -92,7 +94,7 @@ class Iterates:
 def find_roots(equations: Equations, start: FloatArray, damped_steps: int, longest: int, patient: bool = True) -> Iterates:
     """From starting unknowns (points, k): some damped steps of the map, then Newton's method, `longest` steps in all.
 
-    Where this is not the last way to be tried, and it is not `patient`, points whose residual stalls are left.
+    Points whose residual stalls are left unless it is `patient`.
     """
     iterates = Iterates.at(equations, start)
     for step in range(longest):
