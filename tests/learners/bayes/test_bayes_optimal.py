@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import special
 from scipy.integrate import quad
 from scipy.special import expit
 
@@ -239,3 +240,20 @@ def test_assumed_links_that_fall_are_refused():
     believed = ge.DeepNetwork((), labels=falling)
     with pytest.raises(ge.ArgumentError, match="assumes"):
         ge.solve(ge.Problem(ge.DeepNetwork((), labels="sign"), learner=ge.BayesOptimal(assumes=believed)), [1.0])
+
+
+@pytest.mark.parametrize("offset", [0.5, -1.2])
+def test_errors_of_signs_given_an_offset_by_integrals_over_the_known_field(offset):
+    """The sign of what is known of the field, N(b0, q), against that of the field, with the rest S - q + eps, and with label noise too."""
+    e = ge.Problem(ge.DeepNetwork("tanh", weight_variance=2, task="classification", noise=0.3, offset=offset)).equivalent()
+    found = ge.BayesOptimal().solve(e, np.array([1.3]))
+    q, signal = float(found["q"][0]), float(e.weights @ e.signal_modes)
+
+    def missed(rest):
+        x = np.linspace(-9, 9, 60_001)
+        known = offset + np.sqrt(q) * x
+        return np.trapezoid(special.ndtr(-np.abs(known) / np.sqrt(rest)) * np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi), x)
+
+    assert e.model_noise > 0.01
+    assert found["clean_error"][0] == pytest.approx(missed(signal - q + e.model_noise), rel=1e-7)
+    assert found["test_error"][0] == pytest.approx(missed(signal - q + e.noise), rel=1e-7)
