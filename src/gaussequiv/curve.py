@@ -108,7 +108,7 @@ class Curve(MutableMapping[str, FloatArray]):
         self._values[name] = array
         if extra:
             self.extra[name] = tuple(extra)
-        else:
+        elif self.extra:
             self.extra.pop(name, None)
 
     def __getitem__(self, name: str) -> FloatArray:
@@ -168,9 +168,9 @@ class Curve(MutableMapping[str, FloatArray]):
         judged = self._values[self.judged]
         if "status" not in self._values:
             self["status"] = np.full(judged.shape, float(Status.converged))
-        status = self._values["status"]
-        bad = ~np.isfinite(judged) & (status == Status.converged)
-        self["status"] = np.where(bad, float(Status.nonfinite), status)
+        if not (finite := np.isfinite(judged)).all():
+            status = self._values["status"]
+            self["status"] = np.where(~finite & (status == Status.converged), float(Status.nonfinite), status)
         return self
 
     def only_solved(self) -> Curve:
