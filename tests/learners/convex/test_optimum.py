@@ -220,6 +220,9 @@ def test_the_search_ends_with_secant_steps_from_a_nearby_root():
     found = _secants(cubes, np.array([1.01, 1.99]), np.array([3.2, 11.0]))
     np.testing.assert_allclose(found, [1, 2], atol=1e-8)
     assert len(asked) == SECANTS
+    asked.clear()
+    np.testing.assert_allclose(_secants(cubes, np.array([1 + 2e-5, 2 - 3e-5]), np.array([3.0, 12.0])), [1, 2], atol=1e-8)
+    assert len(asked) == 1  # a move so short is the last
     far = _secants(lambda y: y - np.array([10.0, 0.2, 0.0]), np.zeros(3), np.array([1.0, np.nan, np.nan]))
     np.testing.assert_allclose(far, [0.9, 0.2, 0.0], atol=1e-14)  # no step is longer than 0.3; a small one where the curvature says nothing
     for same in (0.0, 3e-18, np.nan):

@@ -32,6 +32,7 @@ NEAR, PLATEAU = 9, 1e-9  # values tried beside a plateau; relative slope in log 
 COARSE, FINE = OffsetRule(2.0, panel=2), OffsetRule(panel=7)  # for the offset's law
 NEARBY = 1e-2  # of log lam, where the search by the coarse rule stops
 SECANTS, FURTHEST = 3, 0.3  # steps of the fine one that end it, and how long one may be
+ENOUGH = 1e-4  # the last one, as it leaves some of its square
 
 
 def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
@@ -120,6 +121,8 @@ def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature
         move = -known / curvature
     move = np.where(np.isfinite(move), move, NEARBY * (np.abs(known) > 0))  # a trial step where the curvature is not known
     for _ in range(SECANTS - 1):
+        if np.all(np.abs(move) < ENOUGH):
+            break
         move = np.clip(move, -FURTHEST, FURTHEST)
         y = y + move
         before, known = known, slope(y)
