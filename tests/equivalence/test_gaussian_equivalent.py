@@ -142,3 +142,13 @@ def test_bins_of_a_linear_target_have_their_own_best_penalty():
     """Sign labels as bins: slope^2 = 2/pi, noise 1 - 2/pi."""
     e = ge.Problem(ge.LinearTarget(labels=ge.Quantised((0.0,), values=(-1.0, 1.0)))).equivalent()
     assert e.lam_optimal == pytest.approx(np.pi / 2 - 1, rel=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"mean": 0.4}, {"covariance": np.array([[2.0, 0.5], [0.5, 1.0]])}], ids=["mean", "correlated"])
+def test_priors_need_no_symmetry_but_a_mean_of_zero_on_inputs_with_a_direction(options):
+    """2/3 of the weights -1, the others 2, have mean 0; that their mean given a field is not 0 does not count."""
+    inputs, d = ge.GaussianInputs(**options), 2 if "covariance" in options else None
+    lopsided, shifted = (ge.Discrete((-1.0, 2.0), share) for share in ((2 / 3, 1 / 3), (0.6, 0.4)))
+    assert ge.Problem(ge.LinearTarget(lopsided, noise=0.1), inputs).equivalent(d).signal_modes.sum() > 0
+    with pytest.raises(ge.ArgumentError, match="`prior` must be of zero mean"):
+        ge.Problem(ge.LinearTarget(shifted, noise=0.1), inputs).equivalent(d)
