@@ -143,7 +143,7 @@ class GaussianEquivalent:
             return float("nan")
         noise, slope = self.noise, 1.0
         if self.channel.task == "regression" and not isinstance(self.channel, GaussianNoise):
-            if self.offset is None and self.offset_variance > 0:
+            if self.random_offset:
                 return float("nan")
             linear = float(self.weights @ self.signal_modes)
             labels = self.channel.label_moments(np.array([self.offset or 0.0]), linear + self.model_noise)

@@ -181,5 +181,9 @@ def test_averages_that_are_not_resolved_take_half_the_steps():
     np.testing.assert_allclose(np.diff(asked[1][1]), 0.5 * np.diff(asked[0][1])[0], rtol=1e-9)
     assert (mean["left_by_steps"] > 1e-4).tolist() == [False, True, False, True]
     assert RESOLVED > 1e-4
+    asked.clear()
+    endless = over_offsets(e, alpha, lambda *at: values(*at) | {"endless": np.full((at[1].size, len(at[0])), np.inf)}, ("rough", "endless"))
+    assert [a for a, _ in asked] == [alpha.tolist(), [2.0, 3.0]]  # what is infinite hides nothing
+    assert np.isfinite(endless["left_by_steps"]).all()
     np.testing.assert_allclose(mean["residual"][[1, 3]], 1 + np.abs(asked[1][1] - 0.1).max() ** 0.5, rtol=1e-12)
     np.testing.assert_allclose(mean["smooth"], alpha / np.sqrt(1 + 0.2 * variance), rtol=1e-6)

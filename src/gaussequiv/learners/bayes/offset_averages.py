@@ -37,5 +37,5 @@ def _averages(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: tu
     out = {key: value.max(axis=1) if key in WORST else value @ mass for key, value in every.items()}
     left = np.zeros(alpha.size)
     if e.random_offset and e.channel.task == "regression":
-        left = np.max([left_by_steps(every[key], mass, half=e.even) for key in judged], axis=0)
+        left = np.fmax.reduce([left_by_steps(every[key], mass, half=e.even) for key in judged])  # infinite averages have no guess
     return out | {"left_by_steps": left}

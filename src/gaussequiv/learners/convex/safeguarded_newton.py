@@ -66,11 +66,9 @@ class Iterates:
         """Before the first step."""
         points = start.shape[0]
         first = equations(start, np.arange(points))
-        zeros = (np.zeros(points) for _ in range(3))
-        undefined, stalled, steps = zeros
-        return cls(
-            start.copy(), first, first.worst, undefined, first.worst.copy(), stalled, np.full(points, float(Status.max_steps)), steps
-        )
+        undefined, stalled, steps = (np.zeros(points) for _ in range(3))
+        status = np.full(points, float(Status.max_steps))
+        return cls(start.copy(), first, first.worst, undefined, first.worst.copy(), stalled, status, steps)
 
     def active(self) -> IntArray:
         """Points that go on; those that have converged or diverged since the last step are marked."""
