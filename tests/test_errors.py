@@ -102,3 +102,14 @@ PROBLEM = ge.Problem(ge.DeepNetwork("tanh", noise=0.1))
 def test_natural_mistakes_are_told_with_what_to_do(call, words):
     with pytest.raises(ArgumentError, match=words):
         call()
+
+
+@pytest.mark.parametrize("value", [2**63, 10**400, 10**5000, -(10**5000)], ids=["2**63", "10**400", "10**5000", "-10**5000"])
+def test_integers_that_no_size_can_be_are_refused(value):
+    with pytest.raises(ArgumentError, match="`d` must be an integer of at least 1"):
+        errors.integer("d", value, minimum=1)
+    assert errors.integer("d", 2**63 - 1, minimum=1) == 2**63 - 1
+
+
+def test_a_seed_may_be_any_integer():
+    assert errors.integer("seed", 10**400, minimum=0) == 10**400

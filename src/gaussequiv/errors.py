@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+LARGEST_COUNT = 2**63 - 1  # what an array's index can be
+LONGEST = 10_000  # bits of an integer that is printed
 LARGEST_MOMENT = 1e100  # of variances and means: their squares and products must stay finite
 
 
@@ -38,7 +40,12 @@ class AccuracyWarning(UserWarning):
 
 def fail(name: str, expected: str, value: Any, meaning: str = "") -> ArgumentError:
     """Build the error of the package's one format; the caller raises it."""
-    shown = repr(value) if not isinstance(value, np.ndarray) else f"array of shape {value.shape}"
+    if isinstance(value, np.ndarray):
+        shown = f"array of shape {value.shape}"
+    elif isinstance(value, int) and value.bit_length() > LONGEST:  # Python refuses to print such
+        shown = f"an integer of {value.bit_length()} bits"
+    else:
+        shown = repr(value)
     if len(shown) > 120:
         shown = shown[:117] + "..."
     tail = f" {meaning}" if meaning else ""
@@ -70,7 +77,7 @@ def number(
 
 
 def integer(name: str, value: Any, *, minimum: int, meaning: str = "") -> int:
-    """Check one integer, at least `minimum`."""
+    """Check one integer, at least `minimum` and no larger than `LARGEST_COUNT`, a seed apart."""
     expected = f"an integer of at least {minimum}"
     if isinstance(value, (bool, str)) or value is None:
         raise fail(name, expected, value, meaning)
@@ -80,6 +87,8 @@ def integer(name: str, value: Any, *, minimum: int, meaning: str = "") -> int:
         raise fail(name, expected, value, meaning) from None
     if result != value or result < minimum:
         raise fail(name, expected, value, meaning)
+    if result > LARGEST_COUNT and name != "seed":
+        raise fail(name, f"an integer of at least {minimum} and at most {LARGEST_COUNT}", value, meaning)
     return result
 
 

@@ -92,6 +92,7 @@ def test_a_thousand_hostile_lines():
         ["theory", "--alpha", "1:2:" + "9" * 5000],
         ["theory", "--alpha", "1:2:1000000000"],
         ["theory", "--alpha", "1", "--depth", "1000000000"],
+        ["theory", "--alpha", "1", "--depth", "1" + "0" * 400],
         ["simulate", "--alpha", "1", "--d", "1000000"],
         ["simulate", "--alpha", "1", "--d", "10", "--trials", "1000000000000"],
         ["simulate", "--alpha", "1", "--d", "10", "--test-samples", "1000000000000000"],
