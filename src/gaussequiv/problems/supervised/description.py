@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.curve import Curve
 from gaussequiv.equivalence.feature_equivalent import from_features
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent, from_network
@@ -102,6 +103,16 @@ class Problem(Solvable):
         fixed: int | None = self.inputs.dimension
         return self.features.dimension if fixed is None and self.features is not None else fixed
 
+    def dimension_of(self, d: int | None) -> int | None:
+        """A checked input dimension: that of the inputs where they have one, and small enough for the memory."""
+        if d is None:
+            return None
+        size = integer("d", d, minimum=1, meaning="d is the input dimension.")
+        require_memory(FLOAT * size, "d", size, "the eigenvalues of the inputs")
+        if self.inputs.dimension not in (None, size):
+            raise fail("d", f"{self.inputs.dimension}, the dimension of the inputs", d)
+        return size
+
     @property
     def task(self) -> str:
         """Regression or classification."""
@@ -116,10 +127,11 @@ class Problem(Solvable):
 
         With features it is the students' one if all learners see them; `equivalent_of` gives that of one learner.
         """
-        return self._equivalent(all(self.sees_features(learner) for learner in self.learners), d)
+        return self._equivalent(all(self.sees_features(learner) for learner in self.learners), self.dimension_of(d))
 
     def equivalent_of(self, learner: Any, d: int | None = None) -> GaussianEquivalent:
         """The equivalent that one learner sees."""
+        d = self.dimension_of(d)
         risk = as_learner(learner).risk
         if risk is not None and risk.penalty.root is not None:
             return self._under_form(risk.penalty, d)
@@ -155,9 +167,7 @@ class Problem(Solvable):
         ('theorem', 1000, 0.094868)
         """
         n = None if n is None else integer("n", n, minimum=1, meaning="n is the number of training samples.")
-        d = self.inputs.dimension if d is None else integer("d", d, minimum=1, meaning="d is the input dimension.")
-        if self.inputs.dimension not in (None, d):
-            raise fail("d", f"{self.inputs.dimension}, the dimension of the inputs", d)
+        d = self.inputs.dimension if d is None else self.dimension_of(d)
         if d is None and (n is not None or widths is not None):
             raise fail("d", "given together with n and widths", d, "d is the input dimension.")
         if widths is not None and not isinstance(self.target, DeepNetwork):

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.curve import Curve, stack
-from gaussequiv.errors import FloatArray, fail, grid, integer
+from gaussequiv.errors import FloatArray, fail, grid
 from gaussequiv.learners.base import Learner, curve_of
 from gaussequiv.learners.convex.mean_intercept import warn_mean_intercept
 from gaussequiv.learners.convex.observables import GRIDS
@@ -25,12 +24,7 @@ def alpha_points(
     problem: Problem, alpha: ArrayLike | None, n: ArrayLike | None, d: int | None
 ) -> tuple[FloatArray, FloatArray | None, int | None]:
     """The checked points of a curve: alpha, the numbers of samples where those were given, and d."""
-    if d is not None:
-        d = integer("d", d, minimum=1, meaning="d is the input dimension.")
-        require_memory(FLOAT * d, "d", d, "the eigenvalues of the inputs")
-        fixed = problem.inputs.dimension
-        if fixed is not None and d != fixed:
-            raise fail("d", f"{fixed}, the dimension of the inputs", d)
+    d = problem.dimension_of(d)
     if (alpha is None) == (n is None):
         raise fail("alpha", "given, or n in its place", alpha, ALPHA_MEANING)
     if n is None:
