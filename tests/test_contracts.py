@@ -19,7 +19,7 @@ LISTED = {
     "__init__.py": (1, "public names on demand"),
     "_jax.py": (2, "functions of jax.numpy by name"),
     "_moved.py": (4, "names of modules of before"),
-    "_process.py": (3, "signals of this system"),
+    "_process.py": (2, "signals of this system"),
     "_text.py": (3, "names of a user's function"),
     "algorithms/message_passing/design.py": (8, "SciPy's matrices and operators"),
     "cli/base.py": (1, "what an interrupt has finished"),

@@ -10,6 +10,8 @@ from typing import Any
 
 FAILURE, INTERRUPTED = 1, 130
 AGAIN = 0.02  # seconds after which a signal that came during an import is heard
+TIMED = hasattr(signal, "setitimer")
+HEARD = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", *(("SIGALRM",) if TIMED else ()))]
 
 
 def run(command: Callable[[], Any]) -> None:
@@ -19,8 +21,12 @@ def run(command: Callable[[], Any]) -> None:
     """
     _listen()
     try:
-        command()
+        try:
+            command()
+        finally:
+            _stop_listening()
     except KeyboardInterrupt:
+        _stop_listening()
         print("interrupted", file=sys.stderr)
         _leave()
     except SystemExit as end:
@@ -41,16 +47,21 @@ def silence(stream: Any) -> None:
 
 def _listen() -> None:
     """SIGINT and SIGTERM raise KeyboardInterrupt, but not inside an import, which cannot be stopped half-way and made again."""
-    timed = hasattr(signal, "setitimer")
 
     def heard(number: int, frame: Any) -> None:
-        if timed and _importing(frame):
+        if TIMED and _importing(frame):
             signal.setitimer(signal.ITIMER_REAL, AGAIN)
             return
         raise KeyboardInterrupt
 
-    for name in ("SIGINT", "SIGTERM", *(("SIGALRM",) if timed else ())):
-        signal.signal(getattr(signal, name), heard)
+    for number in HEARD:
+        signal.signal(number, heard)
+
+
+def _stop_listening() -> None:
+    """The code is decided: signals that arrive from now on, those that wait for the end of an import included, do not change it."""
+    for number in HEARD:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _importing(frame: Any) -> bool:
@@ -62,12 +73,7 @@ def _importing(frame: Any) -> bool:
 
 
 def _end() -> None:
-    """The code is decided: signals that arrive while Python tears itself down do not change it.
-
-    Output that cannot be written is a failure, and said in a sentence; a reader who has seen enough is none.
-    """
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    """Output that cannot be written is a failure, and said in a sentence; a reader who has seen enough is none."""
     if sys.stdout is None:
         return
     try:

@@ -199,3 +199,17 @@ def test_a_refit_that_is_stopped_leaves_the_prediction(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, CHEAP["predict"]).exit_code == 130
     assert np.isfinite(ge.load(tmp_path / "o.nc").test_error).any()
+
+
+@pytest.mark.parametrize(
+    "waiting", ["signal.setitimer(signal.ITIMER_REAL, 0.02)", "signal.raise_signal(signal.SIGINT)"], ids=["import", "signal"]
+)
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals that wait for the end of an import need a timer")
+def test_what_arrives_while_python_is_torn_down_is_not_heard(waiting):
+    """A signal that waited for the end of an import is heard by a timer; the command has ended before."""
+    words = "import atexit, os, signal, time; from gaussequiv import _process; atexit.register(lambda: ({last}, time.sleep(0.1)));"
+    last, command = ("None", waiting) if "setitimer" in waiting else (waiting, "None")
+    code = words.format(last=last) + f"_process.run(lambda: ({command}, os.write(1, b'done')))"
+    environment = os.environ | {"PYTHONPATH": str(Path(ge.__file__).parents[1])}
+    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "done", "")

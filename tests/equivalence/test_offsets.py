@@ -77,11 +77,22 @@ def test_steps_are_as_long_as_offset_and_field_allow():
 
 
 def test_zero_is_a_node_of_the_half_line_alone():
-    for step in (2.0, 1.0, 0.5):
+    for step, distance in ((2.0, 0.15), (1.0, 0.3), (0.9, 1 / 3), (0.5, 0.4), (0.45, 1 / 3)):
         (half, mass), (whole, _) = (spaced_offsets(0.7, 0.4, even=even, step=step) for even in (True, False))
         assert half[0] == 0
         assert mass[0] == pytest.approx(0.5 * mass[1] * np.exp(0.5 * half[1] ** 2 / 0.7))
-        assert np.abs(whole).min() == pytest.approx(0.25 * half[1])
+        assert np.abs(whole).min() == pytest.approx(distance * half[1])
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize("step", [1.0, 0.9])
+def test_half_the_steps_add_values_between_the_others(step, even):
+    """To the last digit, but for the ends; and the guess of the finer rule sees a cusp of a function that is even in b0."""
+    (b0, _), (finer, mass) = (spaced_offsets(0.7, 0.4, even=even, step=part * step) for part in (1.0, 0.5))
+    inside = np.abs(b0) < 0.99 * np.abs(finer).max()
+    assert np.isin(b0[inside], finer).all() and inside[1:-1].all()
+    np.testing.assert_allclose(np.diff(finer), 0.5 * (b0[1] - b0[0]), rtol=1e-9)
+    assert left_by_steps(np.sqrt(np.abs(np.abs(finer) - 0.4)), mass, half=even) > 1e-5
 
 
 @pytest.mark.parametrize("step", [1.0, 0.5])

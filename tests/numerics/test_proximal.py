@@ -81,3 +81,63 @@ def test_a_steep_side_is_solved_like_a_gentle_one():
             middle = 0.5 * (low + high)
             low, high = (low, middle) if middle - omega[k] + v[k] * slope(middle) > 0 else (middle, high)
         assert x[k] == pytest.approx(low, rel=1e-9, abs=1e-9)
+
+
+SMOOTH = {  # slope and curvature, of bounded, unbounded and exponential growth
+    "softplus": (lambda x: -1 / (1 + np.exp(x)), lambda x: 1 / (4 * np.cosh(0.5 * x) ** 2)),
+    "pseudo-Huber": (lambda x: x / np.sqrt(1 + x * x), lambda x: (1 + x * x) ** -1.5),
+    "exponential": (lambda x: -np.exp(-x), lambda x: np.exp(-x)),
+    "quartic": (lambda x: x**3, lambda x: 3 * x**2),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 20.0])
+def test_many_values_of_one_map_are_those_of_each_alone(name, scale):
+    """Started from a table of omega(x), a few evaluations each; the rows in any order, with one value of V, and several."""
+    slope, curvature = SMOOTH[name]
+    omega = np.random.default_rng(1).permutation(scale * np.linspace(-8.6, 8.6, 400))
+    for v in (0.1, 10.0, 1e4):
+        alone = [moreau_gradient(slope, curvature, omega[k : k + 1], np.array([v])) for k in range(0, 400, 7)]
+        g, dg = moreau_gradient(slope, curvature, omega, np.full(400, v))
+        np.testing.assert_allclose(g[::7], np.concatenate([one[0] for one in alone]), rtol=1e-13, atol=1e-300)
+        np.testing.assert_allclose(dg[::7], np.concatenate([one[1] for one in alone]), rtol=1e-12, atol=1e-300)
+        two = moreau_gradient(slope, curvature, np.tile(omega, 2), np.repeat([v, 2.5 * v], 400))[0]
+        np.testing.assert_allclose(two[:400], g, rtol=1e-13, atol=1e-300)
+        np.testing.assert_allclose(two[400:], moreau_gradient(slope, curvature, omega, np.full(400, 2.5 * v))[0], rtol=1e-13, atol=1e-300)
+
+
+def test_a_table_halves_the_work_where_the_loss_is_steep():
+    slope, curvature = SMOOTH["softplus"]
+    calls = []
+
+    def counted(x):
+        calls.append(x.size)
+        return slope(x)
+
+    omega = np.linspace(-8.0, 8.0, 400)
+    moreau_gradient(counted, curvature, omega, np.full(400, 1e4))
+    table = sum(calls)
+    calls.clear()
+    moreau_gradient(counted, curvature, omega, 1e4 * (1 + 1e-12 * np.arange(400)))  # no two share their V
+    assert table < 0.5 * sum(calls)
+
+
+def test_kinks_cut_what_a_table_starts():
+    """f = |x - 1| + x^2/2, many omega: 1 within [1 + v (1 - 1), 1 + v (1 + 1)], else linear pieces."""
+    omega, v = np.linspace(-300.0, 300.0, 601), 50.0
+    g, dg = moreau_gradient(lambda x: np.sign(x - 1) + x, np.ones_like, omega, np.full(601, v), [(1.0, 0.0, 2.0)])
+    x = np.where(omega < 1.0, (omega + v) / (1 + v), np.where(omega > 1 + 2 * v, (omega - v) / (1 + v), 1.0))
+    np.testing.assert_allclose(omega + v * g, x, atol=1e-11)
+    np.testing.assert_allclose(dg, np.where(x == 1.0, -1 / v, -1 / (1 + v)), rtol=1e-12)
+
+
+def test_no_table_where_the_slope_is_not_finite():
+    """exp(-x) overflows beyond -709, where the step goes to; the map is known all the same."""
+    slope, curvature = SMOOTH["exponential"]
+    omega = np.linspace(-2000.0, 10.0, 300)
+    with np.errstate(over="ignore"):
+        g, dg = moreau_gradient(slope, curvature, omega, np.full(300, 3.0))
+    assert np.isfinite(g).all() and np.isfinite(dg).all()
+    x = omega + 3.0 * g
+    np.testing.assert_allclose(np.log(g), -x, rtol=1e-9, atol=1e-9)

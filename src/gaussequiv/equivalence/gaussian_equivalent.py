@@ -167,7 +167,7 @@ class GaussianEquivalent:
         return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth)
 
     def spaced_offsets(self, *, even: bool, step: float) -> tuple[FloatArray, FloatArray]:
-        """Values of a random b0 at equal steps and their weights, for real labels, whose averages vary with b0 as smoothly as the field."""
+        """Values of a random b0 at equal steps and their weights, for averages that vary with b0 as smoothly as the field."""
         rho = float(self.weights @ self.signal_modes) + self.model_noise
         return spaced_offsets(self.offset_variance, rho, even=even and self.even, step=step)
 

@@ -1,8 +1,8 @@
 """The Gaussian law of the target's constant part b0 as nodes: on the half line where errors are even in b0, else on both sides.
 
-Errors on labels -1 and +1 bend like |b0| on any scale, and take graded panels. Those on real labels average the label's law over a field of
-variance rho and are as smooth in b0: equal steps are exact up to exp(-(2 pi s/step)^2/2) for integrands with Fourier transforms of width
-1/s, where 1/s^2 = 1/variance + 1/rho (Trefethen and Weideman 2014, section 5).
+Errors on labels -1 and +1 of an even law bend like |b0| on any scale, and take graded panels. Order parameters, and errors on real labels,
+average the label's law over a field of variance rho and are as smooth in b0: equal steps are exact up to exp(-(2 pi s/step)^2/2) for
+integrands with Fourier transforms of width 1/s, where 1/s^2 = 1/variance + 1/rho (Trefethen and Weideman 2014, section 5).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from gaussequiv.errors import AccuracyWarning, FloatArray
 _EDGES = np.array([0.0, 1e-4, 1e-3, 1e-2, 0.04, 0.12, 0.35, 1.0, 2.0, 3.5, 5.5, 8.5])
 _SMOOTH_EDGES = np.array([0.0, 0.35, 1.0, 2.0, 3.5, 5.5])
 STEP = 0.6  # in units of s: of smooth averages twice as long a step misses some 1e-6, this one nothing
+SHIFT = 0.3  # of the nodes on both sides, in usual steps: every second one of half of them is no mirror image of the others
 RESOLVED, CUSP = 1e-6, 1e-4  # guessed error of an average, often tenfold the true one, from which steps are halved; and is then told
 END, WIDEST = 8.5, 35.0  # in standard deviations; largest variance over rho that shortens the steps
 
 
 class OffsetRule(NamedTuple):
-    """Step over the usual one, for real labels; nodes on each of a few panels (None: all graded ones), for labels -1 and +1."""
+    """Step over the usual one, where steps are equal; nodes on each of a few panels (None: all graded ones), where they are not."""
 
     step: float = 1.0
     panel: int | None = None
@@ -54,11 +55,12 @@ def offset_nodes(variance: float, given: float | None, *, even: bool = True, smo
 def spaced_offsets(variance: float, rho: float, *, even: bool = False, step: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """Values of b0 at equal steps, `step` times the usual one, and weights summing to 1; for smooth averages over a field of variance rho.
 
-    On both sides b0 = 0, where labels such as |field| tell nothing of the field, is no node.
+    Steps half as long add values in the middle of the others. On both sides b0 = 0, where labels such as |field| tell nothing of the field,
+    is no node.
     """
     length = step * STEP / np.sqrt(1 + min(variance / rho if rho > 0 else np.inf, WIDEST))
     count = int(np.ceil(END / length))
-    nodes = length * (np.arange(-count * (not even), count + 1) + (0.0 if even else 0.25))
+    nodes = length * (np.arange(-count * (not even), count + 1) + (0.0 if even else SHIFT / step))
     weights = np.exp(-0.5 * nodes**2)
     if even:
         weights[0] *= 0.5

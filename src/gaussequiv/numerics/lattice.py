@@ -51,13 +51,13 @@ class Lattice:
     def _fill(self, numbers: list[int]) -> None:
         if not numbers:
             return
-        width = _WIDTH * self._root
-        nodes, weights = [], []
-        for k in numbers:
-            low, high = k * width, (k + 1) * width
-            inner = self._places[np.searchsorted(self._places, low, side="right") : np.searchsorted(self._places, high)]
-            x, dx = legendre_panels(np.concatenate([[low], inner, [high]])[None, :], self._order)
-            nodes.append(x[0])
-            weights.append(dx[0])
+        width, nodes, weights = _WIDTH * self._root, [], []
+        for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1):
+            ends = width * np.append(run, run[-1] + 1)
+            inner = self._places[np.searchsorted(self._places, ends[0], side="right") : np.searchsorted(self._places, ends[-1])]
+            x, dx = legendre_panels(np.unique(np.concatenate([ends, inner]))[None, :], self._order)
+            cuts = np.searchsorted(x[0], ends[1:-1])
+            nodes += np.split(x[0], cuts)
+            weights += np.split(dx[0], cuts)
         values = np.split(self._functions(np.concatenate(nodes)), np.cumsum([x.size for x in nodes])[:-1], axis=1)
         self._panels.update(zip(numbers, zip(nodes, weights, values, strict=True), strict=True))

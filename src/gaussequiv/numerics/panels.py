@@ -51,6 +51,15 @@ def gauss(order: int) -> tuple[FloatArray, FloatArray]:
     return x, w
 
 
+@cache
+def hermite_nodes(order: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Hermite nodes and weights for E f(xi), xi standard normal: for f that is smooth on that scale."""
+    x, w = np.polynomial.hermite_e.hermegauss(order)
+    w /= w.sum()
+    x.flags.writeable = w.flags.writeable = False  # shared
+    return x, w
+
+
 def legendre_panels(edges: FloatArray, order: int = ORDER) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights between sorted `edges`, shape (points, edges); panels that are empty everywhere are dropped.
 

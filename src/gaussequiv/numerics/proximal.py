@@ -11,6 +11,10 @@ from gaussequiv.errors import FloatArray
 
 MAX_STEPS = 400
 LAST_STEP = 1e-8  # relative: what it leaves is its square, and g takes one step more
+MANY = 100  # omega of one V from which a table saves more than it costs
+STEEP, SEEN = 3.0, 17  # V l'' up to which omega itself is a good start, and at how many it is seen
+BESIDE = 1e-3  # of the distance of two entries
+TABLE, ZOOMS = 48, 4  # its entries; how often its ends are moved
 
 Function = Callable[[FloatArray], FloatArray]
 
@@ -64,7 +68,7 @@ def moreau_gradient(
 def _smooth(
     slope: Function, curvature: Function, omega: FloatArray, V: FloatArray, low: FloatArray, high: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    x, low, high, bracketed = _bracket(slope, omega, V, low, high)
+    x, low, high, bracketed = _started(slope, curvature, omega, V, low, high)
     active = np.flatnonzero(bracketed)
     found = np.zeros(omega.shape, dtype=bool)
     last = 2 * (high - low)  # the first step may go anywhere in the bracket
@@ -96,6 +100,63 @@ def _smooth(
         g = np.where(stiff, (x - omega) / V, (second * (x - omega) - first) / (1 + V * second))
         dg = np.where(stiff, -1 / V, -second / (1 + V * second))
     return np.where(found, g, np.nan), np.where(found, dg, np.nan)
+
+
+def _started(
+    slope: Function, curvature: Function, omega: FloatArray, V: FloatArray, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+    """(start, low, high, whether there is a bracket): between entries of a table where many omega share their V."""
+    cuts = np.append(0, np.flatnonzero(np.diff(V)) + 1)
+    found = _tabulated(slope, curvature, omega, V[cuts], cuts) if V.size >= MANY * cuts.size else None
+    if found is None:
+        return _bracket(slope, omega, V, low, high)
+    start, left, right, inside = found
+    low, high = np.maximum(low, left), np.minimum(high, right)
+    known = np.isfinite(low) & np.isfinite(high)
+    rest = np.flatnonzero(~inside)
+    if rest.size:
+        start[rest], low[rest], high[rest], known[rest] = _bracket(slope, omega[rest], V[rest], low[rest], high[rest])
+    return np.clip(start, np.nextafter(low, np.inf), np.nextafter(high, -np.inf)), low, high, known
+
+
+def _tabulated(
+    slope: Function, curvature: Function, omega: FloatArray, V: FloatArray, cuts: NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]] | None:
+    """(x by a cubic in omega, entries below and above, whether between two) from tables of omega(x) = x + V l'(x), one for every stretch
+    of omega that shares its V; None where the slope is not finite, or omega themselves are near.
+    """
+    least, most = np.minimum.reduceat(omega, cuts), np.maximum.reduceat(omega, cuts)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        bend = curvature((least + (most - least) * np.linspace(0.0, 1.0, SEEN)[:, None]).ravel()).reshape(SEEN, -1)
+        if not np.any(V * bend > STEEP):
+            return None
+    rows, everywhere, unit = np.arange(V.size), np.full(V.size, np.inf), np.linspace(0.0, 1.0, TABLE)
+    _, bottom, _, below = _bracket(slope, least, V, -everywhere, everywhere)
+    _, _, top, above = _bracket(slope, most, V, -everywhere, everywhere)
+    if not (below & above).all():
+        return None
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for _ in range(ZOOMS):  # until omega fill the table
+            x = bottom[:, None] + (top - bottom)[:, None] * unit
+            places = np.maximum.accumulate(x + V[:, None] * slope(x.ravel()).reshape(x.shape), axis=1)
+            first = np.clip((places <= least[:, None]).sum(axis=1) - 1, 0, TABLE - 2)
+            last = np.clip((places < most[:, None]).sum(axis=1), 1, TABLE - 1)
+            if np.all(last - first > TABLE // 2):
+                break
+            bottom, top = x[rows, first], x[rows, last]
+        rise = 1 + V[:, None] * curvature(x.ravel()).reshape(x.shape)
+        if not (np.isfinite(places).all() and np.isfinite(rise).all()):
+            return None
+        row = np.repeat(rows, np.diff(np.append(cuts, omega.size)))
+        each = zip(places, np.split(omega, cuts[1:]), strict=True)
+        cell = np.clip(np.concatenate([np.searchsorted(*one) for one in each]), 1, TABLE - 1)
+        left, right, begin = x[row, cell - 1], x[row, cell], places[row, cell - 1]
+        gap = places[row, cell] - begin
+        t = (omega - begin) / gap
+        start = left * (1 + 2 * t) * (1 - t) ** 2 + right * t * t * (3 - 2 * t)
+        start += gap * t * (1 - t) * ((1 - t) / rise[row, cell - 1] - t / rise[row, cell])
+        beside = BESIDE * (right - left)  # a root may lie on an entry
+        return start, left - beside, right + beside, (t >= 0) & (t <= 1)
 
 
 def _bracket(

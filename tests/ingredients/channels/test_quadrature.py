@@ -6,6 +6,7 @@ from scipy import stats
 
 import gaussequiv as ge
 from gaussequiv import AbsoluteValue, ArgumentError, LogLikelihood, Output, Poisson, Quantised, RandomOutput, Relu
+from gaussequiv.ingredients.channels import quadrature
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 
 
@@ -159,3 +160,15 @@ def test_convex_learners_still_take_outputs_with_noise_inside():
     assert inner > 0 and abs(float(run.test_error_mean[0] - found.test_error[0])) < 4 * float(run.test_error_stderr[0]) + 3 / 200 * float(
         found.test_error[0]
     )
+
+
+@pytest.mark.parametrize("channel", [Output(np.tanh, noise=0.1), Output(np.sign, noise=0.1, kinks=(0.0,)), Poisson()], ids=str)
+@pytest.mark.parametrize("offset", [0.0, 0.8])
+def test_fields_that_hardly_vary_take_few_nodes(monkeypatch, channel, offset):
+    """As many panels as for others say the same."""
+    q, V = 0.99 * (0.05**2 * 0.5), 0.5
+    few = channel.information(q, V, offset)
+    assert channel.outer_fields(q, V, offset, 8)[0].size == 16 < channel.outer_fields(1.1 * q, V, offset, 8)[0].size
+    monkeypatch.setattr(quadrature, "NARROW", 0.0)
+    many = channel.information(q, V, offset)
+    assert few[:2] == pytest.approx(many[:2], rel=3e-12)

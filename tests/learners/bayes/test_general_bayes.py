@@ -187,3 +187,15 @@ def test_averages_that_are_not_resolved_take_half_the_steps():
     assert np.isfinite(endless["left_by_steps"]).all()
     np.testing.assert_allclose(mean["residual"][[1, 3]], 1 + np.abs(asked[1][1] - 0.1).max() ** 0.5, rtol=1e-12)
     np.testing.assert_allclose(mean["smooth"], alpha / np.sqrt(1 + 0.2 * variance), rtol=1e-6)
+
+
+def test_half_the_steps_take_the_curves_that_are_known():
+    e = ge.Problem(_offset_target(labels=ge.Output(np.tanh, noise=0.1)), learner=ge.BayesOptimal()).equivalent()
+    first, _ = potentials(e, STEP)
+    finer, mass = potentials(e, 0.5 * STEP, first)
+    kept = [one for one in finer if any(one is other for other in first)]
+    assert len(kept) >= len(first) - 2
+    assert len(finer) > 1.8 * len(first)
+    alone, share = potentials(e, 0.5 * STEP)
+    assert [one.b0 for one in finer] == [one.b0 for one in alone]
+    np.testing.assert_array_equal(mass, share)

@@ -1,13 +1,18 @@
 """Curves of convex learners as averages over the target's constant part, their status, and the laws of sample weights."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.equivalence.offsets import FINER, OffsetRule
+from gaussequiv.errors import AccuracyWarning
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
-from gaussequiv.learners.convex import erm as module
-from gaussequiv.learners.convex.erm import HARMLESS
+from gaussequiv.learners.convex import erm_averages as module
+from gaussequiv.learners.convex.erm_averages import HARMLESS
 from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.numerics.status import Status
 
 ALPHA = np.array([0.7, 3.0])
@@ -44,15 +49,15 @@ def test_points_in_chunks_are_points_together(monkeypatch):
 def test_a_rare_offset_that_is_nearly_solved_does_no_harm(monkeypatch, residual, converged):
     """Its residual counts by its mass; the status of the curve is otherwise the worst."""
     mass = Model(ERM, E).mass
-    chunk = module.ERM._chunk
+    chunk = module._chunk
 
-    def spoiled(self, model, at, solver):
-        out = chunk(self, model, at, solver)
+    def spoiled(model, at, solver):
+        out = chunk(model, at, solver)
         out["status"][1] = float(Status.max_steps)  # the second offset of the first alpha
         out["residual"][1] = residual / mass[1]
         return out
 
-    monkeypatch.setattr(module.ERM, "_chunk", spoiled)
+    monkeypatch.setattr(module, "_chunk", spoiled)
     curve = ERM.curve(E, ALPHA, np.full(2, 0.1))
     assert curve["status"].tolist() == [float(Status.converged if converged else Status.max_steps), float(Status.converged)]
     assert curve["residual"][0] == pytest.approx(residual if converged else residual / mass[1], rel=1e-9)
@@ -99,3 +104,52 @@ def test_limits_of_no_penalty_stand_beside_penalties():
     mixed = ge.ERM("huber", 0.1).curve(e, np.array([0.5, 0.5]), np.array([0.0, 0.1]))
     assert mixed["test_error"][1] == pytest.approx(ge.ERM("huber", 0.1).solve(e, np.array([0.5]))["test_error"][0], rel=1e-9)
     assert mixed["lam"].tolist() == [0.0, 0.1]
+
+
+@pytest.mark.parametrize(("loss", "alpha", "lam"), [("logistic", 0.1, 10.0), ("squared_hinge", 0.4, 1.0)])
+def test_errors_that_turn_within_a_step_of_the_offset(loss, alpha, lam):
+    """Few weights: the sign of the constant decides nearly alone, and errors bend where it turns, away from b0 = 0. Many steps tell."""
+    target = ge.DeepNetwork("tanh", task="classification", bias_variance=0.3, readout_bias_variance=0.2, flips=(0.05, 0.1))
+    erm, e = ge.ERM(loss, lam), ge.Problem(target).equivalent()
+    curve = erm.solve(e, np.array([alpha]))
+    model = Model(erm, e, OffsetRule(step=0.02))
+    each = model.observe(Routes(model).solve(model.points(np.array([alpha]), np.array([lam]))))
+    for name in ("test_error", "clean_error"):
+        assert curve[name][0] == pytest.approx(each[name] @ model.mass, rel=3e-8), name
+    assert curve["excess_over_floor"][0] == pytest.approx(curve["test_error"][0] - e.floor, rel=1e-12)
+    steps = Model(erm, e, FINER)
+    coarse = steps.observe(Routes(steps).solve(steps.points(np.array([alpha]), np.array([lam]))))["test_error"] @ steps.mass
+    assert lam < 5 or abs(coarse / curve["test_error"][0] - 1) > 1e-4  # what equal steps would say
+
+
+def test_a_cusp_is_left_to_the_steps_themselves():
+    """Order parameters that bend are not smooth between the offsets: the average over the steps stays, with its guess."""
+    model = Model(ge.ERM("logistic", 0.1, class_weight={-1: 2, 1: 1}), E, FINER)
+    q = 0.1 + np.abs(model.b0 - 0.123)
+    _, smooth = module._bent(model, model.b0, np.full_like(q, 0.1), np.full_like(q, 0.05))
+    _, cusp = module._bent(model, model.b0, q, 0.5 * q)
+    assert smooth < 1e-6 < 1e-5 < cusp
+
+
+def test_half_the_steps_start_from_the_others(monkeypatch):
+    """Those offsets that are solved take no step; an alpha that is resolved is not asked again."""
+    e = ge.Problem(ge.DeepNetwork("tanh", labels="quantised:-1/0/1", bias_variance=0.5)).equivalent()
+    erm, seen = ge.ERM("absolute", 0.1), []
+    near = module._Memory.near
+
+    def watched(self, model, at):
+        solution = near(self, model, at)
+        seen.append((model.rule, at, solution))
+        return solution
+
+    monkeypatch.setattr(module._Memory, "near", watched)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccuracyWarning)
+        erm.solve(e, np.array([0.5, 10.0]))
+    ((rule, at, solution),) = seen
+    assert rule is FINER
+    shared = np.isin(at.b0, Model(erm, e).b0)
+    assert 0.4 < shared.mean() < 0.6
+    assert np.median(solution.steps[shared]) <= 1 < np.median(solution.steps[~shared])
+    alone = Routes(Model(erm, e, FINER)).solve(at)
+    np.testing.assert_allclose(solution.fields, alone.fields, rtol=1e-6, atol=1e-8)

@@ -8,6 +8,7 @@ from gaussequiv.equivalence.offsets import FULL
 from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.learners.convex.lam_path import FURTHEST, LamPath
 from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.offsets import interpolated
 from gaussequiv.learners.convex.optimum import COARSE, FINE, lam_slope, objective
 from gaussequiv.learners.convex.routes import Routes
 
@@ -38,14 +39,15 @@ def test_slopes_are_differences_of_values(minimise):
 
 def test_starts_lie_on_the_line_through_the_nearest_two():
     path = LamPath(ERM, PLAIN, ALPHA, FULL)
-    unknown, sign = path._start(0, 0.3)
-    assert np.isnan(unknown).all() and sign.tolist() == [1.0]
+    unknown = path._start(0, 0.3)
+    assert np.isnan(unknown.unknowns).all() and unknown.sign.tolist() == [1.0]
     known = {y: path.solve(np.array([0]), np.array([y]))[1].unknowns for y in (-1.0, 0.0, 2.0)}
-    np.testing.assert_allclose(path._start(0, 0.25)[0], known[0.0] + 0.25 / -1.0 * (known[-1.0] - known[0.0]), rtol=1e-12)
-    np.testing.assert_allclose(path._start(0, 2.5)[0], known[2.0] - 0.25 * (known[0.0] - known[2.0]), rtol=1e-12)
-    np.testing.assert_allclose(path._start(0, 1.5)[0], known[2.0] + 0.25 * (known[0.0] - known[2.0]), rtol=1e-12)
-    np.testing.assert_allclose(path._start(0, -9.0)[0], known[-1.0] - FURTHEST * (known[0.0] - known[-1.0]), rtol=1e-12)
-    assert np.isnan(path._start(1, 0.3)[0]).all()  # another alpha knows nothing
+    np.testing.assert_allclose(path._start(0, 0.25).unknowns, known[0.0] + 0.25 / -1.0 * (known[-1.0] - known[0.0]), rtol=1e-12)
+    np.testing.assert_allclose(path._start(0, 2.5).unknowns, known[2.0] - 0.25 * (known[0.0] - known[2.0]), rtol=1e-12)
+    np.testing.assert_allclose(path._start(0, 1.5).unknowns, known[2.0] + 0.25 * (known[0.0] - known[2.0]), rtol=1e-12)
+    np.testing.assert_allclose(path._start(0, -9.0).unknowns, known[-1.0] - FURTHEST * (known[0.0] - known[-1.0]), rtol=1e-12)
+    assert np.isnan(path._start(1, 0.3).unknowns).all()  # another alpha knows nothing
+    assert [path._start(0, y).away.tolist() for y in (0.25, 2.5, -9.0)] == [[0.25], [0.5], [8.0]]
 
 
 def test_a_finer_rule_starts_from_a_coarser_one():
@@ -54,13 +56,25 @@ def test_a_finer_rule_starts_from_a_coarser_one():
     coarse.solve(np.arange(2), np.array([-1.0, -1.0]))
     fine, alone = LamPath(ERM, OFFSETS, ALPHA, FINE, before=coarse), LamPath(ERM, OFFSETS, ALPHA, FINE)
     assert fine.model.b0.size > coarse.model.b0.size > 1
-    there = coarse._start(1, -0.9)[0]
-    for part in range(4):
-        np.testing.assert_allclose(fine._start(1, -0.9)[0][:, part], np.interp(fine.model.b0, coarse.model.b0, there[:, part]), rtol=1e-12)
+    there, start = coarse._start(1, -0.9), fine._start(1, -0.9)
+    expected = interpolated(coarse.model.b0, there.unknowns, there.sign, fine.model.b0)
+    np.testing.assert_array_equal(start.unknowns, expected.unknowns)
+    np.testing.assert_allclose(start.away, 0.1 + expected.away)
     one, other = (path.solve(np.arange(2), np.array([-0.9, -1.1]))[1] for path in (fine, alone))
     np.testing.assert_allclose(one.unknowns, other.unknowns, rtol=1e-7, atol=1e-9)
     assert one.steps.max() <= 7 < other.steps.max()
-    assert alone._start(0, 0.0)[0].shape == (alone.model.b0.size, 4)
+    assert alone._start(0, 0.0).unknowns.shape == (alone.model.b0.size, 4)
+
+
+def test_a_rough_path_is_as_exact_as_it_is_asked_to_be():
+    rough, exact = (LamPath(ERM, OFFSETS, ALPHA, COARSE, tolerance=tolerance) for tolerance in (1e-2, 1e-10))
+    steps = []
+    for path in (rough, exact):
+        path.solve(np.arange(2), np.array([-1.0, -1.0]))
+        solution = path.solve(np.arange(2), np.array([-1.5, -1.5]))[1]
+        steps.append((solution.steps.sum(), solution.residual.max()))
+    assert steps[0][0] < steps[1][0]
+    assert 1e-2 > steps[0][1] > 1e-10 > steps[1][1]
 
 
 def test_known_solutions_make_later_ones_cheap():

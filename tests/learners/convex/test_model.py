@@ -13,6 +13,7 @@ from gaussequiv.learners.convex import routes as module
 from gaussequiv.learners.convex.averages import FIELD, SQUARE
 from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.model import REACH, ZERO_WEIGHTS, Model, Points
+from gaussequiv.learners.convex.offsets import Starts
 from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.separability import separability_threshold
 from gaussequiv.numerics.status import Status
@@ -185,6 +186,11 @@ class Recorder:
         return Routes(self.model)._from_afar(at)
 
 
+def started(unknowns, sign):
+    """From solutions at the same lam."""
+    return Starts(unknowns, sign, np.zeros(sign.size))
+
+
 def test_starts_that_fail_or_end_elsewhere_take_the_long_way():
     """A start at the solution does not; one without numbers, and one so far that the solution is another one's neighbour, do."""
     model = Model(ge.ERM("logistic", 0.1), equivalent(Sign(0.3)))
@@ -195,26 +201,30 @@ def test_starts_that_fail_or_end_elsewhere_take_the_long_way():
     start[2, 0] += 2.5
     start[3, 2] += 1.5
     record = Recorder(model)
-    found = Routes(model)._directly(at, start, np.ones(4), record)
+    starts = Starts(start, np.ones(4), np.zeros(4))
+    found = Routes(model)._directly(at, starts, record)
     assert sorted(record.lam) == [[0.2], [0.3]]
     assert np.all(found.status == Status.converged)
     np.testing.assert_allclose(found.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
     assert found.steps[0] <= 1 < found.steps[3] <= 6
     assert found.steps[1] == Routes(model)._from_afar(at.take([1])).steps[0]
     assert found.steps[2] > Routes(model)._from_afar(at.take([2])).steps[0]  # the vain steps count, too
-    assert Routes(model)._directly(at.take([0]), start[:1], np.ones(1), record).steps[0] <= 1
+    assert Routes(model)._directly(at.take([0]), starts.take([0]), record).steps[0] <= 1
     assert len(record.lam) == 2
+    away = Routes(model)._directly(at, starts._replace(away=np.full(4, 0.5)), record)  # solutions that far away in log lam may differ so
+    np.testing.assert_allclose(away.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
+    assert record.lam[2:] == [[0.2]]
 
 
 def test_points_near_others_start_there_with_their_own_sign():
     falls = Model(ge.ERM("logistic", 0.1), equivalent(Binary(lambda z: special.expit(-z))))
     at = points([2.0, 2.0], [0.1, 0.2], [0.0, 0.0])
     known = Routes(falls).solve(at)
-    near = Routes(falls).solve_near(at, beside(falls, known, 0.01), np.ones(2))
+    near = Routes(falls).solve_near(at, started(beside(falls, known, 0.01), np.ones(2)))
     assert near.sign.tolist() == [-1.0, -1.0]
     assert near.steps.max() <= 4
     np.testing.assert_allclose(near.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
-    far = Routes(falls).solve_near(at, np.full((2, 4), np.nan), np.ones(2))
+    far = Routes(falls).solve_near(at, Starts.unknown(2))
     np.testing.assert_allclose(far.unknowns, known.unknowns, rtol=1e-9, atol=1e-11)
 
 
@@ -224,7 +234,7 @@ def test_many_points_are_solved_in_chunks(monkeypatch, way):
     at = points(np.geomspace(0.3, 5, 5), np.geomspace(0.01, 1, 5), np.full(5, 0.4))
     whole = Routes(model).solve(at)
     monkeypatch.setattr(module, "CHUNK", 2)
-    parts = Routes(model).solve(at) if way == "solve" else Routes(model).solve_near(at, whole.unknowns + 0.01, np.ones(5))
+    parts = Routes(model).solve(at) if way == "solve" else Routes(model).solve_near(at, started(whole.unknowns + 0.01, np.ones(5)))
     np.testing.assert_allclose(parts.unknowns, whole.unknowns, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(parts.fields, whole.fields, rtol=1e-9)
 
@@ -257,7 +267,7 @@ def test_the_long_way_arrives_in_few_steps(name):
     value = model.saddle(at).average(found.fields, np.arange(1)).value[0]
     np.testing.assert_allclose(found.conjugates.qhat[0], load * value[SQUARE], rtol=1e-7)
     np.testing.assert_allclose(found.conjugates.mhat[0], load * value[FIELD], rtol=1e-7)
-    near = Routes(model).solve_near(at, beside(model, found, 1e-3), found.sign)
+    near = Routes(model).solve_near(at, started(beside(model, found, 1e-3), found.sign))
     np.testing.assert_allclose(near.unknowns, found.unknowns, rtol=1e-7, atol=1e-8)
     assert near.steps[0] <= 5
     assert abs(found.steps[0] - known) <= 3 + known // 10
@@ -390,13 +400,39 @@ def test_both_labels_are_folded_into_one_where_they_are_alike():
 
 @pytest.mark.parametrize("weights", [None, {-1: 2.0, 1: 1.0}])
 def test_offsets_of_either_sign_are_one_where_the_learner_treats_them_alike(weights):
-    """A random constant part: nodes b0 >= 0 stand for both signs, or not; their second moment is the variance either way."""
+    """A random constant part: nodes b0 >= 0 stand for both signs, or not; their second moment is the variance either way, up to offsets
+    of labels that are all alike, which the last ones stand for.
+    """
     e = ge.Problem(ge.DeepNetwork("relu", task="classification", bias_variance=0.3)).equivalent()
     model = Model(ge.ERM("logistic", 0.1, class_weight=weights, intercept=True), e)
     assert model.folded == (weights is None)
     assert (model.b0.min() >= 0) == (weights is None)
     assert model.mass.sum() == pytest.approx(1, abs=1e-12)
-    assert model.mass @ model.b0**2 == pytest.approx(e.offset_variance, rel=1e-6)
+    assert model.spaced == (weights is not None)
+    assert model.mass @ model.b0**2 == pytest.approx(e.offset_variance, rel=2e-5)
+    last, beyond = np.abs(model.b0[-1]), e.spaced_offsets(even=True, step=0.1)
+    moved = beyond[1] @ np.where(beyond[0] > last, beyond[0] ** 2 - last**2, 0.0)
+    assert 0 < moved < 2e-5 * e.offset_variance
+    up = model.channel.probability(-1.0, np.array([last]), np.array([model.rho])).value[0]
+    assert up * beyond[1][beyond[0] > last].sum() < 1e-9
+
+
+def test_labels_that_are_alike_are_left_out_only_where_a_constant_is_fitted():
+    e = ge.Problem(ge.DeepNetwork("relu", task="classification", bias_variance=0.3)).equivalent()
+    fitted, none = (Model(ge.ERM("logistic", 0.1, intercept=intercept), e) for intercept in (True, False))
+    assert fitted.b0.max() < none.b0.max()
+    np.testing.assert_array_equal(fitted.b0, none.b0[: fitted.b0.size])
+    assert fitted.mass[-1] > none.mass[fitted.b0.size - 1 :].sum() * (1 - 1e-12)
+
+
+def test_a_finer_rule_knows_the_constants_of_a_coarser_one():
+    model = Model(ge.ERM("huber", 0.1), equivalent(ge.Output(np.tanh, 0.3, name="tanh"), offset_variance=0.5))
+    before = model.untrained(model.b0)
+    finer = model.with_rule(FINER)
+    assert finer.rule is FINER and finer.b0.size > 1.8 * model.b0.size
+    assert np.isin(model.b0[:-1], finer.b0).all()
+    for one, other in zip(finer.untrained(model.b0), before, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_shift_of_real_labels_moves_the_constant_alone():

@@ -17,7 +17,7 @@ from gaussequiv.ingredients.channels.base import Likelihood
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, likelihood_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.numerics.lattice import Lattice
-from gaussequiv.numerics.panels import legendre_panels, normal_panels, shared_panels
+from gaussequiv.numerics.panels import hermite_nodes, legendre_panels, normal_panels, shared_panels
 from gaussequiv.numerics.tilted import tilted_moments
 
 REACH = 8.6
@@ -31,6 +31,7 @@ _OUTSIDE = np.linspace(9.5, 40.0, 62)
 FARTHEST = 1e6  # offsets, in standard deviations of the field, for which integrals are shared
 KEPT = 512  # pairs of q and V for which they are kept
 BLOCK = 1024  # fields averaged at once: temporaries stay within a processor's cache
+NARROW = 0.05  # sqrt(q/V) up to which a few Gauss-Hermite nodes are exact in omega
 ORDERS = (8, 12)  # of the Gauss-Legendre panels; the first serves iterations, their difference is the error
 
 
@@ -251,7 +252,7 @@ class QuadratureChannel(Likelihood):
         return self.information(q, V, offset).error
 
     def _information(self, q: float, V: float, offset: float, order: int) -> tuple[float, float, float]:
-        if self.additive or not abs(offset) < FARTHEST * np.sqrt(q):
+        if self.additive or q <= NARROW**2 * V or not abs(offset) < FARTHEST * np.sqrt(q):
             omega, outer = (np.array([offset]), np.ones(1)) if self.additive else self.outer_fields(q, V, offset, order)
             psi, fisher, mass = (self._at_fields(omega, V, order) @ outer).tolist()
             return psi, fisher, mass
@@ -281,6 +282,9 @@ class QuadratureChannel(Likelihood):
 
     def outer_fields(self, q: float, V: float, offset: float, order: int) -> tuple[FloatArray, FloatArray]:
         """Nodes and weights for E over omega ~ N(offset, q), increasing."""
+        if q <= NARROW**2 * V:
+            xi, outer = hermite_nodes(order + 8)
+            return offset + np.sqrt(q) * xi, outer
         width = np.sqrt(V) * _EDGES
         places = np.concatenate([k + width for k in (self.kinks or (0.0,))])
         omega, outer = self._omega(q, places, np.array([offset]), order + 6)

@@ -16,6 +16,7 @@ message passing follows state evolution from q = 0 is one too. For deep targets 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -316,10 +317,10 @@ class Potential:
         return float(brentq(gap, low, high, xtol=1e-10, rtol=1e-12)) if gap(high) > 0 else top
 
 
-def potentials(e: GaussianEquivalent, step: float) -> tuple[list[Potential], FloatArray]:
+def potentials(e: GaussianEquivalent, step: float, known: Sequence[Potential] = ()) -> tuple[list[Potential], FloatArray]:
     """One potential for every value of the target's constant part, and their weights; without values that change no digit.
 
-    Random offsets of real labels have equal steps, `step` times the usual ones.
+    Random offsets of real labels have equal steps, `step` times the usual ones. Values at which a potential is `known` take that.
     """
     binary = isinstance(e.channel, BinaryLabel)
     if not binary and e.random_offset:
@@ -332,4 +333,5 @@ def potentials(e: GaussianEquivalent, step: float) -> tuple[list[Potential], Flo
         variance = mass * (moments.scatter + moments.noise)
         if np.isfinite(variance).all():
             counted |= variance > SMALL * variance.sum()
-    return [Potential(e, float(b)) for b in b0[counted]], mass[counted] / mass[counted].sum()
+    at = {one.b0: one for one in known}
+    return [at.get(b) or Potential(e, b) for b in b0[counted].tolist()], mass[counted] / mass[counted].sum()

@@ -34,8 +34,15 @@ def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Obse
     and what the offsets' steps leave of the excess, count as error of the quadrature.
     """
 
+    seen: dict[tuple[float, float], dict[str, float]] = {}  # half the offsets of a finer rule are those of the first
+
+    def said(curve: Potential, alpha: float) -> dict[str, float]:
+        if (curve.b0, alpha) not in seen:
+            seen[curve.b0, alpha] = observe(curve, curve.chosen(alpha, branch), alpha)
+        return seen[curve.b0, alpha]
+
     def values(curves: list[Potential], alpha: FloatArray) -> Observables:
-        rows = [[observe(curve, curve.chosen(a, branch), a) for curve in curves] for a in alpha.tolist()]
+        rows = [[said(curve, a) for curve in curves] for a in alpha.tolist()]
         found = {key: np.array([[one[key] for one in row] for row in rows]) for key in _NAMES}
         return found | {"status": np.where(np.isfinite(found["q"]), float(Status.converged), float(Status.nonfinite))}
 

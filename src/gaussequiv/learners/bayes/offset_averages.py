@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,20 +22,22 @@ def over_offsets(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged:
 
     `left_by_steps` is the largest guess of what the steps leave of one of those, relative to it.
     """
-    out = _averages(e, alpha, values, judged, STEP)
+    known, out = _averages(e, alpha, values, judged, STEP)
     rough = out["left_by_steps"] > RESOLVED
     if rough.any():
-        finer = _averages(e, alpha[rough], values, judged, 0.5 * STEP)
+        _, finer = _averages(e, alpha[rough], values, judged, 0.5 * STEP, known)
         for key, value in finer.items():
             out[key][rough] = value
     return out
 
 
-def _averages(e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: tuple[str, ...], step: float) -> Values:
-    found, mass = potentials(e, step)
+def _averages(
+    e: GaussianEquivalent, alpha: FloatArray, values: Said, judged: tuple[str, ...], step: float, known: Sequence[Potential] = ()
+) -> tuple[list[Potential], Values]:
+    found, mass = potentials(e, step, known)
     every = values(found, alpha)
     out = {key: value.max(axis=1) if key in WORST else value @ mass for key, value in every.items()}
     left = np.zeros(alpha.size)
     if e.random_offset and e.channel.task == "regression":
         left = np.fmax.reduce([left_by_steps(every[key], mass, half=e.even) for key in judged])  # infinite averages have no guess
-    return out | {"left_by_steps": left}
+    return found, out | {"left_by_steps": left}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,34 +12,26 @@ import numpy as np
 from gaussequiv._text import exact
 from gaussequiv.curve import Curve
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_of_cusps
+from gaussequiv.equivalence.offsets import FINER
 from gaussequiv.errors import ArgumentError, FloatArray, fail, number
 from gaussequiv.ingredients.losses import named as losses
-from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.ingredients.penalties import base as penalties
 from gaussequiv.learners.base import Gives, Learner, Predictor, Risk, Tunable
-from gaussequiv.learners.convex.hard_margin import hard_margin
-from gaussequiv.learners.convex.labels import linearise
+from gaussequiv.learners.convex.erm_averages import Observables, Solver, averaged_curve, from_afar
 from gaussequiv.learners.convex.measured import measure_convex
-from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.model import Model
 from gaussequiv.learners.convex.observables import CONVEX
-from gaussequiv.learners.convex.ridge_curve import ridge_curve
-from gaussequiv.learners.convex.routes import CHUNK, Routes
-from gaussequiv.learners.convex.saddle_point import SolvedPoints
+from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved, present
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.ranges import Range
-from gaussequiv.numerics.status import Status
 from gaussequiv.samples import empirical
 from gaussequiv.samples.measured_rows import MeasuredRows
 
 if TYPE_CHECKING:
     from gaussequiv.samples.training_sample import LinearPredictor
 
-Observables = dict[str, FloatArray]
-Solver = Callable[[Model, Points], SolvedPoints]
 NONNEGATIVE = Range(0.0, np.inf, logarithmic=True)  # of lam
-HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 LAM_MEANING = "lam multiplies the penalty in sum of losses + (lam/2)|w|^2; scikit-learn's C is 1/lam."
 
 
@@ -275,84 +267,9 @@ class ERM(Learner):
         """lam and the hyperparameters of the loss."""
         return {"lam": lam} | {name: float(value) for name, value in self.loss.parameters.items()}
 
-    def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, solver: Solver | None = None) -> Observables:
+    def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, solver: Solver = from_afar) -> Observables:
         """Observables at given penalties, one for each alpha; a `solver` that knows points nearby may solve lam > 0."""
-        out, error = self._averaged(Model(self, e), alpha, lam, solver)
-        if (again := np.flatnonzero(error > RESOLVED)).size:
-            finer, error = self._averaged(Model(self, e, FINER), alpha[again], lam[again], solver)
-            for key, value in finer.items():
-                out[key][again] = value
-            warn_of_cusps(error)
-        return out
-
-    def _averaged(self, model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver | None) -> tuple[Observables, FloatArray]:
-        """Averages over the law of the offset, and what its steps leave of the test error."""
-        nodes = model.b0.size
-        at = model.points(alpha, lam)
-        parts: list[Observables] = []
-        for start in range(0, at.load.size, CHUNK):
-            parts.append(self._chunk(model, at.take(slice(start, start + CHUNK)), solver))
-        keys = list(dict.fromkeys(key for part in parts for key in part))
-        sizes = [part["status"].size for part in parts]
-        flat = {
-            key: np.concatenate([part.get(key, np.full(size, np.nan)) for part, size in zip(parts, sizes, strict=True)]) for key in keys
-        }
-        out = {key: value.reshape(alpha.size, nodes) for key, value in flat.items()}
-        if nodes > 1:  # a rare offset whose equations hold less well than the others' counts by its mass
-            share = np.where(out["status"] > 0, model.mass * out["residual"], out["residual"])
-            harmless = (out["status"] > 0) & (share < HARMLESS) & np.isfinite(out["test_error"])
-            out["status"] = np.where(harmless, float(Status.converged), out["status"])
-            out["residual"] = np.where(harmless, share, out["residual"])
-        worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
-        averaged = {key: value @ model.mass for key, value in out.items()}
-        if model.folded:
-            averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
-        error = left_by_steps(out["test_error"], model.mass, half=model.folded) if model.spaced else np.zeros_like(alpha)
-        floor = np.full_like(alpha, model.e.floor)
-        excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
-        return averaged | excess | worst, error
-
-    def _chunk(self, model: Model, at: Points, solver: Solver | None) -> Observables:
-        """Points of one chunk; lam = 0 in its own limits."""
-        zero = at.lam == 0
-        if zero.any():
-            self._check_limit(model)
-        if self.loss.margin_limit and zero.any() and not model.regression:
-            separable = zero & (at.load < model.limit_threshold(at.b0))
-        else:
-            separable = np.zeros(zero.shape, dtype=bool)
-        interpolating = zero & (at.load <= model.rank * (1 + 1e-12)) & (not self.loss.margin_limit)
-        if model.nugget > 0:
-            interpolating, separable = zero & (not self.loss.margin_limit), zero & self.loss.margin_limit
-        plain = ~(separable | interpolating)
-        out: Observables = {}
-        for mask, kind in ((plain, "plain"), (separable, "margin"), (interpolating, "norm")):
-            if not mask.any():
-                continue
-            part = at.take(mask)
-            if kind == "norm":
-                found = _interpolator(model, part)
-            else:
-                solution, found = hard_margin(model, part) if kind == "margin" else self._solved(model, part, solver)
-                found |= {"status": solution.status, "steps": solution.steps, "residual": solution.residual}
-            for key, value in found.items():
-                out.setdefault(key, np.full(zero.shape, np.nan))[mask] = value
-        return out
-
-    def _check_limit(self, model: Model) -> None:
-        """lam = 0 needs a known limit: a margin loss that names it, or a residual loss of least value at y = z alone and an L2 penalty."""
-        if self.loss.kind == "margin" and not self.loss.margin_limit:
-            raise ArgumentError(
-                f"Argument `lam` must be positive for the loss {self.loss.name}: set margin_limit if lam -> 0+ is the hard margin."
-            )
-        if self.loss.kind == "residual":
-            check_least_at_zero(self.loss)
-        if not self.penalty.is_quadratic:
-            raise ArgumentError(f"Argument `lam` must be positive for the penalty {self.penalty.name}, but lam=0.")
-
-    def _solved(self, model: Model, at: Points, solver: Solver | None) -> tuple[Any, Observables]:
-        solution = Routes(model).solve(at) if solver is None or np.any(at.lam == 0) else solver(model, at)
-        return solution, model.observe(solution)
+        return averaged_curve(self, e, alpha, lam, solver)
 
     def fit(self, sample: Any, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha.
@@ -423,18 +340,3 @@ def _sample_weight(value: Any) -> tuple[tuple[float, float], ...]:
     if abs(sum(f for _, f in pairs) - 1) > 1e-12:
         raise fail("sample_weight", expected, value)
     return pairs
-
-
-def _interpolator(model: Model, at: Points) -> Observables:
-    """lam -> 0+ below the rank: every loss with its minimum at y = z gives the interpolator of least norm, which is ridge's."""
-    e = model.e
-    out: Observables = {}
-    for b0 in np.unique(at.b0):
-        mask = at.b0 == b0
-        alpha, known = at.load[mask] * e.aspect, e.with_offset(float(b0))
-        found = ridge_curve(known, linearise(known, model.intercept or known.input_mean_square > 0), alpha, np.zeros_like(alpha))
-        keep = ("test_error", "clean_error", "train_error", "m", "q", "V", "status", "steps", "residual")
-        for key in keep:
-            out.setdefault(key, np.full(at.b0.shape, np.nan))[mask] = found[key]
-    status = np.where(np.isfinite(out["test_error"]), out["status"], float(Status.diverged))
-    return out | {"train_loss": np.zeros(at.b0.shape), "status": status}

@@ -10,9 +10,10 @@ from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import OffsetRule
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.model import Model, Points
-from gaussequiv.learners.convex.offsets import IntArray
+from gaussequiv.learners.convex.offsets import IntArray, Starts, interpolated
 from gaussequiv.learners.convex.routes import Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
+from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.sensitivity import tangents
 from gaussequiv.numerics.status import Status
 
@@ -26,11 +27,19 @@ FURTHEST = 1.5  # of the distance between two known solutions: how far beyond th
 class LamPath:
     """The observable to minimise and its slope in log lam, at every alpha and averaged over b0, with the solutions found so far.
 
-    `rule` is that of the offset's law; a path of another rule (`before`) gives the first starts.
+    `rule` is that of the offset's law; a path of another rule (`before`) gives the first starts. Points are solved to a `tolerance`.
     """
 
-    def __init__(self, erm: ERM, e: GaussianEquivalent, alpha: FloatArray, rule: OffsetRule, before: LamPath | None = None) -> None:
-        self.erm, self.alpha, self.before = erm, alpha, before
+    def __init__(
+        self,
+        erm: ERM,
+        e: GaussianEquivalent,
+        alpha: FloatArray,
+        rule: OffsetRule,
+        before: LamPath | None = None,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        self.erm, self.alpha, self.before, self.tolerance = erm, alpha, before, tolerance
         self.model = Model(erm, e, rule)
         self.sign = -1.0 if erm.minimise in MAXIMISED else 1.0  # of what is better when larger
         self._known: list[list[tuple[float, FloatArray, FloatArray]]] = [
@@ -41,8 +50,9 @@ class LamPath:
         """Solved points at one lam for every alpha asked for, all offsets."""
         at = self.model.points(self.alpha[which], np.exp(log_lam))
         starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
-        unknowns, sign = (np.concatenate([start[part] for start in starts]) for part in (0, 1))
-        found = Routes(self.model, patient=False).solve_near(at, unknowns, sign)
+        found = Routes(self.model, False, self.tolerance).solve_near(
+            at, Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
+        )
         nodes = self.model.b0.size
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
             part = slice(i * nodes, (i + 1) * nodes)
@@ -52,12 +62,12 @@ class LamPath:
 
     def near(self, model: Model, at: Points) -> SolvedPoints:
         """Points of any rule for the offset's law, at loads of the path, from what it has solved."""
-        unknowns, sign = np.full((at.load.size, 4), np.nan), np.ones(at.load.size)
+        starts = Starts.unknown(at.load.size)
         for k, load in enumerate((self.alpha / model.e.aspect).tolist()):
             for lam in np.unique(at.lam[at.load == load]).tolist():
                 rows = np.flatnonzero((at.load == load) & (at.lam == lam))
-                unknowns[rows], sign[rows] = self._start_at(k, float(np.log(lam)), at.b0[rows])
-        return Routes(model).solve_near(at, unknowns, sign)
+                starts.fill(rows, self._start_at(k, float(np.log(lam)), at.b0[rows]))
+        return Routes(model).solve_near(at, starts)
 
     def values(self, at: Points, solution: SolvedPoints) -> FloatArray:
         """The observable, negative if it is to be maximised, nan where an offset is not solved; one for every alpha of the points."""
@@ -76,8 +86,8 @@ class LamPath:
         """`slopes` at one lam for every alpha asked for."""
         return self.slopes(*self.solve(which, log_lam))
 
-    def _start(self, k: int, y: float) -> tuple[FloatArray, FloatArray]:
-        """Unknowns and signs near the solutions of one alpha, on the line through the nearest two; nan where none is known."""
+    def _start(self, k: int, y: float) -> Starts:
+        """From the solutions of one alpha, on the line through the nearest two in log lam."""
         known = sorted(self._known[k], key=lambda one: abs(one[0] - y))[:2]
         if known:
             near, unknowns, sign = known[0]
@@ -85,22 +95,15 @@ class LamPath:
                 share = np.clip((y - near) / (known[1][0] - near), -FURTHEST, 1.0)
                 further = unknowns + share * (known[1][1] - unknowns)
                 unknowns = np.where(np.isfinite(further), further, unknowns)
-            return unknowns, sign
+            return Starts(unknowns, sign, np.full(sign.size, abs(near - y)))
         b0 = self.model.b0
-        return (np.full((b0.size, 4), np.nan), np.ones(b0.size)) if self.before is None else self.before._start_at(k, y, b0)
+        return Starts.unknown(b0.size) if self.before is None else self.before._start_at(k, y, b0)
 
-    def _start_at(self, k: int, y: float, b0: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _start_at(self, k: int, y: float, b0: FloatArray) -> Starts:
         """`_start` at any offsets."""
-        there, signs = self._start(k, y)
-        places, good = self.model.b0, np.isfinite(there).all(axis=1)
-        if np.array_equal(places, b0):
-            return there, signs
-        unknowns, sign = np.full((b0.size, 4), np.nan), np.ones(b0.size)
-        if not good.any():
-            return unknowns, sign
-        order = np.argsort(places[good])
-        places = places[good][order]
-        for part in range(4):
-            unknowns[:, part] = np.interp(b0, places, there[good][order, part])
-        nearest = np.abs(b0[:, None] - places).argmin(axis=1)
-        return unknowns, signs[good][order][nearest]
+        there = self._start(k, y)
+        if np.array_equal(self.model.b0, b0):
+            return there
+        order = np.argsort(self.model.b0)
+        found = interpolated(self.model.b0[order], there.unknowns[order], there.sign[order], b0)
+        return found._replace(away=found.away + there.away[0])

@@ -75,11 +75,13 @@ class Model:
         if self.regression and self.intercept and not self.general:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            self.spaced = self.general and e.random_offset
+            # labels -1 and +1 with the even law, whose errors bend at b0 = 0, and losses that change at once keep graded panels
+            smooth = self.general or not (self.regression or (alike and e.even) or self.loss.kinks)
+            self.spaced = e.random_offset and smooth
             b0, mass = e.spaced_offsets(even=alike, step=rule.step) if self.spaced else e.offset_nodes(even=alike, smooth=rule.panel)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
-            if self.spaced:
+            if self.b0.size > 1:
                 self._leave_out_alike()
             self.folded = alike and e.even and self.b0.size > 1
         symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)
@@ -102,8 +104,8 @@ class Model:
 
         They hardly count in the error, and are hard to solve: hardly a row says anything there.
         """
-        moments = self.channel.label_moments(self.b0, self.rho)
-        share = self.mass * (moments.scatter + moments.noise + (0.0 if self.intercept else moments.mean**2))
+        mean, variance = self._labels_at(self.b0)
+        share = self.mass * (variance + (0.0 if self.intercept else mean**2))
         rare = self.mass < SELDOM * self.mass.max()
         kept = np.flatnonzero(share > np.where(rare, ALIKE, NOISE) * share.sum())
         if kept.size == 0:  # labels that do not vary at all
@@ -114,10 +116,24 @@ class Model:
         mass[-1] += self.mass[last:].sum()
         self.b0, self.mass = self.b0[first:last], mass
 
+    def _labels_at(self, b0: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of the labels at every offset."""
+        if self.regression:
+            moments = self.channel.label_moments(b0, self.rho)
+            return moments.mean, moments.scatter + moments.noise
+        up, down = (self.channel.probability(label, b0, np.full_like(b0, self.rho)).value for label in (1.0, -1.0))
+        return up - down, 4 * up * down
+
     def with_loss(self, loss: Any) -> Model:
         """The same student of another loss of the same kind."""
         other = copy(self)
         other.loss, other._constants = loss, {}
+        return other
+
+    def with_rule(self, rule: OffsetRule) -> Model:
+        """The same student at other values of the offset."""
+        other = Model(self.erm, self.e, rule)
+        other._constants = self._constants
         return other
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:

@@ -16,6 +16,7 @@ from gaussequiv.errors import FloatArray, fail
 from gaussequiv.learners.convex.lam_path import LamPath
 from gaussequiv.learners.convex.model import Model
 from gaussequiv.learners.convex.offsets import IntArray
+from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.sensitivity import tangents
 from gaussequiv.numerics.ranges import Range
 from gaussequiv.numerics.status import Status
@@ -30,6 +31,7 @@ SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradi
 SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
 NEAR, PLATEAU = 9, 1e-9  # values tried beside a plateau; relative slope in log lam that is rounding
 COARSE, FINE = OffsetRule(2.0, panel=2), OffsetRule(panel=7)  # for the offset's law
+ROUGH = 1e-6  # residual that is small enough for the coarse one
 NEARBY = 1e-2  # of log lam, where the search by the coarse rule stops
 SECANTS, FURTHEST = 3, 0.3  # steps of the fine one that end it, and how long one may be
 ENOUGH = 1e-4  # the last one, as it leaves some of its square
@@ -75,7 +77,7 @@ def best_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
 def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any, LamPath]:
     """lam at every alpha, whether it is a root of the derivative, the end of the range or on a plateau, and what was solved on the way."""
     several = Model(erm, e).b0.size > 1
-    path = LamPath(erm, e, alpha, COARSE if several else FULL)
+    path = LamPath(erm, e, alpha, COARSE, tolerance=ROUGH) if several else LamPath(erm, e, alpha, FULL)
     middle = np.log(path.model.scale)
     logs = (GRID[::2] if several else GRID) + middle
     if not path.model.signal and erm.minimise == "test_error":
@@ -91,10 +93,12 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             end = outside[~inside[outside] & (best[outside] == more[-1])]
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
             bracket[end], settled[end] = -np.inf if lower and known else more[-1], True
+    path.tolerance = TOLERANCE
     for k in np.flatnonzero(~inside & ~settled):  # slopes beside a plateau, such as that of students without weights, are rounding
         near = best[k] + (logs[1] - logs[0]) * np.linspace(-1, 1, NEAR)
         _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(path, np.array([k]), near)
     out = np.exp(bracket.mean(axis=1))
+    path.tolerance = ROUGH if several else TOLERANCE
     i = np.flatnonzero(inside)
     if i.size == 0:
         return out, inside | settled, path

@@ -11,7 +11,6 @@ A t with no break within reach needs a few nodes of its own, as the loss is smoo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.offsets import IntArray
-from gaussequiv.numerics.panels import BASE, REACH, cut_panels
+from gaussequiv.numerics.panels import BASE, REACH, cut_panels, hermite_nodes
 
 INNER = 12  # order of the panels
 ALONE = 10  # Gauss-Hermite nodes of a t that no break is near
@@ -120,7 +119,7 @@ class Residuals:
         size = (self.stop - self.start)[which]
         index = np.repeat(self.start[which] - np.cumsum(size) + size, size) + np.arange(size.sum())
         owner = np.repeat(which, size)
-        z, mass = _hermite()
+        z, mass = hermite_nodes(ALONE)
         r = self.t[index][:, None] + self.width[self.point[owner]][:, None] * z
         measures = [self.moments[:count, index, None] * (mass * z**power) for power, count in enumerate(counts)]
         return np.repeat(owner, ALONE), r.ravel(), np.concatenate(measures).reshape(sum(counts), -1)
@@ -145,13 +144,6 @@ class Residuals:
         filled = du > 0
         owner = np.broadcast_to(which[:, None], du.shape)[filled]
         return owner, r[filled], np.concatenate([plain, once, twice])[:, filled]
-
-
-@cache
-def _hermite() -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights of a standard normal z."""
-    z, weights = np.polynomial.hermite_e.hermegauss(ALONE)
-    return z, weights / weights.sum()
 
 
 def _breaks(loss: Any, V: FloatArray) -> FloatArray:

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT
-from gaussequiv.learners.convex.offsets import IntArray, between, stages
+from gaussequiv.learners.convex.offsets import EVERY, SELDOM, Curves, IntArray, Starts, between, stages, stretches
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SolvedPoints, joined
+from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.weightless import vanishing_weights, without_weights
 from gaussequiv.numerics.status import Status
 
 CHUNK = 512  # points solved together: memory stays near 100 MB
 EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are reached by continuation
 RATIO = 10.0
+EMPTY = 10.0  # log(Vhat/load) of students that have hardly any weights
 DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long way is taken
 FEWER = (0.1, 0.05, 0.02)  # of the penalty that leaves no weight: some are left
 SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
@@ -30,10 +32,13 @@ DAMPED = 150  # steps of the damped iteration where Newton has no start
 
 
 class Routes:
-    """How the points of a `Model` are solved; without patience where some may be left out, as on the way to something else."""
+    """How the points of a `Model` are solved; without patience where some may be left out, as on the way to something else.
 
-    def __init__(self, model: Model, patient: bool = True) -> None:
-        self.model = model
+    Points that start near their solutions are solved to a `tolerance`, others to the usual one.
+    """
+
+    def __init__(self, model: Model, patient: bool = True, tolerance: float = TOLERANCE) -> None:
+        self.model, self.tolerance = model, tolerance
         self.ways = (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, *([self._patiently] if patient else []))
 
     def solve(self, at: Points) -> SolvedPoints:
@@ -42,49 +47,48 @@ class Routes:
             return joined([self.solve(at.take(slice(k, k + CHUNK))) for k in range(0, at.load.size, CHUNK)])
         at = self.model.capped(at)
         from_afar = self._descend if self.model.kinked else self._from_afar
-        if (parts := stages(at.load, at.lam, at.b0)) is not None:
-            return self._between(at, parts, from_afar)
-        return from_afar(at)
+        curves = stretches(at.load, at.lam, at.b0)
+        parts = stages(curves, EVERY if self.model.kinked else SELDOM)
+        return from_afar(at) if parts is None else self._between(at, curves, parts, from_afar)
 
-    def solve_near(self, at: Points, start: FloatArray, sign: FloatArray) -> SolvedPoints:
-        """All points from unknowns near their solutions and the sign of mhat there; from afar where they are nan or too far."""
+    def solve_near(self, at: Points, starts: Starts) -> SolvedPoints:
+        """All points from starts near their solutions; from afar where those are nan or do not lead there."""
         if at.load.size > CHUNK:
             parts = [slice(k, k + CHUNK) for k in range(0, at.load.size, CHUNK)]
-            return joined([self.solve_near(at.take(part), start[part], sign[part]) for part in parts])
-        if not np.isfinite(start).all(axis=1).any():
+            return joined([self.solve_near(at.take(part), starts.take(part)) for part in parts])
+        if not np.isfinite(starts.unknowns).all(axis=1).any():
             return self.solve(at)
-        own = self.model.sign(at)
-        return self._directly(self.model.capped(at), start, sign if own is None else own, self.solve)
+        return self._directly(self.model.capped(at), starts, self.solve)
 
-    def _between(self, at: Points, parts: list[IntArray], from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
+    def _between(self, at: Points, curves: Curves, parts: list[IntArray], from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
         """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails."""
         known, solution = parts[0], from_afar(at.take(parts[0]))
         for others in parts[1:]:
-            start = between(known, solution.unknowns, at.load, at.lam, at.b0)
-            nearest = np.clip(np.searchsorted(known, others), 1, known.size - 1)
-            sign = self.model.sign(at.take(others))
-            if sign is None:
-                sign = solution.sign[nearest]
-                turns = np.flatnonzero(solution.sign[nearest - 1] != sign)  # between two solved offsets
-                if turns.size:
-                    sign[turns] = self.model.saddle(at.take(others[turns])).first_sign(start[others[turns]])
-            more = self._directly(at.take(others), start[others], sign, from_afar)
+            solved = solution.status == Status.converged
+            if self.model.kinked:
+                solved &= solution.unknowns[:, VHAT] < EMPTY + np.log(at.load[known])
+            starts = between(known[solved], solution.unknowns[solved], solution.sign[solved], others, at.b0, curves)
+            if self.model.kinked:  # beyond those that have weights
+                starts.unknowns[starts.away > 0] = np.nan
+            more = self._directly(at.take(others), starts, from_afar)
             order = np.argsort(np.concatenate([known, others]), kind="stable")
             known, solution = np.concatenate([known, others])[order], joined([solution, more]).take(order)
         return solution
 
-    def _directly(self, at: Points, start: FloatArray, sign: FloatArray, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
+    def _directly(self, at: Points, starts: Starts, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
         """Newton's method alone, and the long way where it fails or ends elsewhere."""
-        unknown = np.any(~np.isfinite(start), axis=1)
+        unknown = np.any(~np.isfinite(starts.unknowns), axis=1)
         if unknown.all():
             return from_afar(at)
         if unknown.any():
             near, afar = np.flatnonzero(~unknown), np.flatnonzero(unknown)
-            parts = [self._directly(at.take(near), start[near], sign[near], from_afar), from_afar(at.take(afar))]
-            return joined(parts).take(np.argsort(np.concatenate([near, afar])))
-        solution = self.model.saddle(at, sign).solve(start, damped_steps=0, longest=DIRECT_STEPS)
+            both = [self._directly(at.take(near), starts.take(near), from_afar), from_afar(at.take(afar))]
+            return joined(both).take(np.argsort(np.concatenate([near, afar])))
+        own = self.model.sign(at)
+        solution = self.model.saddle(at, starts.sign if own is None else own).solve(starts.unknowns, 0, DIRECT_STEPS, self.tolerance)
+        moved = np.max(np.abs(solution.unknowns - starts.unknowns)[:, LOGS], axis=1)
         lost: NDArray[np.bool_] = solution.status != Status.converged
-        lost |= np.max(np.abs(solution.unknowns - start)[:, LOGS], axis=1) > STEADY  # another solution than the neighbours'
+        lost |= moved > STEADY * (1 + starts.away)  # another solution than the neighbours'
         failed = np.flatnonzero(lost)
         if failed.size:
             again = from_afar(at.take(failed))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
 from gaussequiv.learners.convex.modes import LAM, MHAT, QHAT, VHAT, Orders, SpectralHalf
-from gaussequiv.learners.convex.safeguarded_newton import LARGEST, LARGEST_STEP, Linearised, find_roots
+from gaussequiv.learners.convex.safeguarded_newton import LARGEST, LARGEST_STEP, TOLERANCE, Linearised, find_roots
 
 MAX_STEPS = 400
 DAMPED_STEPS = 4  # before Newton's method
@@ -196,14 +196,16 @@ class SaddlePoint:
             residual[:, MHAT], image[:, MHAT] = 0.0, unknowns[:, MHAT]
         return Linearised(residual, jacobian, image)
 
-    def solve(self, start: FloatArray, damped_steps: int = DAMPED_STEPS, longest: int | None = None) -> SolvedPoints:
+    def solve(
+        self, start: FloatArray, damped_steps: int = DAMPED_STEPS, longest: int | None = None, tolerance: float = TOLERANCE
+    ) -> SolvedPoints:
         """From starting unknowns (points, 4): some damped steps, then Newton's method, `longest` steps in all.
 
         Where that is given there are other ways, and points whose residual stalls are left before.
         """
         signed = self if self.sign is not None else replace(self, sign=self.first_sign(start))
         assert signed.sign is not None
-        iterates = find_roots(signed.evaluate, start, damped_steps, longest or MAX_STEPS, patient=longest is None)
+        iterates = find_roots(signed.evaluate, start, damped_steps, longest or MAX_STEPS, longest is None, tolerance)
         fields, _, conjugates = signed.fields(iterates.unknowns, np.arange(start.shape[0]))
         return SolvedPoints(iterates.unknowns, signed.sign, fields, conjugates, iterates.status, iterates.steps, iterates.worst)
 

@@ -70,7 +70,7 @@ class Iterates:
         status = np.full(points, float(Status.max_steps))
         return cls(start.copy(), first, first.worst, undefined, first.worst.copy(), stalled, status, steps)
 
-    def active(self) -> IntArray:
+    def active(self, tolerance: float) -> IntArray:
         """Points that go on; those that have converged or diverged since the last step are marked."""
         highest = _logarithms(self.unknowns).max(axis=1)
         self.undefined = np.where(np.isfinite(self.worst), 0, self.undefined + 1)
@@ -78,7 +78,7 @@ class Iterates:
         self.least = np.where(falls, self.worst, self.least)
         self.stalled = np.where(falls | ~np.isfinite(self.worst), 0, self.stalled + 1)
         going = self.status == Status.max_steps
-        self.status[going & (self.worst < TOLERANCE) & (highest < LARGEST)] = Status.converged
+        self.status[going & (self.worst < tolerance) & (highest < LARGEST)] = Status.converged
         self.status[going & ((self.undefined > PATIENCE) | (highest >= LARGEST))] = Status.nonfinite
         return np.flatnonzero(self.status == Status.max_steps)
 
@@ -89,14 +89,16 @@ class Iterates:
             mine[points] = theirs
 
 
-def find_roots(equations: Equations, start: FloatArray, damped_steps: int, longest: int, patient: bool = True) -> Iterates:
+def find_roots(
+    equations: Equations, start: FloatArray, damped_steps: int, longest: int, patient: bool = True, tolerance: float = TOLERANCE
+) -> Iterates:
     """From starting unknowns (points, k): some damped steps of the map, then Newton's method, `longest` steps in all.
 
-    Points whose residual stalls are left unless it is `patient`.
+    Points whose residual stalls are left unless it is `patient`. Those of the usual tolerance take a last step more.
     """
     iterates = Iterates.at(equations, start)
     for step in range(longest):
-        active = iterates.active()
+        active = iterates.active(tolerance)
         if not patient:
             active = active[iterates.stalled[active] < damped_steps + STALLED]
         if active.size == 0:
@@ -105,7 +107,8 @@ def find_roots(equations: Equations, start: FloatArray, damped_steps: int, longe
         refused = active if step < damped_steps else newton_step(equations, iterates, active)
         if refused.size:
             damped_step(equations, iterates, refused)
-    polish(equations, iterates)
+    if tolerance <= TOLERANCE:
+        polish(equations, iterates)
     return iterates
 
 

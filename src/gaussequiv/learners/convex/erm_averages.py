@@ -1,0 +1,185 @@
+"""Curves of a convex learner: every point in the equations that hold there, and averages over the law of the target's offset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+
+from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
+from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_of_cusps
+from gaussequiv.errors import ArgumentError, FloatArray
+from gaussequiv.ingredients.channels.binary import sign_error
+from gaussequiv.ingredients.losses.convexity import check_least_at_zero
+from gaussequiv.learners.convex.hard_margin import hard_margin
+from gaussequiv.learners.convex.labels import linearise
+from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.offsets import Starts, interpolated, stretches
+from gaussequiv.learners.convex.ridge_curve import ridge_curve
+from gaussequiv.learners.convex.routes import CHUNK, Routes
+from gaussequiv.learners.convex.saddle_point import SolvedPoints, joined
+from gaussequiv.numerics.status import Status
+
+if TYPE_CHECKING:
+    from gaussequiv.learners.convex.erm import ERM
+
+Observables = dict[str, FloatArray]
+Solver = Callable[[Model, Points], SolvedPoints]
+BETWEEN, SMOOTH = 16, 7  # offsets at which errors are taken for one that is solved, and the degree of what is between those
+HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
+
+
+def from_afar(model: Model, at: Points) -> SolvedPoints:
+    """Points near which nothing is known."""
+    return Routes(model).solve(at)
+
+
+def averaged_curve(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, solver: Solver) -> Observables:
+    """Observables at given penalties, one for each alpha; with half the steps of the offset where the usual ones do not resolve them."""
+    model, memory = Model(erm, e), _Memory(solver)
+    out, error = _averaged(model, alpha, lam, memory.solve)
+    if (again := np.flatnonzero(error > RESOLVED)).size:
+        finer, error = _averaged(model.with_rule(FINER), alpha[again], lam[again], memory.near)
+        for key, value in finer.items():
+            out[key][again] = value
+        warn_of_cusps(error)
+    return out
+
+
+class _Memory:
+    """What a solver has solved, from which offsets between those start."""
+
+    def __init__(self, solver: Solver) -> None:
+        self.solver = solver
+        self.points: list[Points] = []
+        self.solutions: list[SolvedPoints] = []
+
+    def solve(self, model: Model, at: Points) -> SolvedPoints:
+        """By the solver."""
+        solution = self.solver(model, at)
+        self.points.append(at)
+        self.solutions.append(solution)
+        return solution
+
+    def near(self, model: Model, at: Points) -> SolvedPoints:
+        """From what is known."""
+        load, lam, b0 = (np.concatenate(part) for part in zip(*((one.load, one.lam, one.b0) for one in self.points), strict=True))
+        known, starts = joined(self.solutions), Starts.unknown(at.load.size)
+        for first, stop in stretches(at.load, at.lam, at.b0):
+            rows = np.flatnonzero((load == at.load[first]) & (lam == at.lam[first]) & (known.status == Status.converged))
+            starts.fill(slice(first, stop), interpolated(b0[rows], known.unknowns[rows], known.sign[rows], at.b0[first:stop]))
+        return Routes(model).solve_near(at, starts)
+
+
+def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) -> tuple[Observables, FloatArray]:
+    """Averages over the law of the offset, and what its steps leave of the test error."""
+    nodes = model.b0.size
+    at = model.points(alpha, lam)
+    parts = [_chunk(model, at.take(slice(start, start + CHUNK)), solver) for start in range(0, at.load.size, CHUNK)]
+    keys = list(dict.fromkeys(key for part in parts for key in part))
+    sizes = [part["status"].size for part in parts]
+    flat = {key: np.concatenate([part.get(key, np.full(size, np.nan)) for part, size in zip(parts, sizes, strict=True)]) for key in keys}
+    out = {key: value.reshape(alpha.size, nodes) for key, value in flat.items()}
+    if nodes > 1:  # a rare offset whose equations hold less well than the others' counts by its mass
+        share = np.where(out["status"] > 0, model.mass * out["residual"], out["residual"])
+        harmless = (out["status"] > 0) & (share < HARMLESS) & np.isfinite(out["test_error"])
+        out["status"] = np.where(harmless, float(Status.converged), out["status"])
+        out["residual"] = np.where(harmless, share, out["residual"])
+    worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
+    averaged = {key: value @ model.mass for key, value in out.items()}
+    error = left_by_steps(out["test_error"], model.mass, half=model.folded) if model.spaced else np.zeros_like(alpha)
+    if model.rule is FINER and not model.regression:
+        for k in np.flatnonzero((error > RESOLVED) & np.isfinite(out["q"]).all(axis=1)):
+            between, left = _bent(model, *(out[key][k] for key in ("intercept", "q", "m")))
+            if left < error[k]:
+                error[k] = left
+                for key, value in between.items():
+                    averaged[key][k] = value
+    if model.folded:
+        averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
+    floor = np.full_like(alpha, model.e.floor)
+    excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
+    return averaged | excess | worst, error
+
+
+def _bent(model: Model, c: FloatArray, q: FloatArray, m: FloatArray) -> tuple[dict[str, float], FloatArray]:
+    """Averages of the errors of labels -1 and +1, and what is left of the first: order parameters are smooth in b0, but errors turn where
+    the constant c does, within sqrt(q) of it; so those between the offsets are taken at many others.
+    """
+    b0, length = model.b0, model.b0[1] - model.b0[0]
+    many = np.linspace(b0[0], b0[-1], (b0.size - 1) * BETWEEN + 1)
+    density = np.exp(-0.5 * many**2 / model.e.offset_variance) / np.sqrt(2 * np.pi * model.e.offset_variance)
+    mass = density * length / BETWEEN
+    for end in (0, -1):  # that of all offsets beyond
+        mass[end] = model.mass[end] - 0.5 * density[end] * length * (1 - 1 / BETWEEN)
+    smooth = np.stack([c, np.log(q), m], axis=1)
+    rho, found = np.full_like(many, model.rho), []
+    for every in (1, 2):  # half of them tell how good the others are
+        known = slice(None, None, every)
+        constant, log_q, along = make_interp_spline(b0[known], smooth[known], k=SMOOTH)(many).T
+        at = (constant, np.exp(log_q), along, many, rho)
+        found.append((model.channel.disagreement(*at), sign_error(*at)))
+    (errors, clean), (coarse, _) = found
+    mean = float(errors @ mass)
+    left = left_by_steps(errors, mass) + abs(coarse @ mass / mean - 1)
+    return {"test_error": mean, "clean_error": float(clean @ mass)}, left
+
+
+def _chunk(model: Model, at: Points, solver: Solver) -> Observables:
+    """Points of one chunk; lam = 0 in its own limits."""
+    zero = at.lam == 0
+    if zero.any():
+        _check_limit(model)
+    margin = model.loss.margin_limit
+    separable = np.zeros(zero.shape, dtype=bool)
+    if margin and zero.any() and not model.regression:
+        separable = zero & (at.load < model.limit_threshold(at.b0))
+    interpolating = zero & (at.load <= model.rank * (1 + 1e-12)) & (not margin)
+    if model.nugget > 0:
+        interpolating, separable = zero & (not margin), zero & margin
+    out: Observables = {}
+    for mask, kind in ((~(separable | interpolating), "plain"), (separable, "margin"), (interpolating, "norm")):
+        if not mask.any():
+            continue
+        part = at.take(mask)
+        if kind == "norm":
+            found = _interpolator(model, part)
+        else:
+            solution, found = hard_margin(model, part) if kind == "margin" else _solved(model, part, solver)
+            found |= {"status": solution.status, "steps": solution.steps, "residual": solution.residual}
+        for key, value in found.items():
+            out.setdefault(key, np.full(zero.shape, np.nan))[mask] = value
+    return out
+
+
+def _check_limit(model: Model) -> None:
+    """lam = 0 needs a known limit: a margin loss that names it, or a residual loss of least value at y = z alone and an L2 penalty."""
+    loss, penalty = model.loss, model.erm.penalty
+    if loss.kind == "margin" and not loss.margin_limit:
+        raise ArgumentError(f"Argument `lam` must be positive for the loss {loss.name}: set margin_limit if lam -> 0+ is the hard margin.")
+    if loss.kind == "residual":
+        check_least_at_zero(loss)
+    if not penalty.is_quadratic:
+        raise ArgumentError(f"Argument `lam` must be positive for the penalty {penalty.name}, but lam=0.")
+
+
+def _solved(model: Model, at: Points, solver: Solver) -> tuple[Any, Observables]:
+    solution = from_afar(model, at) if np.any(at.lam == 0) else solver(model, at)
+    return solution, model.observe(solution)
+
+
+def _interpolator(model: Model, at: Points) -> Observables:
+    """lam -> 0+ below the rank: every loss with its minimum at y = z gives the interpolator of least norm, which is ridge's."""
+    e = model.e
+    out: Observables = {}
+    for b0 in np.unique(at.b0):
+        mask = at.b0 == b0
+        alpha, known = at.load[mask] * e.aspect, e.with_offset(float(b0))
+        found = ridge_curve(known, linearise(known, model.intercept or known.input_mean_square > 0), alpha, np.zeros_like(alpha))
+        keep = ("test_error", "clean_error", "train_error", "m", "q", "V", "status", "steps", "residual")
+        for key in keep:
+            out.setdefault(key, np.full(at.b0.shape, np.nan))[mask] = found[key]
+    status = np.where(np.isfinite(out["test_error"]), out["status"], float(Status.diverged))
+    return out | {"train_loss": np.zeros(at.b0.shape), "status": status}
