@@ -53,6 +53,7 @@ def test_each_kind(source, expected):
         "raise fail('x', f'{a + b} < 2', 3)",
         "MAX_STEPS = 200",
         "f(np.maximum(a, 1e-300) , tolerance=0.5)",
+        "f(a.reshape(3, -1))",
         "def f(x: Literal[1], tol=1) -> Literal[2]: return x",
         "text = 'a' + name",
         "def __repr__(self): return 2 * self.x",

@@ -1,11 +1,15 @@
 """Quadrature over the Gaussian law of the target's constant part."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special
 
+from gaussequiv import ERM, GaussianEquivalent, Quantised
 from gaussequiv.equivalence.offsets import CUSP, END, STEP, left_by_steps, offset_nodes, spaced_offsets, warn_of_cusps
 from gaussequiv.errors import AccuracyWarning
+from gaussequiv.learners.convex.model import Model
 
 
 @pytest.mark.parametrize("variance", [1e-6, 0.3, 5.0])
@@ -129,3 +133,16 @@ def test_a_cusp_in_the_offset_is_told():
         warn_of_cusps(np.array([1e-9, 3e-4, np.nan]))
     warn_of_cusps(np.array([CUSP, 0.0]))
     warn_of_cusps(np.zeros(0))
+
+
+def test_steps_serve_offsets_that_vary_little_beside_the_field():
+    """Beyond, labels may vary near 0 alone, where panels are graded: convex and Bayes learners have many offsets within the field."""
+    for variance, smooth in ((30.0, True), (40.0, False), (1e6, False)):
+        e = GaussianEquivalent(np.ones(1), np.ones(1), np.ones(1), 1.0, np.zeros(1), variance, Quantised((-0.5, 0.5), values=(-1, 0, 1)))
+        assert e.random_offset and e.smooth_offset == smooth
+        model = Model(ERM("huber", 0.1), e)
+        assert model.spaced == smooth
+        assert (np.abs(model.b0) < 2).sum() > 6
+        assert model.mass.sum() == pytest.approx(1, rel=1e-12)
+    for given in ({"offset": 0.3}, {"offset_variance": 0.0}):
+        assert not replace(e, **given).smooth_offset

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction, reduce_depth, reduce_partially
-from gaussequiv.equivalence.offsets import offset_nodes, spaced_offsets
+from gaussequiv.equivalence.offsets import WIDEST, offset_nodes, spaced_offsets
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels import given
@@ -162,9 +162,9 @@ class GaussianEquivalent:
         """Whether the label law is the same for -field and -y, so that errors of symmetric learners are even in b0."""
         return bool(self.channel.symmetric)
 
-    def offset_nodes(self, *, even: bool = True, smooth: int | None = None) -> tuple[FloatArray, FloatArray]:
+    def offset_nodes(self, *, even: bool = True, smooth: int | None = None, bent: bool = True) -> tuple[FloatArray, FloatArray]:
         """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 if label law and learner (`even`) allow it."""
-        return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth)
+        return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth, bent=bent)
 
     def spaced_offsets(self, *, even: bool, step: float) -> tuple[FloatArray, FloatArray]:
         """Values of a random b0 at equal steps and their weights, for averages that vary with b0 as smoothly as the field."""
@@ -175,6 +175,11 @@ class GaussianEquivalent:
     def random_offset(self) -> bool:
         """Whether the constant part is random, and not given."""
         return self.offset is None and self.offset_variance > 0
+
+    @property
+    def smooth_offset(self) -> bool:
+        """Whether it is random and varies little enough beside the field for equal steps; beyond, labels may vary near 0 alone."""
+        return self.random_offset and self.offset_variance <= WIDEST * (float(self.weights @ self.signal_modes) + self.model_noise)
 
     @cached_property
     def floor(self) -> float:

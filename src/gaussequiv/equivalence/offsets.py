@@ -1,8 +1,9 @@
 """The Gaussian law of the target's constant part b0 as nodes: on the half line where errors are even in b0, else on both sides.
 
-Errors on labels -1 and +1 of an even law bend like |b0| on any scale, and take graded panels. Order parameters, and errors on real labels,
-average the label's law over a field of variance rho and are as smooth in b0: equal steps are exact up to exp(-(2 pi s/step)^2/2) for
-integrands with Fourier transforms of width 1/s, where 1/s^2 = 1/variance + 1/rho (Trefethen and Weideman 2014, section 5).
+Errors on labels -1 and +1 bend where the constant of a student with few weights turns its sign: with links that rise or fall near 0, like
+|b0| on any scale, for which panels are graded. Errors on real labels average the label's law over a field of variance rho and are as smooth
+in b0: equal steps are exact up to exp(-(2 pi s/step)^2/2) for integrands with Fourier transforms of width 1/s, where
+1/s^2 = 1/variance + 1/rho (Trefethen and Weideman 2014, section 5).
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import numpy as np
 from gaussequiv.errors import AccuracyWarning, FloatArray
 
 _EDGES = np.array([0.0, 1e-4, 1e-3, 1e-2, 0.04, 0.12, 0.35, 1.0, 2.0, 3.5, 5.5, 8.5])
-_SMOOTH_EDGES = np.array([0.0, 0.35, 1.0, 2.0, 3.5, 5.5])
+_PLAIN_EDGES, _SMOOTH_EDGES = np.append(0.0, _EDGES[6:]), np.append(0.0, _EDGES[6:-1])
 STEP = 0.6  # in units of s: of smooth averages twice as long a step misses some 1e-6, this one nothing
 SHIFT = 0.3  # of the nodes on both sides, in usual steps: every second one of half of them is no mirror image of the others
 RESOLVED, CUSP = 1e-6, 1e-4  # guessed error of an average, often tenfold the true one, from which steps are halved; and is then told
-END, WIDEST = 8.5, 35.0  # in standard deviations; largest variance over rho that shortens the steps
+END, WIDEST = 8.5, 35.0  # in standard deviations; largest variance over rho for which steps, which are as short as the field asks, are few
 
 
 class OffsetRule(NamedTuple):
-    """Step over the usual one, where steps are equal; nodes on each of a few panels (None: all graded ones), where they are not."""
+    """Step over the usual one, for real labels; nodes on each of a few panels (None: the usual ones), for labels -1 and +1."""
 
     step: float = 1.0
     panel: int | None = None
@@ -32,18 +33,21 @@ class OffsetRule(NamedTuple):
 FULL, FINER = OffsetRule(), OffsetRule(step=0.5)
 
 
-def offset_nodes(variance: float, given: float | None, *, even: bool = True, smooth: int | None = None) -> tuple[FloatArray, FloatArray]:
+def offset_nodes(
+    variance: float, given: float | None, *, even: bool = True, smooth: int | None = None, bent: bool = True
+) -> tuple[FloatArray, FloatArray]:
     """Values of b0 and weights summing to 1: one value where it is given or zero, else Gauss-Legendre panels.
 
     `even`: what is averaged is even in b0, so that b0 >= 0 is enough.
 
-    `smooth` nodes on each of a few panels are enough for functions that do not bend near 0 (regularised students, alpha not small).
+    `smooth` nodes on each of a few panels are enough for functions that do not bend near 0 (regularised students, alpha not small); where
+    they do not bend there (`bent` is false), but may elsewhere, panels have the usual number of nodes and are not graded about 0.
     """
     if given is not None:
         return np.array([float(given)]), np.ones(1)
     if variance <= 0:
         return np.zeros(1), np.ones(1)
-    edges = _EDGES if smooth is None else _SMOOTH_EDGES
+    edges = (_EDGES if bent else _PLAIN_EDGES) if smooth is None else _SMOOTH_EDGES
     x, w = np.polynomial.legendre.leggauss(9 if smooth is None else smooth)
     half = 0.5 * np.diff(edges)[:, None]
     nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * x).ravel()
@@ -58,7 +62,7 @@ def spaced_offsets(variance: float, rho: float, *, even: bool = False, step: flo
     Steps half as long add values in the middle of the others. On both sides b0 = 0, where labels such as |field| tell nothing of the field,
     is no node.
     """
-    length = step * STEP / np.sqrt(1 + min(variance / rho if rho > 0 else np.inf, WIDEST))
+    length = step * STEP / np.sqrt(1 + (min(variance / rho, WIDEST) if rho > 0 else WIDEST))
     count = int(np.ceil(END / length))
     nodes = length * (np.arange(-count * (not even), count + 1) + (0.0 if even else SHIFT / step))
     weights = np.exp(-0.5 * nodes**2)
@@ -72,7 +76,7 @@ def left_by_steps(values: FloatArray, mass: FloatArray, *, half: bool = False) -
 
     Steps two, three and four times as long miss some d2, d3 and d4. Errors of smooth functions fall faster than any power of the step, and
     are far below the d2 d3/d4 that is returned; beside a cusp they fall like its square, and are about that. `half`: the offsets are those
-    of the half line from 0 on. Not a number where a value is none.
+    of the half line from 0 on. Not a number where a value is none; 1 where offsets are too few to tell.
     """
     if half and mass.size > 1:
         values, mass = np.concatenate([values[..., :0:-1], values], axis=-1), np.concatenate([0.5 * mass[:0:-1], mass[:1], 0.5 * mass[1:]])

@@ -100,7 +100,7 @@ class TrainingSample:
             gram, right = x @ x.T / d, y
         else:
             gram = self.x.T @ self.x / d
-            right = self.x.T @ y - mean * y.sum()
+            right = self.x.T @ y  # the centred labels sum to zero
             if intercept:
                 gram -= np.outer(mean, mean) * (n / d)
         values, vectors = linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")

@@ -269,3 +269,12 @@ def test_statuses():
     state, status = machine.run(1e-6, start=machine.init()._replace(damping=0.5))
     assert status == Status.converged and state.change < 1e-6 * max(state.damping, LEAST_DAMPING) * 1.0001
     assert Design(machine.z).shape == (N, D)
+
+
+def test_the_escape_begins_at_a_hundredth_of_random_weights():
+    """Of the prior's own standard deviations, coordinate by coordinate."""
+    _, machine, _ = machine_of(AbsoluteValue(0.1))
+    assert np.ptp(machine.prior_variances) > 0.1
+    pushed = machine._escaped(machine.init(), 0, 7)
+    expected = 0.01 * np.sqrt(machine.prior_variances) * np.random.default_rng(7).standard_normal(D)
+    np.testing.assert_allclose(pushed.a, expected, rtol=1e-12)

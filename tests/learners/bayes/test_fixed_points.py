@@ -339,3 +339,17 @@ def test_inverse_interpolation():
     assert _interpolated([-1.0, 3.0], [2.0, 6.0]) == pytest.approx(3.0)
     assert _interpolated([0.0, 1.0, 4.0], [7.0, 8.0, 5.0]) == 7.0
     assert np.isnan(_interpolated([1.0, 1.0], [2.0, 3.0]))
+
+
+@pytest.mark.parametrize("labels", [lambda z: 0.1 + 0.8 * np.exp(-((z - 0.5) ** 2)), ge.Output(np.tanh, noise=0.1)], ids=["binary", "real"])
+def test_curves_at_many_offsets_are_those_at_each(labels):
+    """The first grid is asked for all offsets together; what is known is not asked again."""
+    task = "regression" if isinstance(labels, ge.Output) else "classification"
+    e = ge.Problem(ge.DeepNetwork("tanh", bias_variance=0.3, labels=labels, task=task)).equivalent()
+    curves, _ = potentials(e, 2.0)
+    assert len(curves) > 5
+    for curve in curves[:: max(len(curves) // 4, 1)]:
+        alone = Potential(e, curve.b0)
+        assert len(curve.seen) > 10 and not alone.seen
+        assert set(curve.seen) <= set(curve.grid) == set(alone.grid)
+        np.testing.assert_allclose(curve.alphas, alone.alphas, rtol=1e-11)

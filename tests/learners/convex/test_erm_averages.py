@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.equivalence.offsets import FINER, OffsetRule
+from gaussequiv.equivalence.offsets import FINER
 from gaussequiv.errors import AccuracyWarning
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.learners.convex import erm_averages as module
@@ -106,31 +106,6 @@ def test_limits_of_no_penalty_stand_beside_penalties():
     assert mixed["lam"].tolist() == [0.0, 0.1]
 
 
-@pytest.mark.parametrize(("loss", "alpha", "lam"), [("logistic", 0.1, 10.0), ("squared_hinge", 0.4, 1.0)])
-def test_errors_that_turn_within_a_step_of_the_offset(loss, alpha, lam):
-    """Few weights: the sign of the constant decides nearly alone, and errors bend where it turns, away from b0 = 0. Many steps tell."""
-    target = ge.DeepNetwork("tanh", task="classification", bias_variance=0.3, readout_bias_variance=0.2, flips=(0.05, 0.1))
-    erm, e = ge.ERM(loss, lam), ge.Problem(target).equivalent()
-    curve = erm.solve(e, np.array([alpha]))
-    model = Model(erm, e, OffsetRule(step=0.02))
-    each = model.observe(Routes(model).solve(model.points(np.array([alpha]), np.array([lam]))))
-    for name in ("test_error", "clean_error"):
-        assert curve[name][0] == pytest.approx(each[name] @ model.mass, rel=3e-8), name
-    assert curve["excess_over_floor"][0] == pytest.approx(curve["test_error"][0] - e.floor, rel=1e-12)
-    steps = Model(erm, e, FINER)
-    coarse = steps.observe(Routes(steps).solve(steps.points(np.array([alpha]), np.array([lam]))))["test_error"] @ steps.mass
-    assert lam < 5 or abs(coarse / curve["test_error"][0] - 1) > 1e-4  # what equal steps would say
-
-
-def test_a_cusp_is_left_to_the_steps_themselves():
-    """Order parameters that bend are not smooth between the offsets: the average over the steps stays, with its guess."""
-    model = Model(ge.ERM("logistic", 0.1, class_weight={-1: 2, 1: 1}), E, FINER)
-    q = 0.1 + np.abs(model.b0 - 0.123)
-    _, smooth = module._bent(model, model.b0, np.full_like(q, 0.1), np.full_like(q, 0.05))
-    _, cusp = module._bent(model, model.b0, q, 0.5 * q)
-    assert smooth < 1e-6 < 1e-5 < cusp
-
-
 def test_half_the_steps_start_from_the_others(monkeypatch):
     """Those offsets that are solved take no step; an alpha that is resolved is not asked again."""
     e = ge.Problem(ge.DeepNetwork("tanh", labels="quantised:-1/0/1", bias_variance=0.5)).equivalent()
@@ -153,3 +128,43 @@ def test_half_the_steps_start_from_the_others(monkeypatch):
     assert np.median(solution.steps[shared]) <= 1 < np.median(solution.steps[~shared])
     alone = Routes(Model(erm, e, FINER)).solve(at)
     np.testing.assert_allclose(solution.fields, alone.fields, rtol=1e-6, atol=1e-8)
+
+
+QUANTISED = ge.Problem(ge.DeepNetwork("tanh", labels="quantised:-1/0/1", bias_variance=0.5)).equivalent()
+
+
+@pytest.mark.filterwarnings("ignore::gaussequiv.errors.AccuracyWarning")
+def test_an_alpha_may_be_asked_for_twice():
+    erm = ge.ERM("absolute", 0.1)
+    once, twice = erm.solve(QUANTISED, np.array([10.0])), erm.solve(QUANTISED, np.array([10.0, 10.0]))
+    for name in ("test_error", "q", "train_loss"):
+        np.testing.assert_allclose(twice[name], once[name][0], rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::gaussequiv.errors.AccuracyWarning")
+def test_half_the_steps_where_nothing_is_known_of_others():
+    """The chunk holds a point of lam = 0, whose equations are its own: what lies beside it is not remembered, and solved again."""
+    erm = ge.ERM("huber", 0.1)
+    both = erm.curve(QUANTISED, np.array([3.0, 0.5]), np.array([0.0, 30.0]))
+    alone = [erm.curve(QUANTISED, np.array([alpha]), np.array([lam])) for alpha, lam in ((3.0, 0.0), (0.5, 30.0))]
+    np.testing.assert_allclose(both["test_error"], [one["test_error"][0] for one in alone], rtol=1e-8)
+
+
+def test_panels_are_graded_where_errors_bend_at_zero():
+    """Not where class weights, or a link that rises and falls, move the bend away."""
+    sizes = {}
+    for name, labels, weights in (
+        ("flips", {"flips": (0.05, 0.1)}, None),
+        ("hump", {"labels": hump}, None),
+        ("weights", {}, {-1: 2, 1: 1}),
+    ):
+        e = ge.Problem(ge.DeepNetwork("tanh", task="classification", bias_variance=0.3, **labels)).equivalent()
+        model = Model(ge.ERM("logistic", 1.0, intercept=True, class_weight=weights), e)
+        assert not model.spaced and not model.folded
+        sizes[name] = np.abs(model.b0).min() / np.sqrt(e.offset_variance), model.b0.size
+    assert sizes["flips"][0] < 1e-5 < 1e-3 < min(sizes["hump"][0], sizes["weights"][0])
+    assert sizes["flips"][1] > 1.7 * max(sizes["hump"][1], sizes["weights"][1])
+
+
+def hump(z):
+    return 0.1 + 0.8 * np.exp(-((z - 0.5) ** 2))

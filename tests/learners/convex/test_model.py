@@ -408,9 +408,8 @@ def test_offsets_of_either_sign_are_one_where_the_learner_treats_them_alike(weig
     assert model.folded == (weights is None)
     assert (model.b0.min() >= 0) == (weights is None)
     assert model.mass.sum() == pytest.approx(1, abs=1e-12)
-    assert model.spaced == (weights is not None)
     assert model.mass @ model.b0**2 == pytest.approx(e.offset_variance, rel=2e-5)
-    last, beyond = np.abs(model.b0[-1]), e.spaced_offsets(even=True, step=0.1)
+    last, beyond = np.abs(model.b0[-1]), e.offset_nodes()
     moved = beyond[1] @ np.where(beyond[0] > last, beyond[0] ** 2 - last**2, 0.0)
     assert 0 < moved < 2e-5 * e.offset_variance
     up = model.channel.probability(-1.0, np.array([last]), np.array([model.rho])).value[0]

@@ -1,5 +1,6 @@
 """The optimal penalty: its closed forms, its derivative and a minimiser that knows neither."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.optimize import minimize_scalar
 import gaussequiv as ge
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.optimal_lam import error_and_slope, optimal_lam, stationary_lam
-from gaussequiv.numerics.effective_ridge import solve_effective_ridge
+from gaussequiv.learners.convex.ridge_curve import ridge_curve
 
 TARGETS = {
     "regression": ge.DeepNetwork("tanh", noise=0.2),
@@ -128,8 +129,7 @@ def test_kernels_reach_their_optimum_at_negative_penalties_for_any_labels(flips,
         labels = linearise(e, e.has_offset or e.input_mean_square > 0)
         for a, lam, error in zip(alpha, best["lam"].values, best["test_error"].values, strict=True):
             nearby = lam + np.linspace(-0.9, 1.5, 97) * (lam + e.nugget)
-            kappa = solve_effective_ridge(np.full(97, a), nearby + e.nugget, e.eigenvalues, e.weights).kappa
-            assert np.all(error_and_slope(e, labels, a, kappa)[0] >= error - 1e-12)
+            assert np.all(ridge_curve(e, labels, np.full(97, a), nearby)["test_error"] >= error - 1e-12)
         constrained = ge.solve(replace(problem, learner=ge.Ridge("optimal", constrain=True)), alpha)
         assert np.all(constrained["lam"] >= 0) and np.all(constrained["test_error"] >= best["test_error"] - 1e-12)
     assert np.all(found[1]["lam"] > 0) and np.all(found[3]["lam"] < 0)
@@ -147,3 +147,16 @@ def test_a_negative_optimum_in_a_simulation_of_the_kernel():
     assert float(theory["lam"][0]) < 0
     deviation = np.abs(run["test_error_mean"] - theory["test_error"]).values
     assert np.all(deviation < 4 * run["test_error_stderr"].values + 3 / 150 * theory["test_error"].values)
+
+
+def test_a_kernel_on_labels_of_any_law_with_random_offsets():
+    """A link that rises and falls, biases: no lam nearby is better, and the search takes no longer than others."""
+    target = ge.DeepNetwork("relu", task="classification", labels=lambda z: 0.1 + 0.8 * np.exp(-((z - 0.5) ** 2)), bias_variance=0.3)
+    problem = ge.Problem(target, features=ge.NNGP("relu"), learner=ge.Ridge("optimal"))
+    start = time.process_time()
+    best = ge.solve(problem, alpha=[4.0])
+    assert time.process_time() - start < 5
+    e, lam = problem.equivalent(), best["lam"].values[0]
+    errors = ridge_curve(e, linearise(e, True), np.full(3, 4.0), lam + (lam + e.nugget) * np.array([-0.03, 0.0, 0.03]))["test_error"]
+    assert errors[1] < min(errors[0], errors[2])
+    assert best["test_error"].values[0] == pytest.approx(errors[1], rel=1e-9)

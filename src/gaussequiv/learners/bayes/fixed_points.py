@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
@@ -88,12 +88,31 @@ def _interpolated(values: list[float], places: list[float]) -> float:
     return table[0]
 
 
+def first_grid(side: Any, noise: float) -> FloatArray:
+    """R from where hardly anything is known of the weights to where hardly anything is left, the same for every b0."""
+    low = 1e-6 / side.total
+    high, floor = low, max(NEARLY * side.total, SATURATED * noise)
+    while side.at(high).left > floor and high < 1e12 * low / NEARLY:
+        high *= 10
+    high = max(high, 100 * low)
+    inner = 0.1 * high  # the last decade may be empty: end where little is left, not where nothing is
+    while side.at(high).left < 1e-3 * floor and high > inner:
+        high *= 0.9
+    return np.geomspace(low, high, int(np.ceil(PER_DECADE * np.log10(high / low))) + 1)
+
+
+def effective(known: Known, total: float) -> float:
+    """What is left of the field, so that F stays finite."""
+    return max(known.left, LEAST * total)
+
+
 @dataclass
 class Potential:
-    """The curve alpha(R) of one equivalent, given the target's constant part b0."""
+    """The curve alpha(R) of one equivalent, given the target's constant part b0; `seen` are Fisher informations that are known, by R."""
 
     equivalent: GaussianEquivalent
     b0: float = 0.0
+    seen: dict[float, float] = field(default_factory=dict, repr=False)
     _memory: dict[float, tuple[Known, float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -114,15 +133,7 @@ class Potential:
         if self.silent:  # labels that say nothing: q never leaves its start
             self.grid, self.alphas, self.onset = [low], np.array([np.inf]), np.inf
             return
-        high = low
-        floor = max(NEARLY * self.total, SATURATED * e.noise)
-        while self._known(high).left > floor and high < 1e12 * low / NEARLY:
-            high *= 10
-        high = max(high, 100 * low)
-        inner = 0.1 * high  # the last decade may be empty: end where little is left, not where nothing is
-        while self._known(high).left < 1e-3 * floor and high > inner:
-            high *= 0.9
-        grid = np.geomspace(low, high, int(np.ceil(PER_DECADE * np.log10(high / low))) + 1)
+        grid = first_grid(self.side, e.noise)
         for _ in range(2):
             slope = np.diff(np.log([self.alpha(float(R)) for R in grid])) / np.diff(np.log(grid))
             bends = np.abs(np.diff(slope)) > BEND
@@ -136,14 +147,14 @@ class Potential:
         return self.side.at(R)
 
     def _fisher(self, known: Known) -> float:
-        V = max(known.left, LEAST * self.total) + self.noise
+        V = effective(known, self.total) + self.noise
         return float(self.channel.fisher(np.array(known.q), np.array(V), np.array(self.b0)))
 
     def alpha(self, R: float) -> float:
         """R/F(q(R))."""
         if R not in self._memory:
             known = self._known(R)
-            self._memory[R] = known, R / self._fisher(known)
+            self._memory[R] = known, R / (self.seen[R] if R in self.seen else self._fisher(known))
         return self._memory[R][1]
 
     def output(self, known: Known) -> float:
@@ -320,13 +331,14 @@ class Potential:
 def potentials(e: GaussianEquivalent, step: float, known: Sequence[Potential] = ()) -> tuple[list[Potential], FloatArray]:
     """One potential for every value of the target's constant part, and their weights; without values that change no digit.
 
-    Random offsets of real labels have equal steps, `step` times the usual ones. Values at which a potential is `known` take that.
+    Random offsets of real labels have equal steps, `step` times the usual ones, where they vary little beside the field. Values at which a
+    potential is `known` take that.
     """
     binary = isinstance(e.channel, BinaryLabel)
-    if not binary and e.random_offset:
-        b0, mass = e.spaced_offsets(even=True, step=step)
+    if binary:
+        b0, mass = e.offset_nodes(smooth=BENT if e.channel.direction == 0 else OFFSETS)
     else:
-        b0, mass = e.offset_nodes(smooth=BENT if binary and e.channel.direction == 0 else OFFSETS)
+        b0, mass = e.spaced_offsets(even=True, step=step) if e.smooth_offset else e.offset_nodes()
     counted = mass > RARE * step
     if not binary and b0.size > 1:  # errors of counts grow exponentially with the field, and the rarer their values the larger they are
         moments = e.channel.label_moments(b0, float(e.weights @ e.signal_modes) + e.model_noise)
@@ -334,4 +346,20 @@ def potentials(e: GaussianEquivalent, step: float, known: Sequence[Potential] = 
         if np.isfinite(variance).all():
             counted |= variance > SMALL * variance.sum()
     at = {one.b0: one for one in known}
-    return [at.get(b) or Potential(e, b) for b in b0[counted].tolist()], mass[counted] / mass[counted].sum()
+    new = [b for b in b0[counted].tolist() if b not in at]
+    at |= {b: Potential(e, b, seen) for b, seen in zip(new, _seen(e, new), strict=True)}
+    return [at[b] for b in b0[counted].tolist()], mass[counted] / mass[counted].sum()
+
+
+def _seen(e: GaussianEquivalent, b0: list[float]) -> list[dict[float, float]]:
+    """Fisher informations at the first grid, for all b0 together."""
+    side, places = prior_side(e), np.array(b0)
+    if side.total <= 0 or places.size < 2:
+        return [{} for _ in b0]
+    out: list[dict[float, float]] = [{} for _ in b0]
+    for R in first_grid(side, e.noise).tolist():
+        known = side.at(R)
+        V = effective(known, side.total) + e.model_noise
+        for seen, fisher in zip(out, e.channel.fisher(np.array(known.q), np.array(V), places).tolist(), strict=True):
+            seen[R] = fisher
+    return out

@@ -38,6 +38,6 @@ def _averages(
     every = values(found, alpha)
     out = {key: value.max(axis=1) if key in WORST else value @ mass for key, value in every.items()}
     left = np.zeros(alpha.size)
-    if e.random_offset and e.channel.task == "regression":
+    if e.smooth_offset and e.channel.task == "regression":
         left = np.fmax.reduce([left_by_steps(every[key], mass, half=e.even) for key in judged])  # infinite averages have no guess
     return found, out | {"left_by_steps": left}

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_of_cusps
 from gaussequiv.errors import ArgumentError, FloatArray
-from gaussequiv.ingredients.channels.binary import sign_error
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.labels import linearise
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 Observables = dict[str, FloatArray]
 Solver = Callable[[Model, Points], SolvedPoints]
-BETWEEN, SMOOTH = 16, 7  # offsets at which errors are taken for one that is solved, and the degree of what is between those
 HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 
 
@@ -64,12 +61,16 @@ class _Memory:
         return solution
 
     def near(self, model: Model, at: Points) -> SolvedPoints:
-        """From what is known."""
+        """From what is known, as often as it has been asked for; from afar where nothing is."""
+        if not self.points:
+            return from_afar(model, at)
         load, lam, b0 = (np.concatenate(part) for part in zip(*((one.load, one.lam, one.b0) for one in self.points), strict=True))
         known, starts = joined(self.solutions), Starts.unknown(at.load.size)
         for first, stop in stretches(at.load, at.lam, at.b0):
             rows = np.flatnonzero((load == at.load[first]) & (lam == at.lam[first]) & (known.status == Status.converged))
-            starts.fill(slice(first, stop), interpolated(b0[rows], known.unknowns[rows], known.sign[rows], at.b0[first:stop]))
+            places, once = np.unique(b0[rows], return_index=True)
+            rows = rows[once]
+            starts.fill(slice(first, stop), interpolated(places, known.unknowns[rows], known.sign[rows], at.b0[first:stop]))
         return Routes(model).solve_near(at, starts)
 
 
@@ -90,41 +91,11 @@ def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) 
     worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
     averaged = {key: value @ model.mass for key, value in out.items()}
     error = left_by_steps(out["test_error"], model.mass, half=model.folded) if model.spaced else np.zeros_like(alpha)
-    if model.rule is FINER and not model.regression:
-        for k in np.flatnonzero((error > RESOLVED) & np.isfinite(out["q"]).all(axis=1)):
-            between, left = _bent(model, *(out[key][k] for key in ("intercept", "q", "m")))
-            if left < error[k]:
-                error[k] = left
-                for key, value in between.items():
-                    averaged[key][k] = value
     if model.folded:
         averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
     floor = np.full_like(alpha, model.e.floor)
     excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
     return averaged | excess | worst, error
-
-
-def _bent(model: Model, c: FloatArray, q: FloatArray, m: FloatArray) -> tuple[dict[str, float], FloatArray]:
-    """Averages of the errors of labels -1 and +1, and what is left of the first: order parameters are smooth in b0, but errors turn where
-    the constant c does, within sqrt(q) of it; so those between the offsets are taken at many others.
-    """
-    b0, length = model.b0, model.b0[1] - model.b0[0]
-    many = np.linspace(b0[0], b0[-1], (b0.size - 1) * BETWEEN + 1)
-    density = np.exp(-0.5 * many**2 / model.e.offset_variance) / np.sqrt(2 * np.pi * model.e.offset_variance)
-    mass = density * length / BETWEEN
-    for end in (0, -1):  # that of all offsets beyond
-        mass[end] = model.mass[end] - 0.5 * density[end] * length * (1 - 1 / BETWEEN)
-    smooth = np.stack([c, np.log(q), m], axis=1)
-    rho, found = np.full_like(many, model.rho), []
-    for every in (1, 2):  # half of them tell how good the others are
-        known = slice(None, None, every)
-        constant, log_q, along = make_interp_spline(b0[known], smooth[known], k=SMOOTH)(many).T
-        at = (constant, np.exp(log_q), along, many, rho)
-        found.append((model.channel.disagreement(*at), sign_error(*at)))
-    (errors, clean), (coarse, _) = found
-    mean = float(errors @ mass)
-    left = left_by_steps(errors, mass) + abs(coarse @ mass / mean - 1)
-    return {"test_error": mean, "clean_error": float(clean @ mass)}, left
 
 
 def _chunk(model: Model, at: Points, solver: Solver) -> Observables:

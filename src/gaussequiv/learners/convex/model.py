@@ -75,10 +75,13 @@ class Model:
         if self.regression and self.intercept and not self.general:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
-            # labels -1 and +1 with the even law, whose errors bend at b0 = 0, and losses that change at once keep graded panels
-            smooth = self.general or not (self.regression or (alike and e.even) or self.loss.kinks)
-            self.spaced = e.random_offset and smooth
-            b0, mass = e.spaced_offsets(even=alike, step=rule.step) if self.spaced else e.offset_nodes(even=alike, smooth=rule.panel)
+            self.spaced = self.general and e.smooth_offset
+            # errors of labels -1 and +1 bend where the constant of a student with few weights turns: if links rise or fall, near 0
+            bent = self.regression or (alike and e.channel.direction != 0)
+            if self.spaced:
+                b0, mass = e.spaced_offsets(even=alike, step=rule.step)
+            else:
+                b0, mass = e.offset_nodes(even=alike, smooth=rule.panel, bent=bent)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
             if self.b0.size > 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import special
 from scipy.optimize import brentq
@@ -14,8 +16,6 @@ from gaussequiv.learners.convex.labels import LinearLabels
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 from gaussequiv.numerics.orthant import sign_disagreement
 
-STEP = 1e-3  # of log kappa, in differences
-STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 GRID = 160  # points of the search for sign changes over the whole range of kappa
 
 
@@ -42,11 +42,13 @@ def optimal_lam(e: GaussianEquivalent, labels: LinearLabels, alpha: FloatArray, 
         noise = float(labels.mass @ labels.noise)
         best = noise / (float(labels.slope[0]) ** 2 * slope2) - e.nugget
         return np.full_like(alpha, max(best, 0.0) if constrain else best)
-    if e.channel.task == "classification" and not isinstance(e.channel, Sign) and e.nugget == 0:  # a convex learner like others
+    if e.channel.task == "classification" and not isinstance(e.channel, Sign):  # a convex learner like others; the nugget is a part of lam
         from gaussequiv.learners.convex import erm
         from gaussequiv.learners.convex import optimum as erm_optimum
 
-        return erm_optimum.best_lam(erm.ERM("square", intercept=bool(np.any(labels.intercept))), e, alpha)
+        square = erm.ERM("square", intercept=bool(np.any(labels.intercept)))
+        lam = erm_optimum.best_lam(square, replace(e, nugget=0.0), alpha) - e.nugget
+        return np.maximum(lam, 0.0) if constrain else lam
     least = e.nugget if constrain else 0.0
     total = np.array([stationary_lam(e, labels, float(a) / e.aspect, least) for a in alpha])
     return np.maximum(total - e.nugget, 0.0) if constrain else total - e.nugget
@@ -78,7 +80,7 @@ def stationary_lam(e: GaussianEquivalent, labels: LinearLabels, load: float, lea
 
 
 def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, load: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Test error (regression: squared; labels: misclassified) and its derivative in log kappa, averaged over b0, at every kappa."""
+    """Test error (regression: squared; signs: misclassified) and its derivative in log kappa, averaged over b0, at every kappa."""
     w, weights, v = e.eigenvalues, e.weights, e.signal_modes
     k = kappa[:, None]
     shrink, missing = w / (w + k), k / (w + k)
@@ -100,8 +102,6 @@ def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, load: float, ka
         return (total + variance) @ labels.mass, (dtotal + dvariance) @ labels.mass
     m, dm = labels.slope * kept, labels.slope * dkept
     q, dq = slope2 * kept2 + variance, slope2 * dkept2 + dvariance
-    if not isinstance(e.channel, Sign):
-        return _any_labels(e, labels, load, kappa)
     rho = e.rho
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         known = q > 0  # an offset so large that the labels never change leaves nothing to learn
@@ -116,24 +116,3 @@ def error_and_slope(e: GaussianEquivalent, labels: LinearLabels, load: float, ka
         normal = np.exp(-0.5 * a * a) / np.sqrt(2 * np.pi)
         moved = np.where(normal > 0, normal * (1 - 2 * special.ndtr((b - r * a) / root)) * da, 0.0)
     return sign_disagreement(a, b, r) @ labels.mass, (moved - 2 * density * dr) @ labels.mass
-
-
-def _any_labels(e: GaussianEquivalent, labels: LinearLabels, load: float, kappa: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """`error_and_slope` for binary labels of any law, the slope by fourth-order differences."""
-    return _error(e, labels, load, kappa), sum(
-        (weight * _error(e, labels, load, kappa * np.exp(k * STEP)) for k, weight in STENCIL), np.zeros_like(kappa)
-    ) / STEP
-
-
-def _error(e: GaussianEquivalent, labels: LinearLabels, load: float, kappa: FloatArray) -> FloatArray:
-    """P(y != sign of the student) at every kappa, averaged over b0."""
-    v, k = e.signal_modes, kappa[:, None]
-    shrink, missing = e.eigenvalues / (e.eigenvalues + k), k / (e.eigenvalues + k)
-    df2, lost, kept, kept2 = ((part @ e.weights)[:, None] for part in (shrink**2, v * missing**2, v * shrink, v * shrink**2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        q = labels.slope**2 * kept2 + (labels.noise + labels.slope**2 * lost) * df2 / (load - df2)
-    m, c, b0 = labels.slope * kept, np.broadcast_to(labels.intercept, q.shape), np.broadcast_to(labels.offset, q.shape)
-    rho = np.full_like(q, float(e.weights @ v) + e.model_noise)
-    flat = (np.ravel(part) for part in (c, np.maximum(q, 1e-300), m, b0, rho))
-    error: FloatArray = e.channel.disagreement(*flat).reshape(q.shape) @ labels.mass
-    return error
