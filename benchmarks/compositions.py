@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 import gaussequiv as ge
 from benchmarks.measure import Row
@@ -107,7 +108,7 @@ def run(seed: int = SEED, count: int = COUNT) -> list[Row]:
     seconds, undefined = [], []
     for name, make, alpha in compositions(seed, count):
         start = time.process_time()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ge.AccuracyWarning)
             curve = ge.solve(make(), alpha=[alpha])
         seconds.append(time.process_time() - start)

@@ -9,6 +9,7 @@ from scipy import special
 from gaussequiv import ERM, GaussianEquivalent, Quantised
 from gaussequiv.equivalence.offsets import CUSP, END, STEP, left_by_steps, offset_nodes, spaced_offsets, warn_of_cusps
 from gaussequiv.errors import AccuracyWarning
+from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.learners.convex.model import Model
 
 
@@ -144,5 +145,7 @@ def test_steps_serve_offsets_that_vary_little_beside_the_field():
         assert model.spaced == smooth
         assert (np.abs(model.b0) < 2).sum() > 6
         assert model.mass.sum() == pytest.approx(1, rel=1e-12)
+        weighed = Model(ERM("logistic", 0.1, class_weight={-1: 2, 1: 1}), replace(e, channel=Sign(0.1)))
+        assert not weighed.spaced and (np.abs(weighed.b0) < 2).sum() > 6
     for given in ({"offset": 0.3}, {"offset_variance": 0.0}):
         assert not replace(e, **given).smooth_offset

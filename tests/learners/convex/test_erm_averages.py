@@ -109,7 +109,7 @@ def test_limits_of_no_penalty_stand_beside_penalties():
 def test_half_the_steps_start_from_the_others(monkeypatch):
     """Those offsets that are solved take no step; an alpha that is resolved is not asked again."""
     e = ge.Problem(ge.DeepNetwork("tanh", labels="quantised:-1/0/1", bias_variance=0.5)).equivalent()
-    erm, seen = ge.ERM("absolute", 0.1), []
+    erm, seen = ge.ERM("huber", 30.0), []
     near = module._Memory.near
 
     def watched(self, model, at):
@@ -120,7 +120,7 @@ def test_half_the_steps_start_from_the_others(monkeypatch):
     monkeypatch.setattr(module._Memory, "near", watched)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)
-        erm.solve(e, np.array([0.5, 10.0]))
+        erm.solve(e, np.array([0.5, 100.0]))
     ((rule, at, solution),) = seen
     assert rule is FINER
     shared = np.isin(at.b0, Model(erm, e).b0)
@@ -135,8 +135,8 @@ QUANTISED = ge.Problem(ge.DeepNetwork("tanh", labels="quantised:-1/0/1", bias_va
 
 @pytest.mark.filterwarnings("ignore::gaussequiv.errors.AccuracyWarning")
 def test_an_alpha_may_be_asked_for_twice():
-    erm = ge.ERM("absolute", 0.1)
-    once, twice = erm.solve(QUANTISED, np.array([10.0])), erm.solve(QUANTISED, np.array([10.0, 10.0]))
+    erm = ge.ERM("huber", 30.0)
+    once, twice = erm.solve(QUANTISED, np.array([0.5])), erm.solve(QUANTISED, np.array([0.5, 0.5]))
     for name in ("test_error", "q", "train_loss"):
         np.testing.assert_allclose(twice[name], once[name][0], rtol=1e-9)
 
@@ -168,3 +168,29 @@ def test_panels_are_graded_where_errors_bend_at_zero():
 
 def hump(z):
     return 0.1 + 0.8 * np.exp(-((z - 0.5) ** 2))
+
+
+FLIPS = ge.DeepNetwork("tanh", task="classification", bias_variance=0.3, readout_bias_variance=0.2, flips=(0.05, 0.1))
+
+
+@pytest.mark.parametrize(("alpha", "lam", "expected"), [(0.1, 10.0, 0.281875), (0.1, 3.0, 0.24619822), (0.3, 1e4, 0.298255)])
+def test_training_errors_of_few_weights(alpha, lam, expected):
+    """By a hundred times as many offsets at equal steps: training errors turn elsewhere than test errors."""
+    curve = ge.ERM("logistic", lam).solve(ge.Problem(FLIPS).equivalent(), np.array([alpha]))
+    assert curve["train_error"][0] == pytest.approx(expected, rel=2e-5)
+
+
+@pytest.mark.parametrize("lam", [0.1, 10.0])
+def test_averages_over_offsets_say_the_same_wherever_they_are_taken(lam):
+    """Distributions at a margin of 0 are the errors, slopes in lam those of the curve, also where labels have no even law."""
+    learner, h = ge.ERM("logistic", lam), 1e-3
+    curve = ge.solve(ge.Problem(FLIPS, learner=learner), alpha=[0.1, 1.0], margins=[0.0], sensitivity=("lam",))
+    np.testing.assert_allclose(curve.test_margin_cdf.values[:, 0], curve.test_error, rtol=1e-9)
+    np.testing.assert_allclose(curve.train_margin_cdf.values[:, 0], curve.train_error, rtol=1e-9)
+    e, alpha = ge.Problem(FLIPS).equivalent(), np.array([0.1, 1.0])
+    slopes = learner.sensitivity(e, alpha, ("lam",))["lam"]
+    sides = [ge.ERM("logistic", lam * (1 + k * h)).solve(e, alpha) for k in (-2, -1, 1, 2)]
+    for name in ("test_error", "clean_error", "train_error", "q"):
+        below, left, right, above = (side[name] for side in sides)
+        difference = (8 * (right - left) - above + below) / (12 * lam * h)
+        np.testing.assert_allclose(slopes[name], difference, rtol=1e-5, atol=1e-9, err_msg=name)

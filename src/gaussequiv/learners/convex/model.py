@@ -76,8 +76,9 @@ class Model:
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
             self.spaced = self.general and e.smooth_offset
-            # errors of labels -1 and +1 bend where the constant of a student with few weights turns: if links rise or fall, near 0
-            bent = self.regression or (alike and e.channel.direction != 0)
+            # errors of labels -1 and +1 bend where the constant of a student with few weights turns: if links rise or fall, near 0; and
+            # broad offsets say something there alone
+            bent = self.regression or not e.smooth_offset or (alike and e.channel.direction != 0)
             if self.spaced:
                 b0, mass = e.spaced_offsets(even=alike, step=rule.step)
             else:
