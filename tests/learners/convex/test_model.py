@@ -252,6 +252,7 @@ LONG = {  # learner, equivalent, load and lam, and the steps that the solution t
     "logistic and L1": (ge.ERM("logistic", 0.1, "l1"), equivalent(Sign(0.3), offset=0.4), 2.0, 1e-2, 38),
     "hinge and L1": (ge.ERM("hinge", 0.1, "l1"), equivalent(Sign(0.3)), 2.0, 1e-1, 39),
     "hinge and a little L1": (ge.ERM("hinge", 0.1, "elastic_net:0.5", intercept=True), equivalent(Sign(0.3), offset=0.4), 2.0, 1e-1, 94),
+    "few weights": (ge.ERM("hinge", 0.1, intercept=True), equivalent(Sign(0.1), offset=0.3), 3.0, 1e2, 8),
     "huber on labels and L1": (ge.ERM("huber:0.5", 0.1, "l1"), equivalent(Sign(0.3)), 2.0, 1e-1, 34),
 }
 

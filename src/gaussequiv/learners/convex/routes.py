@@ -22,7 +22,7 @@ RATIO = 10.0
 EMPTY = 10.0  # log(Vhat/load) of students that have hardly any weights
 DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long way is taken
 FEWER = (0.1, 0.05, 0.02)  # of the penalty that leaves no weight: some are left
-SMALL_WEIGHTS = 1e3  # curvature of the penalty over that of the losses
+SMALL_WEIGHTS, FEW_WEIGHTS = 1e3, 10.0  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
@@ -100,7 +100,10 @@ class Routes:
         """Small penalties by continuation from larger ones."""
         lowest = EASY * self.model.scale
         easy = Points(at.load, np.maximum(at.lam, lowest), at.b0)
-        solution = self._settled(easy, self.model.start(easy), self.model.sign(easy))
+        start, few = self.model.start(easy), self._few_weights(easy)
+        if few.any():
+            start[few] = self._weightless(easy.take(few))
+        solution = self._settled(easy, start, self.model.sign(easy))
         steps = solution.steps.copy()
         previous: FloatArray | None = None
         lam = easy.lam
@@ -122,6 +125,13 @@ class Routes:
             solution.place(zero, part)
         solution.steps = steps
         return solution
+
+    def _few_weights(self, at: Points) -> NDArray[np.bool_]:
+        """Where the penalty bends by much more than losses on labels -1 and +1, whose first update from no weights is then near."""
+        if self.model.real is not None:  # the best constant of other labels is dear
+            return np.zeros(at.lam.shape, dtype=bool)
+        square, *_ = self.model.untrained(at.b0)
+        return np.asarray(at.lam * self.model.erm.penalty.l2 > FEW_WEIGHTS * at.load * np.sqrt(square))
 
     def _descend(self, at: Points) -> SolvedPoints:
         """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
