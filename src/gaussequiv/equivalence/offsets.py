@@ -100,7 +100,8 @@ def warn_of_cusps(error: FloatArray, what: str = "test error") -> None:
     if worst > CUSP:
         warnings.warn(
             f"The average of the {what} over the random offset of the labels is not resolved and may be off by some {worst:.0e} of it: "
-            "as a function of the offset it has a cusp or ripples, as with a loss with kinks on discrete labels.",
+            "as a function of the offset it has a cusp or ripples, as with a loss with kinks on discrete labels, or turns nearly at once, "
+            "as with few weights where one label counts more.",
             AccuracyWarning,
             stacklevel=2,
         )

@@ -194,3 +194,23 @@ def test_averages_over_offsets_say_the_same_wherever_they_are_taken(lam):
         below, left, right, above = (side[name] for side in sides)
         difference = (8 * (right - left) - above + below) / (12 * lam * h)
         np.testing.assert_allclose(slopes[name], difference, rtol=1e-5, atol=1e-9, err_msg=name)
+
+
+def test_errors_that_turn_at_once_are_told():
+    """With few weights and class weights the constant alone decides, and the errors of both labels differ where it turns."""
+    e = ge.Problem(ge.DeepNetwork("tanh", task="classification", bias_variance=0.3, readout_bias_variance=0.2)).equivalent()
+    with pytest.warns(AccuracyWarning, match="turns nearly at once") as told:
+        curve = ge.ERM("logistic", 10.0, class_weight={-1: 2, 1: 1}).solve(e, np.array([0.1, 1.0]))
+    said = float(str(told[0].message).split("some ")[1].split(" ")[0])
+    assert 4e-3 < said < 2e-2
+    dense = 0.2908063287  # a hundred times as many offsets at equal steps
+    assert curve["test_error"][0] == pytest.approx(dense, rel=said)
+    assert abs(curve["test_error"][0] / dense - 1) > 0.1 * said
+
+
+def test_no_warning_where_errors_turn_slowly():
+    for weights in (None, {-1: 2, 1: 1}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AccuracyWarning)
+            curve = ge.ERM("logistic", 1.0, class_weight=weights).solve(ge.Problem(FLIPS).equivalent(), np.array([0.1, 1.0]))
+        assert np.isfinite(curve["test_error"]).all()

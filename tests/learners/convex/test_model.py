@@ -509,3 +509,12 @@ def test_offsets_between_which_mhat_turns_its_sign(law, variance, steps):
     np.testing.assert_array_equal(near.status, far.status)
     assert np.median(near.steps) <= 5 < np.median(far.steps)
     assert near.steps.sum() <= 1.1 * steps
+
+
+def test_every_way_knows_how_the_penalty_bends():
+    e = equivalent(Sign(0.3))
+    for penalty, curvature in (("l2", 1.0), ("l1", 0.0), ("elastic_net:0.25", 0.75)):
+        model = Model(ge.ERM("logistic", 0.1, penalty), e)
+        assert model.curvature == pytest.approx(curvature)
+        solution, lam = Routes(model)._from_emptiness(model.points(np.ones(1), np.full(1, 0.1)))
+        assert np.isfinite(solution.unknowns).all() and lam[0] >= 0.1

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Observables = dict[str, FloatArray]
 Solver = Callable[[Model, Points], SolvedPoints]
+NARROW_TURN = 0.5  # sqrt(q) over the change of c between two offsets, below which errors turn in a part of the way between them
 HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 
 
@@ -37,7 +38,9 @@ def averaged_curve(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: Floa
     """Observables at given penalties, one for each alpha; with half the steps of the offset where the usual ones do not resolve them."""
     model, memory = Model(erm, e), _Memory(solver)
     out, error = _averaged(model, alpha, lam, memory.solve)
-    if (again := np.flatnonzero(error > RESOLVED)).size:
+    if not model.spaced:
+        warn_of_cusps(error)
+    elif (again := np.flatnonzero(error > RESOLVED)).size:
         finer, error = _averaged(model.with_rule(FINER), alpha[again], lam[again], memory.near)
         for key, value in finer.items():
             out[key][again] = value
@@ -90,12 +93,30 @@ def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) 
         out["residual"] = np.where(harmless, share, out["residual"])
     worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
     averaged = {key: value @ model.mass for key, value in out.items()}
-    error = left_by_steps(out["test_error"], model.mass, half=model.folded) if model.spaced else np.zeros_like(alpha)
+    if model.spaced:
+        error = left_by_steps(out["test_error"], model.mass, half=model.folded)
+    else:
+        error = _turns(model, out)
     if model.folded:
         averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
     floor = np.full_like(alpha, model.e.floor)
     excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
     return averaged | excess | worst, error
+
+
+def _turns(model: Model, out: Observables) -> FloatArray:
+    """What panels may miss of errors of labels -1 and +1, relative to their average, at every alpha: where the constant c of a student with
+    few weights turns its sign between two offsets, within a small part of the way, so does what it says of nearly all rows.
+    """
+    error, alphas = out["test_error"], out["test_error"].shape[0]
+    if model.regression or not model.free_constant or "intercept" not in out:
+        return np.zeros(alphas)
+    c, q = out["intercept"], out["q"]
+    turned, width = c[:, 1:] * c[:, :-1] < 0, np.sqrt(np.fmin(q[:, 1:], q[:, :-1]))
+    sudden = turned & (width < NARROW_TURN * np.abs(np.diff(c, axis=1)))
+    missed = np.where(sudden, np.abs(np.diff(error, axis=1)) * 0.25 * (model.mass[1:] + model.mass[:-1]), 0.0).sum(axis=1)
+    mean = error @ model.mass
+    return np.divide(missed, mean, out=np.zeros(alphas), where=mean > 0)
 
 
 def _chunk(model: Model, at: Points, solver: Solver) -> Observables:

@@ -100,6 +100,7 @@ class Model:
         self.real = RealLabels(e.channel, self.rho, self.b0) if self.general else None
         self.signal = self.linear > 0 and self._informative()
         self.spectral = _spectral_half(e, erm.penalty)
+        self.curvature = 1.0 if erm.penalty.is_quadratic else float(erm.penalty.l2)  # of the penalty, over lam
         self._constants: dict[float, tuple[float, float, float]] = {}  # what `untrained` has found, by b0
         self.kinked = isinstance(self.spectral, SeparableStudent) and erm.penalty.l1 > 0
 

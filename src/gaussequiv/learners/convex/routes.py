@@ -131,7 +131,7 @@ class Routes:
         if self.model.real is not None:  # the best constant of other labels is dear
             return np.zeros(at.lam.shape, dtype=bool)
         square, *_ = self.model.untrained(at.b0)
-        return np.asarray(at.lam * self.model.erm.penalty.l2 > FEW_WEIGHTS * at.load * np.sqrt(square))
+        return np.asarray(at.lam * self.model.curvature > FEW_WEIGHTS * at.load * np.sqrt(square))
 
     def _descend(self, at: Points) -> SolvedPoints:
         """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
@@ -207,8 +207,8 @@ class Routes:
         """Points at penalties that leave hardly a weight, and those lam."""
         square, *_ = self.model.untrained(at.b0)
         top = self.model.empty(at) if self.model.kinked else np.full_like(at.lam, np.inf)
-        if self.model.erm.penalty.l2 > 0:
-            top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.model.erm.penalty.l2)
+        if self.model.curvature > 0:
+            top = np.minimum(top, SMALL_WEIGHTS * at.load * np.sqrt(square) / self.model.curvature)
         lam = np.maximum(at.lam, top)
         longest = SOONEST if self.model.kinked else STEPS  # where rounding is all that is left of the equations more do not help
         return self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=longest), lam
