@@ -31,10 +31,17 @@ def run(command: Callable[[], Any]) -> None:
         _leave()
     except SystemExit as end:
         if end.code == INTERRUPTED:
+            if _stopped_while_parsing(end):
+                print("interrupted", file=sys.stderr)
             _leave()
         _end()
         raise
     _end()
+
+
+def _stopped_while_parsing(end: SystemExit) -> bool:
+    """Whether the command line's library left on KeyboardInterrupt, of which no command has said anything."""
+    return end.__context__ is not None and isinstance(end.__context__.__cause__, KeyboardInterrupt)
 
 
 def silence(stream: Any) -> None:

@@ -213,3 +213,13 @@ def test_what_arrives_while_python_is_torn_down_is_not_heard(waiting):
     environment = os.environ | {"PYTHONPATH": str(Path(ge.__file__).parents[1])}
     process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert (process.returncode, process.stdout, process.stderr) == (0, "done", "")
+
+
+def test_an_interruption_before_the_command_begins_is_said_too():
+    """While options are read, and once only where the command itself has said so."""
+    said = "import typer; from gaussequiv import _process; app = typer.Typer()\n@app.command()\ndef command():\n    "
+    environment = os.environ | {"PYTHONPATH": str(Path(ge.__file__).parents[1])}
+    for body in ("raise KeyboardInterrupt", "import sys; print('interrupted', file=sys.stderr); raise typer.Exit(130)"):
+        call = [sys.executable, "-c", f"{said}{body}\n_process.run(app)"]
+        process = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=60)
+        assert (process.returncode, process.stderr.strip()) == (130, "interrupted"), body
