@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.algorithms.message_passing import sample_fit
 from gaussequiv.algorithms.message_passing.sample_fit import fit_amp
 from gaussequiv.numerics.status import Status
 from gaussequiv.samples.training_sample import TrainingSample
@@ -69,3 +70,15 @@ def test_vamp_leaves_the_variance_that_it_says(model_noise):
         own.append(np.mean(field[N:] ** 2))
     assert np.mean(said) == pytest.approx(np.mean(left), rel=0.2)
     assert max(said) < 0.8 * min(own)
+
+
+@pytest.mark.parametrize(("kind", "own"), [("isotropic", False), ("spectrum", False), ("correlated", True)])
+def test_vector_passing_serves_correlated_inputs_of_weights_that_are_not_gaussian_alone(monkeypatch, kind, own):
+    x, known, inputs = rows(kind, 0)
+    taken = []
+    monkeypatch.setattr(sample_fit, "_fit_vamp", lambda *given: taken.append(given) or "vector")
+    for prior in (None, "rademacher"):
+        target = ge.LinearTarget(noise=NOISE) if prior is None else ge.LinearTarget(prior, noise=NOISE)
+        sample = TrainingSample(x[:N], x[:N, 0].copy(), **known)
+        found = fit_amp(sample, ge.Problem(target, inputs=inputs).equivalent(), False)
+        assert (found == "vector") == (own and prior is not None) == bool(taken)
