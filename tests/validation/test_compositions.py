@@ -7,38 +7,11 @@ import time
 
 import numpy as np
 import pytest
-from scipy.special import expit, ndtr
+from scipy.special import ndtr
 
 import gaussequiv as ge
+from benchmarks.compositions import hump, pseudo_huber, rising, squared_softplus, tube
 from gaussequiv.errors import AccuracyWarning
-
-
-def rising(z):
-    return 0.05 + 0.9 / (1 + np.exp(-3 * np.clip(z, -50, 50)))
-
-
-def hump(z):
-    return 0.1 + 0.8 * np.exp(-((z - 0.5) ** 2))
-
-
-def pseudo_huber():
-    return ge.CustomLoss(
-        lambda r: np.sqrt(1 + r**2) - 1,
-        "residual",
-        name="pseudo-huber",
-        slope=lambda r: r / np.sqrt(1 + r**2),
-        curvature=lambda r: (1 + r**2) ** -1.5,
-    )
-
-
-def squared_softplus():
-    return ge.CustomLoss(
-        lambda t: np.logaddexp(0, -t) ** 2,
-        "margin",
-        name="squared-softplus",
-        slope=lambda t: -2 * np.logaddexp(0, -t) * expit(-t),
-        curvature=lambda t: 2 * expit(-t) ** 2 + 2 * np.logaddexp(0, -t) * expit(t) * expit(-t),
-    )
 
 
 def target(**labels):
@@ -48,17 +21,6 @@ def target(**labels):
 
 def labelled(link):
     return target(task="classification", labels=link)
-
-
-def tube():
-    return ge.CustomLoss(
-        lambda r: np.maximum(np.abs(r) - 0.5, 0.0),
-        "residual",
-        name="tube",
-        kinks=(-0.5, 0.5),
-        slope=lambda r: np.where(np.abs(r) > 0.5, np.sign(r), 0.0),
-        curvature=np.zeros_like,
-    )
 
 
 def noisy_tanh():

@@ -76,7 +76,7 @@ def left_by_steps(values: FloatArray, mass: FloatArray, *, half: bool = False) -
 
     Steps two, three and four times as long miss some d2, d3 and d4. Errors of smooth functions fall faster than any power of the step, and
     are far below the d2 d3/d4 that is returned; beside a cusp they fall like its square, and are about that. `half`: the offsets are those
-    of the half line from 0 on. Not a number where a value is none; 1 where offsets are too few to tell.
+    of the half line from 0 on. Not a number where a value is none.
     """
     if half and mass.size > 1:
         values, mass = np.concatenate([values[..., :0:-1], values], axis=-1), np.concatenate([0.5 * mass[:0:-1], mass[:1], 0.5 * mass[1:]])

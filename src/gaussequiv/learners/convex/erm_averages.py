@@ -150,7 +150,9 @@ def _check_limit(model: Model) -> None:
     """lam = 0 needs a known limit: a margin loss that names it, or a residual loss of least value at y = z alone and an L2 penalty."""
     loss, penalty = model.loss, model.erm.penalty
     if loss.kind == "margin" and not loss.margin_limit:
-        raise ArgumentError(f"Argument `lam` must be positive for the loss {loss.name}: set margin_limit if lam -> 0+ is the hard margin.")
+        raise ArgumentError(
+            f"Argument `lam` must be positive for the loss {loss.name}, but lam=0: set margin_limit if lam -> 0+ is the hard margin."
+        )
     if loss.kind == "residual":
         check_least_at_zero(loss)
     if not penalty.is_quadratic:

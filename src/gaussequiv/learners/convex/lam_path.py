@@ -50,9 +50,8 @@ class LamPath:
         """Solved points at one lam for every alpha asked for, all offsets."""
         at = self.model.points(self.alpha[which], np.exp(log_lam))
         starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
-        found = Routes(self.model, False, self.tolerance).solve_near(
-            at, Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
-        )
+        together = Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
+        found = Routes(self.model, False, self.tolerance).solve_near(at, together)
         nodes = self.model.b0.size
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
             part = slice(i * nodes, (i + 1) * nodes)

@@ -16,7 +16,6 @@ from gaussequiv.errors import FloatArray, fail
 from gaussequiv.learners.convex.lam_path import LamPath
 from gaussequiv.learners.convex.model import Model
 from gaussequiv.learners.convex.offsets import IntArray
-from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.sensitivity import tangents
 from gaussequiv.numerics.ranges import Range
 from gaussequiv.numerics.status import Status
@@ -93,12 +92,11 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             end = outside[~inside[outside] & (best[outside] == more[-1])]
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
             bracket[end], settled[end] = -np.inf if lower and known else more[-1], True
-    path.tolerance = TOLERANCE
+    exact = LamPath(erm, e, alpha, COARSE, before=path) if several else path
     for k in np.flatnonzero(~inside & ~settled):  # slopes beside a plateau, such as that of students without weights, are rounding
         near = best[k] + (logs[1] - logs[0]) * np.linspace(-1, 1, NEAR)
-        _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(path, np.array([k]), near)
+        _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(exact, np.array([k]), near)
     out = np.exp(bracket.mean(axis=1))
-    path.tolerance = ROUGH if several else TOLERANCE
     i = np.flatnonzero(inside)
     if i.size == 0:
         return out, inside | settled, path
