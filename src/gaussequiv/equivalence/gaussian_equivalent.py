@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction, reduce_depth, reduce_partially
-from gaussequiv.equivalence.offsets import WIDEST, offset_nodes, spaced_offsets
+from gaussequiv.equivalence.offsets import END, WIDEST, offset_nodes, spaced_offsets
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels import given
@@ -157,19 +157,26 @@ class GaussianEquivalent:
         """Whether the target has a constant part to be learned with an intercept."""
         return self.offset_variance > 0 if self.offset is None else self.offset != 0
 
-    @property
-    def even(self) -> bool:
-        """Whether the label law is the same for -field and -y, so that errors of symmetric learners are even in b0."""
-        return bool(self.channel.symmetric)
+    @cached_property
+    def parity(self) -> str:
+        """That of the label law, see `Channel.parity`, over all fields that count."""
+        deviation = float(np.sqrt(self.offset_variance) + np.sqrt(float(self.weights @ self.signal_modes) + self.model_noise))
+        return str(self.channel.parity(END * deviation + abs(self.offset or 0.0)))
 
-    def offset_nodes(self, *, even: bool = True, smooth: int | None = None, bent: bool = True) -> tuple[FloatArray, FloatArray]:
-        """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 if label law and learner (`even`) allow it."""
-        return offset_nodes(self.offset_variance, self.offset, even=even and self.even, smooth=smooth, bent=bent)
+    def folds(self, alike: bool = True) -> bool:
+        """Whether errors are even in b0: those of any learner of even labels (-b0 turns its weights round), and of odd ones those of
+        learners that treat both signs of (field, label) `alike`."""
+        return self.parity == "even" or (alike and self.parity == "odd")
+
+    def offset_nodes(self, *, even: bool | None = None, smooth: int | None = None, bent: bool = True) -> tuple[FloatArray, FloatArray]:
+        """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 where averages are `even` (None: `folds()`)."""
+        even = self.folds() if even is None else even
+        return offset_nodes(self.offset_variance, self.offset, even=even, smooth=smooth, bent=bent)
 
     def spaced_offsets(self, *, even: bool, step: float) -> tuple[FloatArray, FloatArray]:
         """Values of a random b0 at equal steps and their weights, for averages that vary with b0 as smoothly as the field."""
         rho = float(self.weights @ self.signal_modes) + self.model_noise
-        return spaced_offsets(self.offset_variance, rho, even=even and self.even, step=step)
+        return spaced_offsets(self.offset_variance, rho, even=even, zero=self.parity != "even", step=step)
 
     @property
     def random_offset(self) -> bool:

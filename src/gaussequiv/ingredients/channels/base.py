@@ -54,6 +54,10 @@ class Channel:
     def odd(self) -> bool:
         return self.symmetric
 
+    def parity(self, reach: float) -> str:
+        """ "odd" where (-field, -y) has the law of (field, y), "even" where (-field, y) has, else "none"; for fields up to `reach`."""
+        return "odd" if self.symmetric else "none"
+
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
         """Draw a label for every field."""
         raise self.lacks("sample")

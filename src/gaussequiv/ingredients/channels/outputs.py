@@ -20,6 +20,8 @@ from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
+_PLACES = np.concatenate([np.linspace(0.0, 1.0, 2001), np.geomspace(1e-9, 1e-3, 61)])  # at which a parity is looked for, over the reach
+_SAME = 1e-14  # of the largest value
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,17 @@ class Output(QuadratureChannel, RealOutput):
         """Draw labels."""
         inside = field + np.sqrt(self.inner_noise) * rng.standard_normal(field.shape) if self.inner_noise else field
         return self(inside) + np.sqrt(self.noise) * rng.standard_normal(field.shape)
+
+    def parity(self, reach: float) -> str:
+        """That of f, as the noise is symmetric: seen at some two thousand places and beside the kinks."""
+        kinks = np.abs(self.kinks)
+        z = np.concatenate([reach * _PLACES, kinks * (1 - 1e-9), kinks * (1 + 1e-9)])
+        right, left = self(z), self(-z)
+        allowed = _SAME * np.max(np.abs(right))
+        for name, gap in (("odd", right + left), ("even", right - left)):
+            if np.all(np.abs(gap) <= allowed):
+                return name
+        return "none"
 
     def nodes(self, b0: FloatArray, variance: FloatArray | float, order: int = 16) -> tuple[FloatArray, FloatArray]:
         """Values inside f and weights for E over a field ~ N(b0, variance), shape (points, nodes)."""

@@ -338,7 +338,7 @@ def potentials(e: GaussianEquivalent, step: float, known: Sequence[Potential] = 
     if binary:
         b0, mass = e.offset_nodes(smooth=BENT if e.channel.direction == 0 else OFFSETS)
     else:
-        b0, mass = e.spaced_offsets(even=True, step=step) if e.smooth_offset else e.offset_nodes()
+        b0, mass = e.spaced_offsets(even=e.folds(), step=step) if e.smooth_offset else e.offset_nodes()
     counted = mass > RARE * step
     if not binary and b0.size > 1:  # errors of counts grow exponentially with the field, and the rarer their values the larger they are
         moments = e.channel.label_moments(b0, float(e.weights @ e.signal_modes) + e.model_noise)

@@ -247,6 +247,7 @@ class ERM(Learner):
         out: dict[str, Mapping[str, Any]] = {}
         for name, values in found.items():
             averaged = {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()}
+            averaged |= {key: np.zeros_like(alpha) for key in model.odd}
             out[name] = averaged | {"floor": np.full_like(alpha, floor[name]), "excess_over_floor": averaged["test_error"] - floor[name]}
         return out
 
@@ -269,7 +270,7 @@ class ERM(Learner):
 
     def curve(self, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, solver: Solver = from_afar) -> Observables:
         """Observables at given penalties, one for each alpha; a `solver` that knows points nearby may solve lam > 0."""
-        return averaged_curve(self, e, alpha, lam, solver)
+        return averaged_curve(Model(self, e), alpha, lam, solver)
 
     def fit(self, sample: Any, equivalent: GaussianEquivalent, key: Key = None) -> LinearPredictor:
         """Fit a `TrainingSample` or `KernelSample` to its optimum; "optimal" takes the theory's hyperparameters at the sample's alpha.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_of_cusps
 from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
@@ -20,9 +19,6 @@ from gaussequiv.learners.convex.routes import CHUNK, Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints, joined
 from gaussequiv.numerics.status import Status
 
-if TYPE_CHECKING:
-    from gaussequiv.learners.convex.erm import ERM
-
 Observables = dict[str, FloatArray]
 Solver = Callable[[Model, Points], SolvedPoints]
 NARROW_TURN = 0.5  # sqrt(q) over the change of c between two offsets, below which errors turn in a part of the way between them
@@ -34,9 +30,9 @@ def from_afar(model: Model, at: Points) -> SolvedPoints:
     return Routes(model).solve(at)
 
 
-def averaged_curve(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, solver: Solver) -> Observables:
+def averaged_curve(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) -> Observables:
     """Observables at given penalties, one for each alpha; with half the steps of the offset where the usual ones do not resolve them."""
-    model, memory = Model(erm, e), _Memory(solver)
+    memory = _Memory(solver)
     out, error = _averaged(model, alpha, lam, memory.solve)
     if not model.spaced:
         warn_of_cusps(error)
@@ -73,7 +69,7 @@ class _Memory:
             rows = np.flatnonzero((load == at.load[first]) & (lam == at.lam[first]) & (known.status == Status.converged))
             places, once = np.unique(b0[rows], return_index=True)
             rows = rows[once]
-            starts.fill(slice(first, stop), interpolated(places, known.unknowns[rows], known.sign[rows], at.b0[first:stop]))
+            starts.fill(slice(first, stop), interpolated(places, known.unknowns[rows], known.sign[rows], at.b0[first:stop], model.mirrored))
         return Routes(model).solve_near(at, starts)
 
 
@@ -94,11 +90,10 @@ def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) 
     worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
     averaged = {key: value @ model.mass for key, value in out.items()}
     if model.spaced:
-        error = left_by_steps(out["test_error"], model.mass, half=model.folded)
+        error = left_by_steps(out["test_error"], model.mass, half=model.folded, zero=not model.mirrored)
     else:
         error = _turns(model, out)
-    if model.folded:
-        averaged["intercept"] = np.zeros_like(alpha)  # odd in b0
+    averaged |= {key: np.zeros_like(alpha) for key in model.odd}
     floor = np.full_like(alpha, model.e.floor)
     excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
     return averaged | excess | worst, error

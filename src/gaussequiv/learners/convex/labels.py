@@ -35,7 +35,7 @@ def linearise(e: GaussianEquivalent, intercept: bool) -> LinearLabels:
     Cui, Krzakala, Zdeborova 2023, eq. (272). Offsets and other real labels: derived and verified by simulation.
     """
     linear = float(e.weights @ e.signal_modes)
-    b0, mass = e.offset_nodes()
+    b0, mass = e.offset_nodes(even=e.parity == "odd")  # the slope of even labels is odd in b0, as are m and what else it enters once
     if isinstance(e.channel, GaussianNoise):
         square = np.zeros_like(b0) if intercept else b0**2
         return LinearLabels(b0, mass, b0 if intercept else np.zeros_like(b0), np.ones_like(b0), e.noise + square, e.model_noise + square)

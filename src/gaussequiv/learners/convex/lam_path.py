@@ -11,7 +11,7 @@ from gaussequiv.equivalence.offsets import OffsetRule
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.offsets import IntArray, Starts, interpolated
-from gaussequiv.learners.convex.routes import Routes
+from gaussequiv.learners.convex.routes import HARDLY, Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.sensitivity import tangents
@@ -40,8 +40,9 @@ class LamPath:
         tolerance: float = TOLERANCE,
     ) -> None:
         self.erm, self.alpha, self.before, self.tolerance = erm, alpha, before, tolerance
-        self.model = Model(erm, e, rule)
+        self.model: Model = Model(erm, e, rule) if before is None else before.model.with_rule(rule)
         self.sign = -1.0 if erm.minimise in MAXIMISED else 1.0  # of what is better when larger
+        self._slopes: dict[tuple[int, float], float] = {}  # by alpha's place and log lam
         self._known: list[list[tuple[float, FloatArray, FloatArray]]] = [
             [] for _ in alpha
         ]  # log lam, unknowns and sign of mhat at every b0
@@ -53,10 +54,10 @@ class LamPath:
         together = Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
         found = Routes(self.model, False, self.tolerance).solve_near(at, together)
         nodes = self.model.b0.size
+        some = (found.status == Status.converged) & ~self.model.gone(at, HARDLY)  # those without weights are no start
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
             part = slice(i * nodes, (i + 1) * nodes)
-            good = found.status[part] == Status.converged
-            self._known[k].append((y, np.where(good[:, None], found.unknowns[part], np.nan), found.sign[part].copy()))
+            self._known[k].append((y, np.where(some[part][:, None], found.unknowns[part], np.nan), found.sign[part].copy()))
         return at, found
 
     def near(self, model: Model, at: Points) -> SolvedPoints:
@@ -75,15 +76,21 @@ class LamPath:
         found = np.where(solution.status == Status.converged, found, np.nan)
         return self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
 
-    def slopes(self, at: Points, solution: SolvedPoints) -> FloatArray:
-        """Its derivative in log lam."""
+    def slopes(self, which: IntArray, log_lam: FloatArray, at: Points, solution: SolvedPoints) -> FloatArray:
+        """Its derivative in log lam at points that `solve` has solved."""
         key = self.erm.minimise
         found = at.lam * tangents(self.model, at, solution, ("lam",), keys=(key,))["lam"][key]
-        return self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
+        slopes: FloatArray = self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
+        self._slopes.update(zip(zip(which.tolist(), log_lam.tolist(), strict=True), slopes.tolist(), strict=True))
+        return slopes
 
     def slope(self, which: IntArray, log_lam: FloatArray) -> FloatArray:
-        """`slopes` at one lam for every alpha asked for."""
-        return self.slopes(*self.solve(which, log_lam))
+        """The same at one lam for every alpha asked for."""
+        asked = list(zip(which.tolist(), log_lam.tolist(), strict=True))
+        new = np.array([one not in self._slopes for one in asked])
+        if new.any():
+            self.slopes(which[new], log_lam[new], *self.solve(which[new], log_lam[new]))
+        return np.array([self._slopes[one] for one in asked])
 
     def _start(self, k: int, y: float) -> Starts:
         """From the solutions of one alpha, on the line through the nearest two in log lam."""
@@ -104,5 +111,5 @@ class LamPath:
         if np.array_equal(self.model.b0, b0):
             return there
         order = np.argsort(self.model.b0)
-        found = interpolated(self.model.b0[order], there.unknowns[order], there.sign[order], b0)
+        found = interpolated(self.model.b0[order], there.unknowns[order], there.sign[order], b0, self.model.mirrored)
         return found._replace(away=found.away + there.away[0])

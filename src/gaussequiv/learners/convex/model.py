@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
@@ -30,7 +31,9 @@ SELDOM, ALIKE, NOISE = 1e-5, 1e-9, 1e-13  # mass of rare offsets; their share of
 ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 BESIDE = 1e-6  # a kink, in units of the constant
+SHORT = 1e-17  # error of a constant that vanishes, over the range in which it is looked for
 HELD = 1e-4  # the jump of E dl/dz that rows at a kink make, relative to the root of E g^2
+WIDE = np.geomspace(3.0, 1e6, 60)  # residuals and margins at which losses are looked at, beside small ones
 REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
 
 
@@ -71,7 +74,8 @@ class Model:
         self.rank = float(e.weights[e.eigenvalues > 0].sum())
         weights = erm.class_weights
         alike = weights[0] == weights[1] and _odd(self.loss)  # the learner treats both signs of (label, field) alike
-        self.spaced, self.folded = False, False  # whether offsets have equal steps, and b0 >= 0 stands for both signs
+        # whether offsets have equal steps, b0 >= 0 stands for both signs, and then mhat, and not the constant, is odd in b0
+        self.spaced, self.folded, self.mirrored = False, False, False
         if self.regression and self.intercept and not self.general:  # a shift of y moves the intercept and nothing else
             self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
         else:
@@ -79,15 +83,17 @@ class Model:
             # errors of labels -1 and +1 bend where the constant of a student with few weights turns: if links rise or fall, near 0; and
             # broad offsets say something there alone
             bent = self.regression or not e.smooth_offset or (alike and e.channel.direction != 0)
+            half = e.folds(alike)
             if self.spaced:
-                b0, mass = e.spaced_offsets(even=alike, step=rule.step)
+                b0, mass = e.spaced_offsets(even=half, step=rule.step)
             else:
-                b0, mass = e.offset_nodes(even=alike, smooth=rule.panel, bent=bent)
+                b0, mass = e.offset_nodes(even=half, smooth=rule.panel, bent=bent)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
             if self.b0.size > 1:
                 self._leave_out_alike()
-            self.folded = alike and e.even and self.b0.size > 1
+            self.folded = half and self.b0.size > 1
+            self.mirrored = self.folded and e.parity == "even"
         symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)
         own = erm.sample_weights
         self.classes: tuple[tuple[float, float, float], ...]
@@ -141,6 +147,11 @@ class Model:
         other._constants = self._constants
         return other
 
+    @property
+    def odd(self) -> tuple[str, ...]:
+        """Observables that are odd in b0, of which the half line says nothing: they vanish on average."""
+        return ("m",) if self.mirrored else ("intercept",) if self.folded else ()
+
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
         nodes = self.b0.size
@@ -166,6 +177,10 @@ class Model:
         if not self.kinked:
             return at
         return Points(at.load, np.minimum(at.lam, self.empty(at)), at.b0)
+
+    def gone(self, at: Points, share: float = 1.0) -> NDArray[np.bool_]:
+        """Where a penalty with a kink leaves no weight, or is this share of what does."""
+        return at.lam >= self.empty(at) * (share - 1e-9) if self.kinked else np.zeros(at.lam.shape, dtype=bool)
 
     def empty(self, at: Points) -> FloatArray:
         """lam at which a penalty with a kink leaves no weight."""
@@ -195,7 +210,8 @@ class Model:
             def slope(c: FloatArray, b0: FloatArray) -> FloatArray:  # in logarithms: an exponential loss overflows
                 return np.arcsinh(np.clip(self.slopes(b0, c)[2], -1e300, 1e300))
 
-            ends, tolerances = (-reach[inside], reach[inside]), {"xatol": 0.0, "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
+            tolerances = {"xatol": SHORT * float(reach.min()), "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
+            ends = -reach[inside], reach[inside]
             c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]
         return c
 
@@ -312,4 +328,6 @@ def _spectral_half(e: GaussianEquivalent, penalty: Any) -> SpectralHalf:
 def _odd(loss: Any) -> bool:
     """Whether l(-y, -z) = l(y, z)."""
     z = np.linspace(-3.3, 3.1, 41)
-    return bool(np.allclose(loss.slope(1.0, z), -loss.slope(-1.0, -z), rtol=1e-12, atol=1e-12))
+    z = np.concatenate([z, -WIDE, WIDE])
+    with np.errstate(over="ignore"):
+        return bool(np.allclose(loss.slope(1.0, z), -loss.slope(-1.0, -z), rtol=1e-12, atol=1e-12))

@@ -67,25 +67,31 @@ def stages(curves: Curves, every: int = EVERY) -> list[IntArray] | None:
     return out
 
 
-def between(few: IntArray, unknowns: FloatArray, sign: FloatArray, others: IntArray, b0: FloatArray, curves: Curves) -> Starts:
+def between(
+    few: IntArray, unknowns: FloatArray, sign: FloatArray, others: IntArray, b0: FloatArray, curves: Curves, mirrored: bool = False
+) -> Starts:
     """Starts of `others`, from what is known of the sorted `few` of the same stretch."""
     out = Starts.unknown(others.size)
     for start, stop in curves:
         inside, asked = (few >= start) & (few < stop), (others >= start) & (others < stop)
-        out.fill(asked, interpolated(b0[few[inside]], unknowns[inside], sign[inside], b0[others[asked]]))
+        out.fill(asked, interpolated(b0[few[inside]], unknowns[inside], sign[inside], b0[others[asked]], mirrored))
     return out
 
 
-def interpolated(places: FloatArray, unknowns: FloatArray, sign: FloatArray, b0: FloatArray) -> Starts:
+def interpolated(places: FloatArray, unknowns: FloatArray, sign: FloatArray, b0: FloatArray, mirrored: bool = False) -> Starts:
     """Starts at any b0, from unknowns (points, k) and signs of mhat at rising `places`; rows that are not finite are left out.
 
     By a cubic spline, and on straight lines beyond its ends. Where mhat turns its sign its logarithm has a pole: there mhat itself is
-    interpolated, by a cubic through four places.
+    interpolated, by a cubic through four places. `mirrored`: the places are those of the half line, and mhat is odd in b0.
     """
     good = np.isfinite(unknowns).all(axis=1)
     places, unknowns, sign = places[good], unknowns[good], sign[good]
     if places.size == 0:
         return Starts.unknown(b0.size)
+    if mirrored:
+        few = slice(min(places.size, FEWEST // 2) - 1, None, -1)
+        places, sign = np.concatenate([-places[few], places]), np.concatenate([-sign[few], sign])
+        unknowns = np.concatenate([unknowns[few], unknowns])
     within, away = np.clip(b0, places[0], places[-1]), np.zeros(b0.size)
     if places.size < FEWEST:
         values = np.stack([np.interp(b0, places, part) for part in unknowns.T], axis=1)

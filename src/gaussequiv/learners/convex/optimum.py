@@ -13,6 +13,7 @@ from scipy.optimize import elementwise
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import FULL, OffsetRule
 from gaussequiv.errors import FloatArray, fail
+from gaussequiv.learners.convex.erm_averages import averaged_curve
 from gaussequiv.learners.convex.lam_path import LamPath
 from gaussequiv.learners.convex.model import Model
 from gaussequiv.learners.convex.offsets import IntArray
@@ -33,7 +34,8 @@ COARSE, FINE = OffsetRule(2.0, panel=2), OffsetRule(panel=7)  # for the offset's
 ROUGH = 1e-6  # residual that is small enough for the coarse one
 NEARBY = 1e-2  # of log lam, where the search by the coarse rule stops
 SECANTS, FURTHEST = 3, 0.3  # steps of the fine one that end it, and how long one may be
-ENOUGH = 1e-4  # the last one, as it leaves some of its square
+SOME = 0.1  # of the penalty that leaves no weight
+ENOUGH = 1e-3  # the last one, as it leaves a small part of itself
 
 
 def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
@@ -48,7 +50,7 @@ def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
         raise fail("minimise", f"one of {', '.join(sorted(Model(erm, e).observables()))}", erm.minimise)
     if not erm.tune:
         lam, found, path = _search(erm, e, alpha)
-        curve = erm.curve(e, alpha, lam, path.near)
+        curve = averaged_curve(path.model.with_rule(FULL), alpha, lam, path.near)
         return curve | {"status": np.where(found, curve["status"], np.maximum(curve["status"], float(Status.max_steps)))}
     start = best_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
     rows = [_joint(erm, e, float(a), float(lam)) for a, lam in zip(alpha, start, strict=True)]
@@ -78,10 +80,10 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     several = Model(erm, e).b0.size > 1
     path = LamPath(erm, e, alpha, COARSE, tolerance=ROUGH) if several else LamPath(erm, e, alpha, FULL)
     middle = np.log(path.model.scale)
-    logs = (GRID[::2] if several else GRID) + middle
+    logs = (GRID[::2] if several and not path.model.kinked else GRID) + middle
     if not path.model.signal and erm.minimise == "test_error":
         return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool), path  # nothing to learn: the smallest student
-    best, bracket, inside, _ = _valley(path, np.arange(alpha.size), logs[::-1])
+    best, bracket, inside, _ = _valley(path, np.arange(alpha.size), _order(path, logs))
     settled = np.zeros(alpha.shape, dtype=bool)  # at the end of the range, or where nothing changes with lam
     for lower, further in ((True, FURTHER[0][::-1]), (False, FURTHER[1])):
         edge = logs[0] if lower else logs[-1]
@@ -93,7 +95,8 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
             bracket[end], settled[end] = -np.inf if lower and known else more[-1], True
     exact = LamPath(erm, e, alpha, COARSE, before=path) if several else path
-    for k in np.flatnonzero(~inside & ~settled):  # slopes beside a plateau, such as that of students without weights, are rounding
+    beside = ~inside & ~settled
+    for k in np.flatnonzero(beside):  # slopes beside a plateau, such as that of students without weights, are rounding
         near = best[k] + (logs[1] - logs[0]) * np.linspace(-1, 1, NEAR)
         _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(exact, np.array([k]), near)
     out = np.exp(bracket.mean(axis=1))
@@ -103,17 +106,34 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     low, high = bracket[i, 0], bracket[i, 1]
 
     def slope(y: FloatArray, k: FloatArray) -> FloatArray:
-        return path.slope(i[k.astype(int)], y)
+        rows, out = i[k.astype(int)], np.empty(y.shape)
+        for one, mine in ((path, ~beside[rows]), (exact, beside[rows])):
+            out[mine] = one.slope(rows[mine], y[mine]) if mine.any() else 0.0
+        return out
 
     tolerances = {"xatol": NEARBY if several else 1e-9, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
     found = elementwise.find_root(slope, (low, high), args=(np.arange(i.size, dtype=float),), tolerances=tolerances)  # type: ignore[call-overload]
     y = np.asarray(found.x)
-    if several:
-        path = LamPath(erm, e, alpha, FINE, before=path)
-        (left, right), (below, above) = found.bracket, found.f_bracket
-        y = _secants(lambda y: path.slope(i, y), y, np.asarray((above - below) / (right - left)))
-    out[i] = np.exp(y)
-    return out, inside | settled, path
+    if not several:
+        out[i] = np.exp(y)
+        return out, inside | settled, path
+    fine = LamPath(erm, e, alpha, FINE, before=path)
+    (left, right), (below, above) = found.bracket, found.f_bracket
+    out[i] = np.exp(_secants(lambda y: fine.slope(i, y), y, np.asarray((above - below) / (right - left))))
+    return out, inside | settled, fine
+
+
+def _order(path: LamPath, logs: FloatArray) -> FloatArray:
+    """From the middle on; with kinks in the penalty from where a part of the weights is left, with kinks in a loss on labels -1 and +1,
+    which have no response where few weights are left, from the largest lam.
+    """
+    if len(path.model.loss.kinks) and not path.model.regression and not path.model.kinked:
+        return logs[::-1]
+    middle = np.log(path.model.scale)
+    if path.model.kinked:
+        at = path.model.points(path.alpha, np.ones_like(path.alpha))
+        middle = np.log(SOME * float(np.median(path.model.empty(at))))
+    return logs[np.argsort(np.abs(logs - middle), kind="stable")]
 
 
 def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature: FloatArray) -> FloatArray:
@@ -143,7 +163,11 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
     values = np.stack([path.values(*one) for one in solved], axis=1)
     order = np.argsort(logs)
     logs, values = logs[order], values[:, order]
-    best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
+    values = np.where(np.isfinite(values), values, np.inf)
+    least = values.min(axis=1)
+    rounding = PLATEAU * np.where(np.isfinite(least), np.abs(least), 0.0)
+    # of those that rounding makes different the one nearest to the middle
+    best = np.argmin(np.where(values <= (least + rounding)[:, None], np.abs(np.arange(logs.size) - 0.5 * logs.size), np.inf), axis=1)
     three = np.stack([np.maximum(best - 1, 0), best, np.minimum(best + 1, logs.size - 1)], axis=1)
     slopes = np.empty(three.shape)
     nodes = np.arange(path.model.b0.size)
@@ -151,17 +175,16 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
         at, solution = solved[order[j]]
         rows = np.flatnonzero((three == j).any(axis=1))
         part = (rows[:, None] * nodes.size + nodes).ravel()
-        own = path.slopes(at.take(part), solution.take(part))
+        own = path.slopes(which[rows], np.full(rows.size, logs[j]), at.take(part), solution.take(part))
         for row, value in zip(rows.tolist(), own.tolist(), strict=True):
             slopes[row, three[row] == j] = value
     places = logs[three]
     rising = slopes[:, 1] >= 0
     bracket = np.where(rising[:, None], places[:, :2], places[:, 1:])
     ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
-    inside = (ends[:, 0] < 0) & (ends[:, 1] > 0)
+    inside = (ends[:, 0] < -rounding) & (ends[:, 1] > rounding)
     bracket = np.where(inside[:, None], bracket, places[:, 1:2])
-    least = values[np.arange(which.size), best]
-    return logs[best], bracket, inside, ~inside & (np.abs(slopes[:, 1]) <= PLATEAU * np.abs(least))
+    return logs[best], bracket, inside, ~inside & (np.abs(slopes[:, 1]) <= rounding)
 
 
 def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: OffsetRule = FULL) -> FloatArray:

@@ -25,6 +25,8 @@ FEWER = (0.1, 0.05, 0.02)  # of the penalty that leaves no weight: some are left
 SMALL_WEIGHTS, FEW_WEIGHTS = 1e3, 10.0  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
+HARDLY = 0.5  # of the penalty that leaves no weight: so few are left that they change no more than nine digits
+IMPATIENT = 0.1  # either way, where points may be left out
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
 SOONEST = 16  # and from hardly any weights
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
@@ -38,7 +40,7 @@ class Routes:
     """
 
     def __init__(self, model: Model, patient: bool = True, tolerance: float = TOLERANCE) -> None:
-        self.model, self.tolerance = model, tolerance
+        self.model, self.patient, self.tolerance = model, patient, tolerance
         self.ways = (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, *([self._patiently] if patient else []))
 
     def solve(self, at: Points) -> SolvedPoints:
@@ -47,6 +49,8 @@ class Routes:
             return joined([self.solve(at.take(slice(k, k + CHUNK))) for k in range(0, at.load.size, CHUNK)])
         at = self.model.capped(at)
         from_afar = self._descend if self.model.kinked else self._from_afar
+        if not self.model.kinked and self._few_weights(at).all():  # the first update from none is nearer than neighbours
+            return self._from_afar(at)
         curves = stretches(at.load, at.lam, at.b0)
         parts = stages(curves, EVERY if self.model.kinked else SELDOM)
         return from_afar(at) if parts is None else self._between(at, curves, parts, from_afar)
@@ -58,7 +62,20 @@ class Routes:
             return joined([self.solve_near(at.take(part), starts.take(part)) for part in parts])
         if not np.isfinite(starts.unknowns).all(axis=1).any():
             return self.solve(at)
-        return self._directly(self.model.capped(at), starts, self.solve)
+        at = self.model.capped(at)
+        return self._apart(
+            at,
+            self.model.gone(at, 1.0 if self.patient else HARDLY),
+            lambda rest: self._directly(at.take(rest), starts.take(rest), self.solve),
+        )
+
+    def _apart(self, at: Points, gone: NDArray[np.bool_], solve: Callable[[IntArray], SolvedPoints]) -> SolvedPoints:
+        """Students without weights at once, the others by `solve`."""
+        if not gone.any():
+            return solve(np.arange(gone.size))
+        known, rest = np.flatnonzero(gone), np.flatnonzero(~gone)
+        part = without_weights(self.model, at.take(known))
+        return joined([part, solve(rest)]).take(np.argsort(np.concatenate([known, rest]))) if rest.size else part
 
     def _between(self, at: Points, curves: Curves, parts: list[IntArray], from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
         """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails."""
@@ -67,7 +84,7 @@ class Routes:
             solved = solution.status == Status.converged
             if self.model.kinked:
                 solved &= solution.unknowns[:, VHAT] < EMPTY + np.log(at.load[known])
-            starts = between(known[solved], solution.unknowns[solved], solution.sign[solved], others, at.b0, curves)
+            starts = between(known[solved], solution.unknowns[solved], solution.sign[solved], others, at.b0, curves, self.model.mirrored)
             if self.model.kinked:  # beyond those that have weights
                 starts.unknowns[starts.away > 0] = np.nan
             more = self._directly(at.take(others), starts, from_afar)
@@ -135,20 +152,22 @@ class Routes:
 
     def _descend(self, at: Points) -> SolvedPoints:
         """Penalties with kinks: from where hardly a weight is left, and the map hardly depends on its argument, down to lam."""
-        gone = at.lam >= self.model.empty(at) * (1 - 1e-9)
+        gone = self.model.gone(at)
         if gone.any():
-            part = without_weights(self.model, at.take(gone))
-            if gone.all():
-                return part
-            order = np.argsort(np.concatenate([np.flatnonzero(gone), np.flatnonzero(~gone)]))
-            return joined([part, self._descend(at.take(~gone))]).take(order)
-        solution, lam = self._from_emptiness(at)
-        left = np.zeros(lam.shape, dtype=bool)
+            return self._apart(at, gone, lambda rest: self._descend(at.take(rest)))
+        lam = np.maximum(at.lam, FEWER[0] * self.model.empty(at))
+        solution = self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=SOONEST)
+        left = solution.status == Status.converged
+        hard = np.flatnonzero(~left)
+        if hard.size:
+            part, lam[hard] = self._from_emptiness(at.take(hard))
+            solution.place(hard, part)
+            solution.steps[hard] += part.steps
         hard = np.flatnonzero(solution.status != Status.converged)
         if hard.size:
             solution.place(hard, self._weights_vanish(at.take(hard), solution.unknowns[hard], solution.take(hard)))
             lam[hard] = np.where(solution.status[hard] == Status.converged, at.lam[hard], lam[hard])
-        for share in FEWER:  # a loss without response at z = 0, such as the hinge, is not solved where hardly a weight is left
+        for share in FEWER[1:]:  # a loss without response at z = 0, such as the hinge, is not solved where hardly a weight is left
             hard = np.flatnonzero(solution.status != Status.converged)
             if hard.size == 0:
                 break
@@ -185,7 +204,7 @@ class Routes:
         in a few iterations, from an extrapolation of the last two solutions.
         """
         lam, previous, step, taken = lam.copy(), solution.unknowns.copy(), np.full(lam.size, FIRST_STEP), np.full(lam.size, np.inf)
-        shortest = np.where(lam > at.lam, SHORTEST_STEP, SHORTEST_RISE)
+        shortest = np.where(lam > at.lam, SHORTEST_STEP, SHORTEST_RISE) if self.patient else np.full(lam.size, IMPATIENT)
         while (todo := np.flatnonzero((lam != at.lam) & (step > shortest))).size:
             ahead = np.minimum(step[todo], np.abs(np.log(lam[todo] / at.lam[todo])))
             target = np.where(ahead < step[todo], at.lam[todo], lam[todo] * np.exp(np.where(lam[todo] > at.lam[todo], -ahead, ahead)))
