@@ -133,7 +133,7 @@ def test_the_card_says_what_real_labels_of_another_law_add():
     assert np.isnan(counts.lam_optimal)
     assert "variance given the field 1.284" in counts.card()  # E exp(field) = exp(1/4), half the mean square of relu
     assert "depends on n/d" in counts.card()
-    assert not counts.even
+    assert (counts.parity, counts.folds()) == ("none", False)
     assert counts.offset_nodes()[0].min() < 0
     assert counts.floor > 1.2
 

@@ -239,6 +239,24 @@ def test_what_a_channel_declares_is_checked(change, words):
         check_channel(channel)
 
 
+@pytest.mark.parametrize(
+    ("function", "said", "words"),
+    [
+        (lambda z: np.abs(z - 0.1), "even", "`parity` is 'even', but labels of fields"),
+        (lambda z: np.tanh(z) ** 2, "odd", "`parity` is 'odd', but labels of fields"),
+        (np.tanh, "odds", r"`parity\(6\)` is 'odds'"),
+    ],
+)
+def test_the_parity_of_real_labels_is_checked(function, said, words):
+    class Claimed(ge.Output):
+        def parity(self, reach):
+            return said
+
+    with pytest.raises(ContractError, match=words):
+        check_channel(Claimed(function, 0.2, (0.1,), name="f"))
+    check_channel(ge.Output(np.tanh, 0.2))
+
+
 def test_what_losses_and_priors_declare_is_checked():
     class Claimed(margin.Logistic):
         tilts = True

@@ -176,7 +176,7 @@ class GaussianEquivalent:
     def spaced_offsets(self, *, even: bool, step: float) -> tuple[FloatArray, FloatArray]:
         """Values of a random b0 at equal steps and their weights, for averages that vary with b0 as smoothly as the field."""
         rho = float(self.weights @ self.signal_modes) + self.model_noise
-        return spaced_offsets(self.offset_variance, rho, even=even, zero=self.parity != "even", step=step)
+        return spaced_offsets(self.offset_variance, rho, even=even, step=step)
 
     @property
     def random_offset(self) -> bool:

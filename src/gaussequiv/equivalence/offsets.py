@@ -56,36 +56,30 @@ def offset_nodes(
     return (nodes, weights) if even else (np.concatenate([-nodes[::-1], nodes]), 0.5 * np.concatenate([weights[::-1], weights]))
 
 
-def spaced_offsets(
-    variance: float, rho: float, *, even: bool = False, zero: bool = True, step: float = 1.0
-) -> tuple[FloatArray, FloatArray]:
+def spaced_offsets(variance: float, rho: float, *, even: bool = False, step: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """Values of b0 at equal steps, `step` times the usual one, and weights summing to 1; for smooth averages over a field of variance rho.
 
     Steps half as long add values in the middle of the others. On both sides b0 = 0, where labels such as |field| tell nothing of the field,
-    is no node. The half line (`even`) begins at `zero`, or half a step from it, where steps half as long are others.
+    is no node.
     """
     length = step * STEP / np.sqrt(1 + (min(variance / rho, WIDEST) if rho > 0 else WIDEST))
     count = int(np.ceil(END / length))
-    first = SHIFT / step if not even else 0.0 if zero else 0.5
-    nodes = length * (np.arange(-count * (not even), count + 1) + first)
+    nodes = length * (np.arange(-count * (not even), count + 1) + (0.0 if even else SHIFT / step))
     weights = np.exp(-0.5 * nodes**2)
-    if even and zero:
+    if even:
         weights[0] *= 0.5
     return np.sqrt(variance) * nodes, weights / weights.sum()
 
 
-def left_by_steps(values: FloatArray, mass: FloatArray, *, half: bool = False, zero: bool = True) -> FloatArray:
+def left_by_steps(values: FloatArray, mass: FloatArray, *, half: bool = False) -> FloatArray:
     """Error of the average over equally spaced offsets (last axis), relative to that of |values|, guessed from those over some of them.
 
     Steps two, three and four times as long miss some d2, d3 and d4. Errors of smooth functions fall faster than any power of the step, and
     are far below the d2 d3/d4 that is returned; beside a cusp they fall like its square, and are about that. `half`: the offsets are those
-    of the half line, from `zero` on or half a step from it; of those every second is the mirror image of the others, so that d2 is nothing,
-    and d3 (d3/d4)^2 stands for it. Not a number where a value is none.
+    of the half line from 0 on. Not a number where a value is none.
     """
     if half and mass.size > 1:
-        mirrored, first = slice(None, 0 if zero else None, -1), mass[:1] if zero else mass[:0]
-        values = np.concatenate([values[..., mirrored], values], axis=-1)
-        mass = np.concatenate([0.5 * mass[mirrored], first, 0.5 * mass[first.size :]])
+        values, mass = np.concatenate([values[..., :0:-1], values], axis=-1), np.concatenate([0.5 * mass[:0:-1], mass[:1], 0.5 * mass[1:]])
     with np.errstate(invalid="ignore", divide="ignore"):
         mean, scale = values @ mass, np.abs(values) @ mass
         two, three, four = (
@@ -94,9 +88,7 @@ def left_by_steps(values: FloatArray, mass: FloatArray, *, half: bool = False, z
             )
             for every in (2, 3, 4)
         )
-        falls = np.minimum(1.0, three / np.where(four > 0, four, 1.0))
-        two = three * falls**2 if half and not zero else two
-        return np.where(scale != 0, two * falls / scale, 0.0)
+        return np.where(scale != 0, two * np.minimum(1.0, three / np.where(four > 0, four, 1.0)) / scale, 0.0)
 
 
 def warn_of_cusps(error: FloatArray, what: str = "test error") -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STEP = 1e-3  # relative, of fourth-order differences of explicit expressions: truncation and rounding are both near 1e-12
 CENTRAL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
+SHORT = ((-1, -0.5), (1, 0.5))  # second order: relative errors near 1e-6
 FORWARD = ((0, -25 / 12), (1, 4.0), (2, -3.0), (3, 4 / 3), (4, -1 / 4))  # at the edge of a parameter's range
 EQUIVALENT_PARAMETERS = ("noise", "signal", "effective_noise")
 

@@ -21,9 +21,9 @@ def check_channel(channel: Any, *, seed: int = 0) -> None:
     """Check that the labels of a channel have its moments or probabilities, and that `g_out` differentiates `log_partition`.
 
     A class that does not inherit from a role is taken as a problem takes it. What a channel leaves out is left alone.
-    Real labels: `mean_label`, `label_variance` at fixed fields, `label_moments` and `atoms` of a Gaussian field, `predict`; a noiseless
-    function of the field has no density, and its `log_partition` is left alone. Binary labels: `probability`, `threshold`, `direction`,
-    `symmetric`. All: `fisher` is twice the derivative of `psi`, `bayes_error` grows with what is unknown of the field.
+    Real labels: `mean_label`, `label_variance` at fixed fields, `label_moments` and `atoms` of a Gaussian field, `predict`, `parity`; a
+    noiseless function of the field has no density, and its `log_partition` is left alone. Binary labels: `probability`, `threshold`,
+    `direction`, `symmetric`. All: `fisher` is twice the derivative of `psi`, `bayes_error` grows with what is unknown of the field.
 
     Raises
     ------
@@ -119,6 +119,15 @@ def _averaged(channel: RealLabel, seed: int) -> None:
     total = moments.scatter + moments.noise
     wrong = "for fields ~ N({at}, 1) the variance of draws is {found}, but scatter + noise of `label_moments` is {expected}."
     close(channel, variance, total, of_variance + 1e-3 * total, 0.3, wrong, mend)
+    parity = channel.parity(6.0)
+    require(parity in ("odd", "even", "none"), channel, f"`parity(6)` is {parity!r}.", "Say 'odd', 'even' or 'none'.")
+    if parity != "none":
+        other = channel.label_moments(np.array([-0.3]), 1.0)
+        wrong = f"`parity` is {parity!r}, but labels of fields ~ N(-{{at}}, 1) have the {{}} {{found}}, not {{expected}}."
+        sign = 1.0 if parity == "even" else -1.0
+        for word, mirrored, value in (("mean", sign * other.mean, moments.mean), ("variance", other.scatter + other.noise, total)):
+            said = wrong.replace("{}", word)
+            close(channel, mirrored, value, 1e-9 * np.sqrt(1 + total), 0.3, said, "Leave `parity` out, or give what the law has.")
 
     atoms = given(lambda: channel.atoms(0.3, 1.0))
     if atoms is not None:

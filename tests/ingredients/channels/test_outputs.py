@@ -54,3 +54,45 @@ def test_noise_beside_the_channel_is_refused():
 def test_the_bayes_optimal_learner_needs_noise():
     with pytest.raises(ge.ArgumentError, match="`noise` must be positive for the posterior"):
         ge.solve(ge.Problem(ge.DeepNetwork("erf", labels=Output(np.tanh))), [1.0])
+
+
+@pytest.mark.parametrize(
+    ("function", "parity"),
+    [
+        (np.tanh, "odd"),
+        (np.sin, "odd"),
+        (np.abs, "even"),
+        (np.square, "even"),
+        (np.cos, "even"),
+        (np.sign, "odd"),
+        (np.exp, "none"),
+        (lambda z: np.maximum(z, 0), "none"),
+        (lambda z: np.tanh(z) + 1e-9 * np.cos(z), "none"),
+        (lambda z: np.tanh(z - 1e-6), "none"),
+    ],
+)
+def test_parity_is_that_of_the_function(function, parity):
+    for noise, inner in ((0.0, 0.0), (0.3, 0.2)):
+        assert Output(function, noise=noise, inner_noise=inner, name="f").parity(6.0) == parity
+
+
+def test_functions_that_overflow_or_end_have_no_parity():
+    assert Output(np.exp, name="exp").parity(5000.0) == "none"
+    assert Output(np.sinh, name="sinh").parity(5000.0) == "none"
+    assert Output(np.sinh, name="sinh").parity(50.0) == "odd"
+    assert Output(lambda z: np.where(np.abs(z) > 8.7, np.nan, np.tanh(z)), name="ends").parity(9.0) == "none"
+    assert Output(lambda z: np.sinh(z) + np.cos(z), name="both").parity(50.0) == "none"  # cos is rounding of sinh far out alone
+    assert Output(lambda z: 0 * z + 2.0, name="two").parity(9.0) == "even"
+
+
+def test_parity_is_asked_for_where_fields_are():
+    """A function may be odd over some fields alone; what it does beside a declared kink counts."""
+    clipped = Output(lambda z: np.clip(z, -20.0, 30.0), name="clipped")
+    assert (clipped.parity(19.0), clipped.parity(25.0)) == ("odd", "none")
+
+    def jump(z):
+        return np.where(np.abs(z - 2.34567) < 1e-6, 5.0, np.abs(z))
+
+    assert Output(jump, name="jump").parity(6.0) == "even"  # narrower than what is looked at
+    assert Output(jump, kinks=(2.34567,), name="jump").parity(6.0) == "none"
+    assert (ge.AbsoluteValue(0.1).parity(5.0), ge.Relu(0.1).parity(5.0)) == ("even", "none")

@@ -150,7 +150,7 @@ def test_random_offsets_are_averaged_to_six_digits(labels, expected, said):
 def test_errors_of_counts_include_offsets_far_out():
     """exp(z) of z ~ N(b0, .) weighs offsets of five and more standard deviations, which no bounded label does."""
     equivalent = ge.Problem(_offset_target(labels=ge.Poisson()), learner=ge.BayesOptimal()).equivalent()
-    b0, mass = equivalent.spaced_offsets(even=True, step=0.2)
+    b0, mass = equivalent.spaced_offsets(even=False, step=0.2)
     linear, noise = float(equivalent.weights @ equivalent.signal_modes), equivalent.model_noise
     found, share = potentials(equivalent, STEP)
     each = equivalent.channel.bayes_error(linear, noise, np.array([one.b0 for one in found]))
@@ -160,7 +160,7 @@ def test_errors_of_counts_include_offsets_far_out():
 
 def test_averages_that_are_not_resolved_take_half_the_steps():
     """Those alphas alone whose guess is large; what is judged is the largest guess, and residuals and statuses are the worst."""
-    e = ge.Problem(_offset_target(labels=ge.Output(np.tanh, noise=0.1)), learner=ge.BayesOptimal()).equivalent()
+    e = ge.Problem(_offset_target(labels=ge.Output(lambda z: np.tanh(z - 0.2), noise=0.1)), learner=ge.BayesOptimal()).equivalent()
     asked = []
 
     def values(curves, alpha):
@@ -199,3 +199,35 @@ def test_half_the_steps_take_the_curves_that_are_known():
     alone, share = potentials(e, 0.5 * STEP)
     assert [one.b0 for one in finer] == [one.b0 for one in alone]
     np.testing.assert_array_equal(mass, share)
+
+
+class Unknown(ge.Output):
+    """Labels of whose parity nothing is known."""
+
+    def parity(self, reach):
+        return "none"
+
+
+@pytest.mark.parametrize(("function", "kinks"), [(np.tanh, ()), (np.abs, (0.0,))])
+def test_even_and_odd_labels_take_half_the_offsets(function, kinks):
+    alpha = np.array([1.5, 3.0])  # well above the threshold of even labels at b0 = 0
+    one, other = (
+        ge.Problem(ge.DeepNetwork("tanh", bias_variance=0.3, labels=law(function, 0.1, kinks, name="f"))).equivalent()
+        for law in (ge.Output, Unknown)
+    )
+    assert [e.folds() for e in (one, other)] == [True, False]
+    half, whole = (potentials(e, 0.9)[0] for e in (one, other))
+    assert len(half) < 0.6 * len(whole) and min(p.b0 for p in half) >= 0
+    half, whole = (ge.BayesOptimal().solve(e, alpha) for e in (one, other))
+    for name in ("test_error", "overlap", "mutual_information", "free_entropy", "floor"):
+        np.testing.assert_allclose(half[name], whole[name], rtol=1e-5 if name == "test_error" else 1e-4, err_msg=name)
+    assert np.all(half["quadrature_error"] < 1e-3)
+
+
+def test_what_is_said_of_integrals_that_vanish():
+    """Even labels at b0 = 0 tell nothing of the field at q = 0: the Fisher information is rounding, and its relative change no error."""
+    channel = Output(np.abs, 0.1, (0.0,))
+    assert abs(channel.information(0.0, 1.0).fisher) < 1e-20
+    assert channel.quadrature_error(0.0, 1.0, 0.0) < 1e-9
+    curve = ge.solve(ge.Problem(ge.DeepNetwork("tanh", labels=channel), learner=ge.BayesOptimal()), alpha=0.3)
+    assert curve.overlap.item() == 0 and curve.quadrature_error.item() < 1e-6

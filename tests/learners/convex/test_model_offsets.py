@@ -100,3 +100,64 @@ def test_rare_offsets_of_labels_that_are_alike_are_left_to_their_neighbours():
 def test_labels_that_do_not_vary_have_all_their_offsets():
     flat = Model(ge.ERM("huber", 0.1), equivalent(ge.Output(lambda z: 0 * z + 2.0, name="flat"), offset_variance=0.5))
     assert flat.b0.max() > 6 * np.sqrt(0.5)
+
+
+class Plain(ge.Output):
+    """The same labels, of whose parity nothing is known."""
+
+    def parity(self, reach):
+        return "none"
+
+
+@pytest.mark.parametrize(
+    ("function", "loss", "half"),
+    [
+        (np.tanh, "huber", True),
+        (np.tanh, "quantile:0.7", False),
+        (np.abs, "huber", True),
+        (np.abs, "quantile:0.7", True),
+        (np.square, "square", True),
+        (np.exp, "huber", False),
+    ],
+)
+def test_even_and_odd_labels_have_offsets_on_the_half_line(function, loss, half):
+    """Odd ones for losses that are alike on both sides, even ones for all; curves and their slopes are those of both sides together."""
+    alpha, erm = np.array([0.7, 3.0]), ge.ERM(loss, 0.1)
+    kinks = (0.0,) if function is np.abs else ()
+    known, plain = (
+        ge.Problem(
+            ge.DeepNetwork("tanh", bias_variance=0.3, readout_bias_variance=0.2, labels=law(function, 0.1, kinks, name="f")), learner=erm
+        )
+        for law in (ge.Output, Plain)
+    )
+    models = [Model(erm, problem.equivalent()) for problem in (known, plain)]
+    assert [model.folded for model in models] == [half, False]
+    assert models[0].mirrored == (half and function is not np.tanh)
+    assert (models[0].b0.size < 0.6 * models[1].b0.size) == half
+    one, other = (ge.solve(problem, alpha=alpha, sensitivity=("lam", "alpha")) for problem in (known, plain))
+    for name in one.data_vars:
+        if name not in ("status", "steps", "residual", "converged"):
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-6, atol=1e-6, err_msg=name)
+    odd = () if not half else ("intercept", "d_intercept_d_lam") if function is np.tanh else ("m", "d_m_d_lam")
+    for name in odd:
+        np.testing.assert_array_equal(one[name], 0.0)
+
+
+def test_labels_of_a_given_offset_are_not_folded():
+    e = ge.Problem(ge.DeepNetwork("tanh", bias_variance=0.3, offset=-0.4, labels=ge.Output(np.abs, 0.1, (0.0,)))).equivalent()
+    model = Model(ge.ERM("huber", 0.1), e)
+    assert (model.b0.tolist(), model.folded, model.odd) == ([-0.4], False, ())
+    assert e.parity == "even" and e.folds(False)
+
+
+def test_losses_that_are_alike_far_in_alone_are_not_alike():
+    """A loss that turns linear on one side at 50."""
+    loss = ge.CustomLoss(
+        lambda r: np.where(r > 50, 50 * r - 1250, r * r / 2),
+        "residual",
+        name="tilted",
+        slope=lambda r: np.minimum(r, 50.0),
+        curvature=lambda r: np.where(r > 50, 0.0, 1.0),
+    )
+    e = equivalent(ge.Output(np.tanh, 0.3, name="tanh"), offset_variance=0.5)
+    assert not Model(ge.ERM(loss, 0.1), e).folded and Model(ge.ERM("square", 0.1), e).folded

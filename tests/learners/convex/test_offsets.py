@@ -99,3 +99,22 @@ def test_starts_are_taken_and_filled():
     starts.fill(np.array([2, 0]), Starts(np.arange(8.0).reshape(2, 4), np.array([-1.0, 1.0]), np.array([0.5, 0.7])))
     assert starts.take([0, 2]).unknowns.tolist() == [[4.0, 5.0, 6.0, 7.0], [0.0, 1.0, 2.0, 3.0]]
     assert (starts.sign.tolist(), starts.away.tolist()) == ([1.0, 1.0, -1.0], [0.7, 0.0, 0.5])
+
+
+def test_on_the_half_line_of_a_mirrored_law_mhat_goes_through_zero():
+    """Where mhat is odd in b0 its logarithm has a pole at 0, beside the first place; even unknowns are even."""
+    b0, places = np.linspace(0.05, 1.0, 20), np.linspace(0.1, 2.1, 5)
+    exact = np.stack([np.cos(b0), np.cos(b0), np.log(np.sin(0.7 * b0)), b0**2], axis=1)
+    known = np.stack([np.cos(places), np.cos(places), np.log(np.sin(0.7 * places)), places**2], axis=1)
+    assert MHAT == 2
+    plain, mirrored = (interpolated(places, known, np.ones(5), b0, flag) for flag in (False, True))
+    np.testing.assert_allclose(mirrored.unknowns[:, MHAT], exact[:, MHAT], atol=0.02)
+    assert np.abs(plain.unknowns[:, MHAT] - exact[:, MHAT]).max() > 0.2
+    np.testing.assert_allclose(mirrored.unknowns[:, [0, 1, 3]], exact[:, [0, 1, 3]], atol=0.02)
+    assert mirrored.sign.tolist() == 20 * [1.0] and not mirrored.away.any()
+    tiny = np.log(np.sin(0.7e-5))
+    beside = interpolated(np.append(1e-5, places), np.concatenate([[[1.0, 1.0, tiny, 0.0]], known]), np.ones(6), np.append(b0, 1e-5), True)
+    np.testing.assert_allclose(beside.unknowns[:-1], mirrored.unknowns, atol=1e-4)
+    np.testing.assert_allclose(beside.unknowns[-1], [1.0, 1.0, tiny, 0.0], atol=0.03)  # on the line through 0
+    one = interpolated(places[:1], known[:1], np.ones(1), places[:1], True)
+    np.testing.assert_allclose(one.unknowns, known[:1])

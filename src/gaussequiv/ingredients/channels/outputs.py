@@ -21,7 +21,7 @@ from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
 _PLACES = np.concatenate([np.linspace(0.0, 1.0, 2001), np.geomspace(1e-9, 1e-3, 61)])  # at which a parity is looked for, over the reach
-_SAME = 1e-14  # of the largest value
+_SAME = 1e-14  # of the largest value up to there
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,12 @@ class Output(QuadratureChannel, RealOutput):
     def parity(self, reach: float) -> str:
         """That of f, as the noise is symmetric: seen at some two thousand places and beside the kinks."""
         kinks = np.abs(self.kinks)
-        z = np.concatenate([reach * _PLACES, kinks * (1 - 1e-9), kinks * (1 + 1e-9)])
-        right, left = self(z), self(-z)
-        allowed = _SAME * np.max(np.abs(right))
+        z = np.sort(np.concatenate([reach * _PLACES, kinks * (1 - 1e-9), kinks * (1 + 1e-9)]))
+        with np.errstate(all="ignore"):  # far out a function may overflow
+            right, left = self(z), self(-z)
+        if not (np.isfinite(right).all() and np.isfinite(left).all()):
+            return "none"
+        allowed = _SAME * np.maximum.accumulate(np.abs(right))
         for name, gap in (("odd", right + left), ("even", right - left)):
             if np.all(np.abs(gap) <= allowed):
                 return name

@@ -32,6 +32,7 @@ FARTHEST = 1e6  # offsets, in standard deviations of the field, for which integr
 KEPT = 512  # pairs of q and V for which they are kept
 BLOCK = 1024  # fields averaged at once: temporaries stay within a processor's cache
 NARROW = 0.05  # sqrt(q/V) up to which a few Gauss-Hermite nodes are exact in omega
+ROUNDING = 1e-13  # of integrals that vanish, in units of what they are at most
 ORDERS = (8, 12)  # of the Gauss-Legendre panels; the first serves iterations, their difference is the error
 
 
@@ -243,9 +244,10 @@ class QuadratureChannel(Likelihood):
 
     def information(self, q: float, V: float, offset: float = 0.0) -> OutputInformation:
         """Psi and fisher at one point with an estimate of their relative error."""
-        first, second = (self._information(q, self.total(V), offset, order) for order in ORDERS)
-        changes = [abs(a / b - 1) if b else abs(a) for a, b in zip(first, second, strict=True)]
-        return OutputInformation(second[0], second[1], float(max(*changes[:2], abs(second[2] - 1))))
+        V = self.total(V)
+        (psi, fisher, _), (finer_psi, finer, mass) = (self._information(q, V, offset, order) for order in ORDERS)
+        error = max(abs(psi - finer_psi) / max(abs(finer_psi), ROUNDING), abs(fisher - finer) / max(abs(finer), ROUNDING / V))
+        return OutputInformation(finer_psi, finer, float(max(error, abs(mass - 1))))
 
     def quadrature_error(self, q: float, V: float, offset: float) -> float:
         """Estimated relative error of `psi` and `fisher`."""

@@ -39,7 +39,6 @@ def _averages(
     out = {key: value.max(axis=1) if key in WORST else value @ mass for key, value in every.items()}
     left = np.zeros(alpha.size)
     if e.smooth_offset and e.channel.task == "regression":
-        half, zero = e.folds(), e.parity != "even"
-        guesses = [left_by_steps(every[key], mass, half=half, zero=zero) for key in judged]
+        guesses = [left_by_steps(every[key], mass, half=e.folds()) for key in judged]
         left = np.fmax.reduce(guesses)  # infinite averages have none
     return found, out | {"left_by_steps": left}

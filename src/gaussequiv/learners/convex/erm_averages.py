@@ -90,7 +90,7 @@ def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) 
     worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
     averaged = {key: value @ model.mass for key, value in out.items()}
     if model.spaced:
-        error = left_by_steps(out["test_error"], model.mass, half=model.folded, zero=not model.mirrored)
+        error = left_by_steps(out["test_error"], model.mass, half=model.folded)
     else:
         error = _turns(model, out)
     averaged |= {key: np.zeros_like(alpha) for key in model.odd}

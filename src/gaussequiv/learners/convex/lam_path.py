@@ -15,6 +15,7 @@ from gaussequiv.learners.convex.routes import HARDLY, Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.sensitivity import tangents
+from gaussequiv.learners.differences import CENTRAL, SHORT
 from gaussequiv.numerics.status import Status
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class LamPath:
     def slopes(self, which: IntArray, log_lam: FloatArray, at: Points, solution: SolvedPoints) -> FloatArray:
         """Its derivative in log lam at points that `solve` has solved."""
         key = self.erm.minimise
-        found = at.lam * tangents(self.model, at, solution, ("lam",), keys=(key,))["lam"][key]
+        stencil = SHORT if self.model.b0.size > 1 else CENTRAL
+        found = at.lam * tangents(self.model, at, solution, ("lam",), (key,), stencil)["lam"][key]
         slopes: FloatArray = self.sign * (found.reshape(-1, self.model.b0.size) @ self.model.mass)
         self._slopes.update(zip(zip(which.tolist(), log_lam.tolist(), strict=True), slopes.tolist(), strict=True))
         return slopes

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 SELDOM, ALIKE, NOISE = 1e-5, 1e-9, 1e-13  # mass of rare offsets; their share of the labels' variance, and others', that counts
-ZERO_WEIGHTS = 12.0  # thresholds over the standard deviation of their argument
+ZERO_WEIGHTS = 8.3  # thresholds over the standard deviation of their argument
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
+BESIDE_ZERO = 1e-4  # an offset in place of 0, in standard deviations: even functions differ by its square
 BESIDE = 1e-6  # a kink, in units of the constant
 SHORT = 1e-17  # error of a constant that vanishes, over the range in which it is looked for
+CLEARLY = 0.15  # of the penalty that leaves no weight
 HELD = 1e-4  # the jump of E dl/dz that rows at a kink make, relative to the root of E g^2
 WIDE = np.geomspace(3.0, 1e6, 60)  # residuals and margins at which losses are looked at, beside small ones
 REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
@@ -94,6 +96,8 @@ class Model:
                 self._leave_out_alike()
             self.folded = half and self.b0.size > 1
             self.mirrored = self.folded and e.parity == "even"
+            if self.mirrored:  # nothing is learned at 0 itself, and mhat has no logarithm there
+                self.b0 = np.maximum(self.b0, BESIDE_ZERO * np.sqrt(e.offset_variance))
         symmetric = alike and not self.regression and bool(e.channel.symmetric) and not np.any(self.b0)
         own = erm.sample_weights
         self.classes: tuple[tuple[float, float, float], ...]
@@ -173,14 +177,31 @@ class Model:
         return bool(np.any(np.abs(slope) * np.sqrt(self.rho) > SILENT))
 
     def capped(self, at: Points) -> Points:
-        """For penalties with kinks, lam no further than where all weights vanish up to exp(-72): beyond, nothing changes any more."""
-        if not self.kinked:
+        """For penalties with kinks, lam no further than where all weights vanish up to 1e-16: beyond, nothing changes any more."""
+        near = np.flatnonzero(~self._far_from_empty(at))
+        if near.size == 0:
             return at
-        return Points(at.load, np.minimum(at.lam, self.empty(at)), at.b0)
+        lam = at.lam.copy()
+        lam[near] = np.minimum(lam[near], self.empty(at.take(near)))
+        return Points(at.load, lam, at.b0)
 
     def gone(self, at: Points, share: float = 1.0) -> NDArray[np.bool_]:
         """Where a penalty with a kink leaves no weight, or is this share of what does."""
-        return at.lam >= self.empty(at) * (share - 1e-9) if self.kinked else np.zeros(at.lam.shape, dtype=bool)
+        found, near = np.zeros(at.lam.shape, dtype=bool), np.flatnonzero(~self._far_from_empty(at))
+        if near.size:
+            found[near] = at.lam[near] >= self.empty(at.take(near)) * (share - 1e-9)
+        return found
+
+    def _far_from_empty(self, at: Points) -> NDArray[np.bool_]:
+        """Where lam leaves weights for sure: it is small beside what leaves none at offsets on both sides, as far as these are known."""
+        if not self.kinked:
+            return np.ones(at.lam.shape, dtype=bool)
+        known = np.array(sorted(self._constants))
+        after = np.searchsorted(known, at.b0)
+        far = (after > 0) & (after < known.size)
+        for side in (-1, 0):
+            far[far] = at.lam[far] < CLEARLY * self.empty(Points(at.load[far], at.lam[far], known[after[far] + side]))
+        return far
 
     def empty(self, at: Points) -> FloatArray:
         """lam at which a penalty with a kink leaves no weight."""
@@ -246,6 +267,16 @@ class Model:
                 field -= factor * np.where(p.first != 0, p.first * slope, 0.0)
                 mean += factor * np.where(p.value > 0, p.value * slope, 0.0)
         return square, field, mean
+
+    def first_update(self, b0: FloatArray, c: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E g^2 and E Z0' g at omega = c for labels -1 and +1; `slopes` has those at V = 0."""
+        square, field = np.zeros_like(b0), np.zeros_like(b0)
+        for label, weight, factor in self.classes:
+            p = self.channel.probability(label, b0, np.full_like(b0, self.rho))
+            g = weight * self.loss.proximal(label, c[:, None], weight * V[:, None])[0][:, 0]
+            square += factor * p.value * g * g
+            field += factor * p.first * g
+        return square, field
 
     def average(self, fields: Fields, _index: Any = None) -> Averages:
         """The averages of `SaddlePoint`."""

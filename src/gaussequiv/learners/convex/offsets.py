@@ -89,8 +89,10 @@ def interpolated(places: FloatArray, unknowns: FloatArray, sign: FloatArray, b0:
     if places.size == 0:
         return Starts.unknown(b0.size)
     if mirrored:
+        unknowns = unknowns.copy()
+        unknowns[:, MHAT] -= np.log(places)  # mhat/b0 has no pole at 0, and is even
         few = slice(min(places.size, FEWEST // 2) - 1, None, -1)
-        places, sign = np.concatenate([-places[few], places]), np.concatenate([-sign[few], sign])
+        places, sign = np.concatenate([-places[few], places]), np.concatenate([sign[few], sign])
         unknowns = np.concatenate([unknowns[few], unknowns])
     within, away = np.clip(b0, places[0], places[-1]), np.zeros(b0.size)
     if places.size < FEWEST:
@@ -99,12 +101,14 @@ def interpolated(places: FloatArray, unknowns: FloatArray, sign: FloatArray, b0:
         spline, steps = CubicSpline(places, unknowns), np.diff(places)
         values = spline(within) + (b0 - within)[:, None] * spline(within, 1)
         away = np.abs(b0 - within) / np.where(b0 < within, steps[0], steps[-1])
+    if mirrored:
+        values[:, MHAT] += np.log(b0)
     signs = sign[np.abs(b0[:, None] - places).argmin(axis=1)]
     for turn in np.flatnonzero(sign[1:] != sign[:-1]).tolist():
         four = slice(max(turn - 1, 0), turn + 3)
         rows = np.flatnonzero((b0 >= places[four][0]) & (b0 <= places[four][-1]))
         largest = unknowns[four, MHAT].max()
         mhat = BarycentricInterpolator(places[four], sign[four] * np.exp(unknowns[four, MHAT] - largest))(b0[rows])
-        values[rows, MHAT] = largest + np.log(np.maximum(np.abs(mhat), LEAST_MHAT))
+        values[rows, MHAT] = largest + np.log(np.maximum(np.abs(mhat), LEAST_MHAT)) + (np.log(b0[rows]) if mirrored else 0.0)
         signs[rows] = np.where(mhat < 0, -1.0, 1.0)
     return Starts(values, signs, away)

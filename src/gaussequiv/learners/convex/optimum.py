@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 
 Observables = dict[str, FloatArray]
 GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue): a search for the right valley
+FEWER = GRID[2:-1:2]  # where every value is an average over offsets
 FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
 SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
 SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
-NEAR, PLATEAU = 9, 1e-9  # values tried beside a plateau; relative slope in log lam that is rounding
+NEAR, PLATEAU, EXACT = 9, 1e-9, 1e-14  # values tried beside a plateau; relative slope in log lam that is rounding, of one offset
 COARSE, FINE = OffsetRule(2.0, panel=2), OffsetRule(panel=7)  # for the offset's law
 ROUGH = 1e-6  # residual that is small enough for the coarse one
 NEARBY = 1e-2  # of log lam, where the search by the coarse rule stops
-SECANTS, FURTHEST = 3, 0.3  # steps of the fine one that end it, and how long one may be
-SOME = 0.1  # of the penalty that leaves no weight
+SECANTS, FURTHEST = 5, 0.3  # steps of the fine one that end it, and how long one may be
+SOME = 0.15  # of the penalty that leaves no weight
 ENOUGH = 1e-3  # the last one, as it leaves a small part of itself
 
 
@@ -80,16 +81,16 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     several = Model(erm, e).b0.size > 1
     path = LamPath(erm, e, alpha, COARSE, tolerance=ROUGH) if several else LamPath(erm, e, alpha, FULL)
     middle = np.log(path.model.scale)
-    logs = (GRID[::2] if several and not path.model.kinked else GRID) + middle
-    if not path.model.signal and erm.minimise == "test_error":
-        return np.full_like(alpha, np.exp(logs[-1])), np.ones(alpha.shape, dtype=bool), path  # nothing to learn: the smallest student
-    best, bracket, inside, _ = _valley(path, np.arange(alpha.size), _order(path, logs))
+    if not path.model.signal and erm.minimise == "test_error":  # nothing to learn: the smallest student
+        return np.full_like(alpha, np.exp(GRID[-1] + middle)), np.ones(alpha.shape, dtype=bool), path
+    logs = _grid(path, several)
+    best, bracket, inside, _ = _valley(path, np.arange(alpha.size), logs)
     settled = np.zeros(alpha.shape, dtype=bool)  # at the end of the range, or where nothing changes with lam
-    for lower, further in ((True, FURTHER[0][::-1]), (False, FURTHER[1])):
-        edge = logs[0] if lower else logs[-1]
+    for lower, edge in ((True, logs.min()), (False, logs.max())):
         outside = np.flatnonzero((best == edge) & ~inside)
         if outside.size:
-            more = further + middle
+            further = FURTHER[0][::-1] if lower else FURTHER[1]
+            more = np.concatenate([[edge], middle + further[np.abs(further + middle - edge) > 0.1]])
             best[outside], bracket[outside], inside[outside], _ = _valley(path, outside, more)
             end = outside[~inside[outside] & (best[outside] == more[-1])]
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
@@ -97,7 +98,7 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     exact = LamPath(erm, e, alpha, COARSE, before=path) if several else path
     beside = ~inside & ~settled
     for k in np.flatnonzero(beside):  # slopes beside a plateau, such as that of students without weights, are rounding
-        near = best[k] + (logs[1] - logs[0]) * np.linspace(-1, 1, NEAR)
+        near = best[k] + (GRID[2] - GRID[0] if several else GRID[1] - GRID[0]) * np.linspace(-1, 1, NEAR)
         _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(exact, np.array([k]), near)
     out = np.exp(bracket.mean(axis=1))
     i = np.flatnonzero(inside)
@@ -123,16 +124,21 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     return out, inside | settled, fine
 
 
-def _order(path: LamPath, logs: FloatArray) -> FloatArray:
-    """From the middle on; with kinks in the penalty from where a part of the weights is left, with kinks in a loss on labels -1 and +1,
-    which have no response where few weights are left, from the largest lam.
+def _grid(path: LamPath, several: bool) -> FloatArray:
+    """log lam of the first search, from the middle on; with kinks in the penalty from where a part of the weights is left, with kinks in a
+    loss on labels -1 and +1, which have no response where few weights are left, from the largest one.
     """
-    if len(path.model.loss.kinks) and not path.model.regression and not path.model.kinked:
-        return logs[::-1]
     middle = np.log(path.model.scale)
+    logs = (FEWER if several else GRID) + middle
     if path.model.kinked:
         at = path.model.points(path.alpha, np.ones_like(path.alpha))
-        middle = np.log(SOME * float(np.median(path.model.empty(at))))
+        some = np.log(SOME * float(np.median(path.model.empty(at))))
+        if several:  # weights are left in a few steps
+            more = np.setdiff1d(GRID, FEWER) + middle
+            logs = np.concatenate([logs, more[more > some + GRID[0] - GRID[2]]])
+        return logs[np.argsort(np.abs(logs - some), kind="stable")]
+    if len(path.model.loss.kinks) and not path.model.regression:
+        return np.append(logs, GRID[-1] + middle)[::-1] if several else logs[::-1]
     return logs[np.argsort(np.abs(logs - middle), kind="stable")]
 
 
@@ -165,12 +171,13 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
     logs, values = logs[order], values[:, order]
     values = np.where(np.isfinite(values), values, np.inf)
     least = values.min(axis=1)
-    rounding = PLATEAU * np.where(np.isfinite(least), np.abs(least), 0.0)
+    flat = PLATEAU * np.where(np.isfinite(least), np.abs(least), 0.0)
+    nodes = np.arange(path.model.b0.size)
+    rounding = flat if nodes.size > 1 else EXACT / PLATEAU * flat  # of averages over rough solutions; others have more digits
     # of those that rounding makes different the one nearest to the middle
     best = np.argmin(np.where(values <= (least + rounding)[:, None], np.abs(np.arange(logs.size) - 0.5 * logs.size), np.inf), axis=1)
     three = np.stack([np.maximum(best - 1, 0), best, np.minimum(best + 1, logs.size - 1)], axis=1)
     slopes = np.empty(three.shape)
-    nodes = np.arange(path.model.b0.size)
     for j in np.unique(three).tolist():
         at, solution = solved[order[j]]
         rows = np.flatnonzero((three == j).any(axis=1))
@@ -184,7 +191,7 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
     ends = np.where(rising[:, None], slopes[:, :2], slopes[:, 1:])
     inside = (ends[:, 0] < -rounding) & (ends[:, 1] > rounding)
     bracket = np.where(inside[:, None], bracket, places[:, 1:2])
-    return logs[best], bracket, inside, ~inside & (np.abs(slopes[:, 1]) <= rounding)
+    return logs[best], bracket, inside, ~inside & (np.abs(slopes[:, 1]) <= flat)
 
 
 def objective(erm: ERM, e: GaussianEquivalent, alpha: FloatArray, lam: FloatArray, rule: OffsetRule = FULL) -> FloatArray:

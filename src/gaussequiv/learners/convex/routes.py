@@ -21,14 +21,18 @@ EASY = 1e-2  # penalty (over the mean eigenvalue) from which smaller ones are re
 RATIO = 10.0
 EMPTY = 10.0  # log(Vhat/load) of students that have hardly any weights
 DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long way is taken
-FEWER = (0.1, 0.05, 0.02)  # of the penalty that leaves no weight: some are left
+BEYOND = 3.0  # steps of the offset from the last that has weights, with kinks in the penalty
+FEW_ARE_HARD = 0.5  # share of the first offsets that may wait
+MOST = 3  # solved points, over those that are not, from which the others start between them
+FEWER = (0.15, 0.07, 0.03)  # of the penalty that leaves no weight: some are left
 SMALL_WEIGHTS, FEW_WEIGHTS = 1e3, 10.0  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
-HARDLY = 0.5  # of the penalty that leaves no weight: so few are left that they change no more than nine digits
+HARDLY = 0.7  # of the penalty that leaves no weight: so few are left that they change no more than nine digits
 IMPATIENT = 0.1  # either way, where points may be left out
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
 SOONEST = 16  # and from hardly any weights
+MILD = 20  # steps of the damped iteration from a start that is near in all but Vhat
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
 DAMPED = 150  # steps of the damped iteration where Newton has no start
 
@@ -41,7 +45,14 @@ class Routes:
 
     def __init__(self, model: Model, patient: bool = True, tolerance: float = TOLERANCE) -> None:
         self.model, self.patient, self.tolerance = model, patient, tolerance
-        self.ways = (self._weights_vanish, self._from_nothing, self._turned, self._all_the_way, *([self._patiently] if patient else []))
+        self.ways = (
+            self._from_silence,
+            self._weights_vanish,
+            self._from_nothing,
+            self._turned,
+            self._all_the_way,
+            *([self._patiently] if patient else []),
+        )
 
     def solve(self, at: Points) -> SolvedPoints:
         """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
@@ -78,18 +89,66 @@ class Routes:
         return joined([part, solve(rest)]).take(np.argsort(np.concatenate([known, rest]))) if rest.size else part
 
     def _between(self, at: Points, curves: Curves, parts: list[IntArray], from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
-        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails."""
-        known, solution = parts[0], from_afar(at.take(parts[0]))
-        for others in parts[1:]:
-            solved = solution.status == Status.converged
-            if self.model.kinked:
-                solved &= solution.unknowns[:, VHAT] < EMPTY + np.log(at.load[known])
-            starts = between(known[solved], solution.unknowns[solved], solution.sign[solved], others, at.b0, curves, self.model.mirrored)
-            if self.model.kinked:  # beyond those that have weights
-                starts.unknowns[starts.away > 0] = np.nan
-            more = self._directly(at.take(others), starts, from_afar)
-            order = np.argsort(np.concatenate([known, others]), kind="stable")
-            known, solution = np.concatenate([known, others])[order], joined([solution, more]).take(order)
+        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails. With kinks in
+        the penalty, where that is a long way, what is not solved soon is tried again when offsets nearer to it are solved.
+        """
+        first = self._hastily(at.take(parts[0])) if self.model.kinked else from_afar(at.take(parts[0]))
+        if self.model.kinked and np.mean(first.status != Status.converged) > FEW_ARE_HARD:
+            first = from_afar(at.take(parts[0]))
+        otherwise = self._leave if self.model.kinked else from_afar
+        solution = first.take(np.zeros(at.load.size, dtype=int))
+        solution.status[:], solution.steps[:] = Status.max_steps, 0.0
+        solution.place(parts[0], first)
+        solution.steps[parts[0]] = first.steps
+        asked = np.zeros(at.load.size, dtype=bool)
+        for others in parts:
+            asked[others] = True
+            todo = np.flatnonzero(asked & (solution.status != Status.converged))
+            while todo.size:
+                starts, near = self._beside(at, solution, todo, curves)
+                if not near.any():
+                    break
+                now = todo[near]
+                more = self._directly(at.take(now), starts.take(near), otherwise)
+                solution.steps[now] += more.steps
+                good = more.status == Status.converged
+                solution.place(now[good], more.take(good))
+                todo = todo[~near]
+        rest = np.flatnonzero(solution.status != Status.converged)
+        if rest.size:
+            last = from_afar(at.take(rest))
+            solution.place(rest, last)
+            solution.steps[rest] += last.steps
+        return solution
+
+    def _beside(self, at: Points, solution: SolvedPoints, todo: IntArray, curves: Curves) -> tuple[Starts, NDArray[np.bool_]]:
+        """Starts of points between those that are solved, and which of them are near enough."""
+        solved = solution.status == Status.converged
+        if self.model.kinked:  # and have weights
+            solved &= solution.unknowns[:, VHAT] < EMPTY + np.log(at.load)
+        known = np.flatnonzero(solved)
+        starts = between(known, solution.unknowns[known], solution.sign[known], todo, at.b0, curves, self.model.mirrored)
+        far = starts.away > (BEYOND if self.model.kinked else np.inf)
+        return starts, np.asarray(np.isfinite(starts.unknowns).all(axis=1) & ~far)
+
+    def _hastily(self, at: Points) -> SolvedPoints:
+        """`_descend` by its first way alone; other points are left as they are."""
+        gone = self.model.gone(at)
+        if gone.any():
+            return self._apart(at, gone, lambda rest: self._hastily(at.take(rest)))
+        solution, lam = self._with_some(at)
+        good = np.flatnonzero(solution.status == Status.converged)
+        part = solution.take(good)
+        lam[good] = self._toward(part, lam[good], at.take(good))
+        solution.place(good, part)
+        solution.steps[good] = part.steps
+        solution.status[lam != at.lam] = Status.max_steps
+        return solution
+
+    def _leave(self, at: Points) -> SolvedPoints:
+        """Points that are not solved."""
+        solution = self.model.saddle(at, self.model.sign(at)).solve(self.model.start(at), longest=1)
+        solution.status[:], solution.steps[:] = Status.max_steps, 0.0
         return solution
 
     def _directly(self, at: Points, starts: Starts, from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
@@ -108,7 +167,12 @@ class Routes:
         lost |= moved > STEADY * (1 + starts.away)  # another solution than the neighbours'
         failed = np.flatnonzero(lost)
         if failed.size:
-            again = from_afar(at.take(failed))
+            solution.status[failed] = Status.max_steps
+            starts, close = self._beside(at, solution, failed, stretches(at.load, at.lam, at.b0))
+            if at.load.size > MOST * failed.size and close.all():
+                again = self._directly(at.take(failed), starts, from_afar)
+            else:
+                again = from_afar(at.take(failed))
             solution.place(failed, again)
             solution.steps[failed] += again.steps
         return solution
@@ -117,11 +181,8 @@ class Routes:
         """Small penalties by continuation from larger ones."""
         lowest = EASY * self.model.scale
         easy = Points(at.load, np.maximum(at.lam, lowest), at.b0)
-        start, few = self.model.start(easy), self._few_weights(easy)
-        if few.any():
-            start[few] = self._weightless(easy.take(few))
-        solution = self._settled(easy, start, self.model.sign(easy))
-        steps = solution.steps.copy()
+        solution = self._settled(easy, self._first_start(easy), self.model.sign(easy))
+        steps: FloatArray = solution.steps.copy()
         previous: FloatArray | None = None
         lam = easy.lam
         last = np.where(at.lam > 0, at.lam, 1e-4 * lowest)  # lam = 0 itself is solved from there
@@ -143,6 +204,12 @@ class Routes:
         solution.steps = steps
         return solution
 
+    def _first_start(self, at: Points) -> FloatArray:
+        start, few = self.model.start(at), self._few_weights(at)
+        if few.any():
+            start[few] = self._weightless(at.take(few))
+        return start
+
     def _few_weights(self, at: Points) -> NDArray[np.bool_]:
         """Where the penalty bends by much more than losses on labels -1 and +1, whose first update from no weights is then near."""
         if self.model.real is not None:  # the best constant of other labels is dear
@@ -155,10 +222,9 @@ class Routes:
         gone = self.model.gone(at)
         if gone.any():
             return self._apart(at, gone, lambda rest: self._descend(at.take(rest)))
-        lam = np.maximum(at.lam, FEWER[0] * self.model.empty(at))
-        solution = self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=SOONEST)
-        left = solution.status == Status.converged
-        hard = np.flatnonzero(~left)
+        solution, lam = self._with_some(at)
+        left = np.zeros(lam.shape, dtype=bool)
+        hard = np.flatnonzero(solution.status != Status.converged)
         if hard.size:
             part, lam[hard] = self._from_emptiness(at.take(hard))
             solution.place(hard, part)
@@ -192,6 +258,11 @@ class Routes:
             good = part.status == Status.converged
             solution.place(stuck[good], part.take(good))
         return solution
+
+    def _with_some(self, at: Points) -> tuple[SolvedPoints, FloatArray]:
+        """Points at penalties that leave some weights, or their own, and those lam."""
+        lam = np.maximum(at.lam, FEWER[0] * self.model.empty(at))
+        return self.model.saddle(Points(at.load, lam, at.b0), self.model.sign(at)).solve(self._weightless(at), longest=SOONEST), lam
 
     def _damped(self, at: Points) -> SolvedPoints:
         """From the uninformed start, patiently."""
@@ -262,6 +333,23 @@ class Routes:
         vanishing, shape = vanishing_weights(self.model, at)
         if vanishing.size:
             found.place(vanishing, without_weights(self.model, at.take(vanishing), shape))
+        return found
+
+    def _from_silence(self, at: Points, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
+        """From the first update of a student without weights whose losses do not respond, with its V: where nearly all labels are alike, so
+        that their rows lie beyond a kink, rows of the rare one move it by that little.
+        """
+        found.steps[:] = 0
+        use = np.flatnonzero((at.lam > 0) & (not self.model.regression and len(self.model.loss.kinks) > 0))
+        if use.size:
+            some = at.take(use)
+            start, tiny = self._weightless(some), np.full(use.size, 1e-12)
+            V = self.model.spectral.orders(self.model.spectral.negligible(some.lam), tiny, tiny, some.lam).V
+            square, field = self.model.first_update(some.b0, start[:, CONSTANT], V)
+            start[:, QHAT], start[:, MHAT] = (np.log(np.maximum(some.load * np.abs(part), 1e-290)) for part in (square, field))
+            start[:, VHAT] = np.minimum(start[:, VHAT], 0.5 * start[:, QHAT] + 1.0)  # as many rows lie beside the kink
+            part = self.model.saddle(some, self.model.sign(some)).solve(start, MILD, SOON)
+            found.place(use, part)
         return found
 
     def _from_nothing(self, at: Points, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:

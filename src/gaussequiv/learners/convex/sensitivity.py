@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.base import Learner
     from gaussequiv.learners.convex.erm import ERM
 
+Stencil = tuple[tuple[int, float], ...]  # (steps, weight)
 POINT_PARAMETERS = ("alpha", "lam")
 
 
@@ -58,7 +59,12 @@ def parameter_at(erm: ERM, e: GaussianEquivalent, at: Points, name: str) -> Any:
 
 
 def tangents(
-    model: Model, at: Points, solution: SolvedPoints, names: tuple[str, ...], keys: tuple[str, ...] | None = None
+    model: Model,
+    at: Points,
+    solution: SolvedPoints,
+    names: tuple[str, ...],
+    keys: tuple[str, ...] | None = None,
+    stencil: Stencil = CENTRAL,
 ) -> dict[str, Observables]:
     """Derivatives of the observables (those in `keys`, or all) in every named parameter, at solved points and not averaged over b0.
 
@@ -68,14 +74,14 @@ def tangents(
     """
     defined = np.flatnonzero(np.isfinite(solution.residual))
     if defined.size < at.load.size:
-        return _among(at.load.size, defined, model, at, solution, names, keys)
+        return _among(defined, model, at, solution, names, keys, stencil)
     at = model.capped(at)
     # the equations may change their form within a stencil
     saddle, jacobian, in_lam = model.saddle(at, sign=solution.sign).with_slopes_at(solution.unknowns)
     regular = np.flatnonzero(np.linalg.slogdet(jacobian).sign != 0)  # by the factors that `solve` divides by
     if regular.size < at.load.size:
-        return _among(at.load.size, regular, model, at, solution, names, keys)
-    tangent = _Tangent(model, at, solution, saddle, jacobian, keys)
+        return _among(regular, model, at, solution, names, keys, stencil)
+    tangent = _Tangent(model, at, solution, saddle, jacobian, keys, stencil)
     return {name: tangent.derivatives(name, in_lam if name == "lam" else None) for name in names}
 
 
@@ -89,13 +95,14 @@ class _Tangent:
     saddle: SaddlePoint
     jacobian: FloatArray
     keys: tuple[str, ...] | None
+    stencil: Stencil
 
     def derivatives(self, name: str, slope: FloatArray | None) -> Observables:
         """Of the observables; `slope` is F_theta where it is known."""
         value = parameter_at(self.model.erm, self.model.e, self.at, name)
         size = np.maximum(np.abs(value), 1e-6 if name in POINT_PARAMETERS else 1.0 if np.ndim(value) == 0 and value == 0 else 0.0)
         step = STEP * size
-        stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else CENTRAL
+        stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else self.stencil
         if slope is None:
             slope = sum(weight * self.residual(name, value + k * step) for k, weight in stencil) / _column(step)
         dx = np.linalg.solve(self.jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
@@ -120,13 +127,19 @@ class _Tangent:
 
 
 def _among(
-    count: int, defined: Any, model: Model, at: Points, solution: SolvedPoints, names: tuple[str, ...], keys: tuple[str, ...] | None
+    defined: Any,
+    model: Model,
+    at: Points,
+    solution: SolvedPoints,
+    names: tuple[str, ...],
+    keys: tuple[str, ...] | None,
+    stencil: Stencil,
 ) -> dict[str, Observables]:
     """`tangents` at some points, nan at the others."""
     wanted = model.observables() if keys is None else keys
-    out = {name: {key: np.full(count, np.nan) for key in wanted} for name in names}
+    out = {name: {key: np.full(at.load.size, np.nan) for key in wanted} for name in names}
     if defined.size:
-        for name, values in tangents(model, at.take(defined), solution.take(defined), names, keys).items():
+        for name, values in tangents(model, at.take(defined), solution.take(defined), names, keys, stencil).items():
             for key, value in values.items():
                 out[name][key][defined] = value
     return out
