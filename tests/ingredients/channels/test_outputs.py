@@ -85,6 +85,18 @@ def test_functions_that_overflow_or_end_have_no_parity():
     assert Output(lambda z: 0 * z + 2.0, name="two").parity(9.0) == "even"
 
 
+def test_a_law_of_its_own_has_no_parity_of_the_function():
+    class Uneven(Output):
+        def label_variance(self, z):
+            return self.noise * (1 + 0.8 * np.tanh(z))
+
+    class Named(Output):
+        def __str__(self):
+            return "own"
+
+    assert (Uneven(np.tanh, 0.5).parity(6.0), Named(np.tanh, 0.5).parity(6.0)) == ("none", "odd")
+
+
 def test_parity_is_asked_for_where_fields_are():
     """A function may be odd over some fields alone; what it does beside a declared kink counts."""
     clipped = Output(lambda z: np.clip(z, -20.0, 30.0), name="clipped")

@@ -217,18 +217,42 @@ def test_the_search_ends_with_secant_steps_from_a_nearby_root():
         asked.append(y)
         return y**3 - np.array([1.0, 8.0])
 
-    found = _secants(cubes, np.array([1.01, 1.99]), np.array([3.2, 11.0]))
+    found, arrived = _secants(cubes, np.array([1.01, 1.99]), np.array([3.2, 11.0]))
     np.testing.assert_allclose(found, [1, 2], atol=1e-5)
-    assert len(asked) == 2
+    assert len(asked) == 2 and arrived.all()
     asked.clear()
-    np.testing.assert_allclose(_secants(cubes, np.array([1.3, 1.8]), np.array([4.0, 9.0])), [1, 2], atol=1e-5)
+    np.testing.assert_allclose(_secants(cubes, np.array([1.3, 1.8]), np.array([4.0, 9.0]))[0], [1, 2], atol=1e-5)
     assert len(asked) == 4 < SECANTS
     asked.clear()
-    np.testing.assert_allclose(_secants(cubes, np.array([1 + 2e-4, 2 - 3e-4]), np.array([3.0, 12.0])), [1, 2], atol=1e-6)
+    np.testing.assert_allclose(_secants(cubes, np.array([1 + 2e-4, 2 - 3e-4]), np.array([3.0, 12.0]))[0], [1, 2], atol=1e-6)
     assert len(asked) == 1  # a move so short is the last
-    far = _secants(lambda y: y - np.array([10.0, 0.2, 0.0]), np.zeros(3), np.array([1.0, np.nan, np.nan]))
+    far, arrived = _secants(lambda y: y - np.array([10.0, 0.2, 0.0]), np.zeros(3), np.array([1.0, np.nan, np.nan]))
     np.testing.assert_allclose(
         far, [0.3 * SECANTS, 0.2, 0.0], atol=1e-14
     )  # no step is longer than 0.3; a small one where the curvature says nothing
+    assert arrived.tolist() == [False, True, True]
     for same in (0.0, 3e-18, np.nan):
-        assert _secants(lambda y, same=same: np.full_like(y, same), np.ones(1), np.ones(1))[0] == 1
+        assert _secants(lambda y, same=same: np.full_like(y, same), np.ones(1), np.ones(1))[0][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "variance", "alpha", "lam", "error"), [("hinge", 60.0, 0.3, 1.1925, 0.02643561), ("hinge", 100.0, 0.1, 1.1154, 0.02087970)]
+)
+def test_a_plateau_of_few_offsets_may_end_in_a_dip_of_more(loss, variance, alpha, lam, error):
+    """Broad offsets of labels: the first few see students that learn nothing from lam = 1.8 on, where others still do."""
+    e = ge.Problem(ge.DeepNetwork("relu", task="classification", noise=0.1, readout_bias_variance=variance)).equivalent()
+    best = ge.ERM(loss, "optimal").solve(e, np.array([alpha]))
+    assert best["status"][0] == 0
+    assert (best["lam"][0], best["test_error"][0]) == (pytest.approx(lam, rel=1e-3), pytest.approx(error, rel=1e-6))
+    for factor in (0.8, 1.25, 8.0):
+        assert ge.ERM(loss, float(factor * best["lam"][0])).solve(e, np.array([alpha]))["test_error"][0] > best["test_error"][0]
+
+
+def test_students_without_weights_rank_nothing():
+    """Their ranking is that of no student, so that the one that ranks best has weights."""
+    e = ge.Problem(ge.DeepNetwork("erf", weight_variance=4, noise=0.1, task="classification", labels="logit")).equivalent()
+    alpha = np.array([0.3])
+    empty = ge.ERM("squared_hinge", 100.0, "l1").solve(e, alpha)
+    assert empty["auc"][0] == pytest.approx(0.5, abs=1e-9) and empty["q"][0] < 1e-20
+    best = ge.ERM("squared_hinge", "optimal", "l1", minimise="auc").solve(e, alpha)
+    assert best["status"][0] == 0 and best["auc"][0] == pytest.approx(0.519590, abs=1e-5)

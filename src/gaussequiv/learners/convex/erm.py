@@ -247,7 +247,7 @@ class ERM(Learner):
         out: dict[str, Mapping[str, Any]] = {}
         for name, values in found.items():
             averaged = {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()}
-            averaged |= {key: np.zeros_like(alpha) for key in model.odd}
+            averaged |= {key: np.where(np.isfinite(averaged[key]), 0.0, np.nan) for key in model.odd}
             out[name] = averaged | {"floor": np.full_like(alpha, floor[name]), "excess_over_floor": averaged["test_error"] - floor[name]}
         return out
 

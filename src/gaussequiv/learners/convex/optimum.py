@@ -95,20 +95,28 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
             end = outside[~inside[outside] & (best[outside] == more[-1])]
             known = erm.penalty.is_quadratic  # other penalties have no equations of their own for lam -> 0+
             bracket[end], settled[end] = -np.inf if lower and known else more[-1], True
-    exact = LamPath(erm, e, alpha, COARSE, before=path) if several else path
-    beside = ~inside & ~settled
-    for k in np.flatnonzero(beside):  # slopes beside a plateau, such as that of students without weights, are rounding
-        near = best[k] + (GRID[2] - GRID[0] if several else GRID[1] - GRID[0]) * np.linspace(-1, 1, NEAR)
-        _, bracket[k : k + 1], inside[k : k + 1], settled[k : k + 1] = _valley(exact, np.array([k]), near)
+    paths, source = [path], np.zeros(alpha.size, dtype=int)
+    if several:
+        paths += [LamPath(erm, e, alpha, COARSE, before=path), LamPath(erm, e, alpha, FINE, before=path)]
+    for k in np.flatnonzero(~inside & ~settled):  # slopes beside a plateau, such as that of students without weights, are rounding
+        width = GRID[2] - GRID[0] if several else GRID[1] - GRID[0]
+        for j in (1, 2) if several else (0,):  # few offsets may say nothing where more do
+            one = slice(k, k + 1)
+            near, source[k] = best[k] + width * np.linspace(-1, 1, NEAR), j
+            best[one], bracket[one], inside[one], settled[one] = _valley(paths[j], np.array([k]), near)
+            if inside[k]:
+                break
+            width *= 2 / (NEAR - 1)
     out = np.exp(bracket.mean(axis=1))
     i = np.flatnonzero(inside)
     if i.size == 0:
-        return out, inside | settled, path
+        return out, inside | settled, paths[-1]
     low, high = bracket[i, 0], bracket[i, 1]
 
     def slope(y: FloatArray, k: FloatArray) -> FloatArray:
         rows, out = i[k.astype(int)], np.empty(y.shape)
-        for one, mine in ((path, ~beside[rows]), (exact, beside[rows])):
+        for j, one in enumerate(paths):
+            mine = source[rows] == j
             out[mine] = one.slope(rows[mine], y[mine]) if mine.any() else 0.0
         return out
 
@@ -118,10 +126,10 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     if not several:
         out[i] = np.exp(y)
         return out, inside | settled, path
-    fine = LamPath(erm, e, alpha, FINE, before=path)
     (left, right), (below, above) = found.bracket, found.f_bracket
-    out[i] = np.exp(_secants(lambda y: fine.slope(i, y), y, np.asarray((above - below) / (right - left))))
-    return out, inside | settled, fine
+    y, arrived = _secants(lambda y: paths[-1].slope(i, y), y, np.asarray((above - below) / (right - left)))
+    out[i], inside[i] = np.exp(y), arrived
+    return out, inside | settled, paths[-1]
 
 
 def _grid(path: LamPath, several: bool) -> FloatArray:
@@ -142,8 +150,10 @@ def _grid(path: LamPath, several: bool) -> FloatArray:
     return logs[np.argsort(np.abs(logs - middle), kind="stable")]
 
 
-def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature: FloatArray) -> FloatArray:
-    """Roots from nearby y, where the slope's own slope is nearly the `curvature`; a y whose slope is not known stays."""
+def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature: FloatArray) -> tuple[FloatArray, Any]:
+    """Roots from nearby y, where the slope's own slope is nearly the `curvature`, and whether the last step was short; a y whose slope is
+    not known stays.
+    """
     known = slope(y)
     with np.errstate(divide="ignore", invalid="ignore"):
         move = -known / curvature
@@ -157,8 +167,7 @@ def _secants(slope: Callable[[FloatArray], FloatArray], y: FloatArray, curvature
         with np.errstate(divide="ignore", invalid="ignore"):
             again = -known * move / (known - before)
         move = np.where(np.isfinite(again), again, 0.0)  # beside a root the slopes are the same up to rounding
-    moved: FloatArray = y + np.clip(move, -FURTHEST, FURTHEST)
-    return moved
+    return y + np.clip(move, -FURTHEST, FURTHEST), np.abs(move) < FURTHEST
 
 
 def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArray, FloatArray, Any, Any]:
@@ -174,8 +183,11 @@ def _valley(path: LamPath, which: IntArray, logs: FloatArray) -> tuple[FloatArra
     flat = PLATEAU * np.where(np.isfinite(least), np.abs(least), 0.0)
     nodes = np.arange(path.model.b0.size)
     rounding = flat if nodes.size > 1 else EXACT / PLATEAU * flat  # of averages over rough solutions; others have more digits
-    # of those that rounding makes different the one nearest to the middle
-    best = np.argmin(np.where(values <= (least + rounding)[:, None], np.abs(np.arange(logs.size) - 0.5 * logs.size), np.inf), axis=1)
+    # of those that rounding makes different the first beside others, as a plateau may end in a dip
+    alike = values <= (least + rounding)[:, None]
+    others = np.pad(~alike, ((0, 0), (1, 1)))
+    end = alike & (others[:, :-2] | others[:, 2:])
+    best = np.where(end.any(axis=1), end.argmax(axis=1), values.argmin(axis=1))
     three = np.stack([np.maximum(best - 1, 0), best, np.minimum(best + 1, logs.size - 1)], axis=1)
     slopes = np.empty(three.shape)
     for j in np.unique(three).tolist():

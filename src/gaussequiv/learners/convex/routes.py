@@ -92,29 +92,29 @@ class Routes:
         """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails. With kinks in
         the penalty, where that is a long way, what is not solved soon is tried again when offsets nearer to it are solved.
         """
-        first = self._hastily(at.take(parts[0])) if self.model.kinked else from_afar(at.take(parts[0]))
-        if self.model.kinked and np.mean(first.status != Status.converged) > FEW_ARE_HARD:
+        again = self.model.kinked
+        first = self._hastily(at.take(parts[0])) if again else from_afar(at.take(parts[0]))
+        if again and np.mean(first.status != Status.converged) > FEW_ARE_HARD:
             first = from_afar(at.take(parts[0]))
-        otherwise = self._leave if self.model.kinked else from_afar
         solution = first.take(np.zeros(at.load.size, dtype=int))
         solution.status[:], solution.steps[:] = Status.max_steps, 0.0
         solution.place(parts[0], first)
         solution.steps[parts[0]] = first.steps
         asked = np.zeros(at.load.size, dtype=bool)
-        for others in parts:
+        asked[parts[0]] = True
+        for others in parts[1:]:
             asked[others] = True
-            todo = np.flatnonzero(asked & (solution.status != Status.converged))
+            todo = np.flatnonzero(asked & (solution.status != Status.converged)) if again else others
             while todo.size:
                 starts, near = self._beside(at, solution, todo, curves)
-                if not near.any():
+                if again and not near.any():
                     break
-                now = todo[near]
-                more = self._directly(at.take(now), starts.take(near), otherwise)
+                now = todo[near] if again else todo
+                more = self._directly(at.take(now), starts.take(near) if again else starts, self._leave if again else from_afar)
+                solution.place(now, more)
                 solution.steps[now] += more.steps
-                good = more.status == Status.converged
-                solution.place(now[good], more.take(good))
-                todo = todo[~near]
-        rest = np.flatnonzero(solution.status != Status.converged)
+                todo = todo[~near] if again else todo[:0]
+        rest = np.flatnonzero((solution.status != Status.converged) & again)
         if rest.size:
             last = from_afar(at.take(rest))
             solution.place(rest, last)

@@ -65,7 +65,9 @@ def without_weights(model: Model, at: Points, shape: Shape | None = None) -> Sol
     """Points whose weights vanish, as solved points with order parameters that are small beside everything else."""
     _, field, constant = model.untrained(at.b0)
     sign = np.where(field < 0, -1.0, 1.0)
-    shape = _first_shape(field) if shape is None else shape
+    if shape is None:  # the fewer weights are left the less the fields have in common with the labels'
+        shape = _first_shape(field)
+        shape = shape._replace(m=shape.m * SMALLER)
     shape = shape._replace(V=np.maximum(shape.V, LEAST), shift=np.zeros_like(shape.shift))
     fields = shape.fields(model, SMALLER, constant, at.b0)
     value = model.average(fields).value
