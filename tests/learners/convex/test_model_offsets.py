@@ -161,3 +161,12 @@ def test_losses_that_are_alike_far_in_alone_are_not_alike():
     )
     e = equivalent(ge.Output(np.tanh, 0.3, name="tanh"), offset_variance=0.5)
     assert not Model(ge.ERM(loss, 0.1), e).folded and Model(ge.ERM("square", 0.1), e).folded
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.1])
+def test_what_vanishes_on_average_is_there_without_a_penalty(lam):
+    """Interpolators say no constant of their own; where nothing is known of the error, nothing is of what is odd."""
+    target = ge.DeepNetwork("relu", task="classification", noise=0.1, bias_variance=0.3)
+    for alpha in ([0.5], [0.5, 3.0]):
+        curve = ge.solve(ge.Problem(target, learner=ge.ERM("square", lam)), alpha=alpha)
+        assert curve.converged.all() and curve.intercept.values.tolist() == len(alpha) * [0.0]

@@ -93,7 +93,8 @@ def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) 
         error = left_by_steps(out["test_error"], model.mass, half=model.folded)
     else:
         error = _turns(model, out)
-    averaged |= {key: np.where(np.isfinite(averaged[key]), 0.0, np.nan) for key in model.odd}
+    known = np.isfinite(averaged["test_error"])  # interpolators have no intercept among what they say
+    averaged |= {key: np.where(known, 0.0, np.nan) for key in model.odd}
     floor = np.full_like(alpha, model.e.floor)
     excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
     return averaged | excess | worst, error
