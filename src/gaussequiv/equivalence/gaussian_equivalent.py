@@ -165,7 +165,8 @@ class GaussianEquivalent:
 
     def folds(self, alike: bool = True) -> bool:
         """Whether errors are even in b0: those of any learner of even labels (-b0 turns its weights round), and of odd ones those of
-        learners that treat both signs of (field, label) `alike`."""
+        learners that treat both signs of (field, label) `alike`.
+        """
         return self.parity == "even" or (alike and self.parity == "odd")
 
     def offset_nodes(self, *, even: bool | None = None, smooth: int | None = None, bent: bool = True) -> tuple[FloatArray, FloatArray]:

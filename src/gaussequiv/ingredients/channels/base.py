@@ -21,12 +21,14 @@ from gaussequiv.ingredients.adopted import LeftOut, original
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 from gaussequiv.ingredients.channels.links import Smoothed
+from gaussequiv.ingredients.channels.parity import parity_of
 
 if TYPE_CHECKING:  # import paths of release 0.1.0, which stay valid
     from gaussequiv.ingredients.channels.gaussian import GaussianNoise as GaussianNoise
     from gaussequiv.ingredients.channels.sign import Sign as Sign
 
 Field = FloatArray | float
+FAR = 9.0  # field up to which a function of it is looked at
 
 
 class Channel:
@@ -55,7 +57,9 @@ class Channel:
         return self.symmetric
 
     def parity(self, reach: float) -> str:
-        """ "odd" where (-field, -y) has the law of (field, y), "even" where (-field, y) has, else "none"; for fields up to `reach`."""
+        """Of the law over fields up to `reach`: "odd" where (-field, -y) has the law of (field, y), "even" where (-field, y) has it, or
+        "none".
+        """
         return "odd" if self.symmetric else "none"
 
     def sample(self, rng: np.random.Generator, field: FloatArray) -> FloatArray:
@@ -196,9 +200,7 @@ class RealOutput(RealLabel):
 
     @property
     def odd(self) -> bool:
-        z = np.linspace(0.0, 9.0, 181)
-        right, left = self(z), self(-z)
-        return bool(np.all(np.abs(right + left) <= 1e-14 * max(float(np.max(np.abs(right))), 1e-300)))
+        return parity_of(self, FAR) == "odd"
 
 
 class Likelihood(RealLabel):

@@ -15,25 +15,14 @@ from gaussequiv.errors import ArgumentError, FloatArray, number
 from gaussequiv.ingredients.channels.base import RealOutput
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
+from gaussequiv.ingredients.channels.parity import parity_of
 from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel, noisy_labels
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
-_PLACES = np.concatenate([np.linspace(0.0, 1.0, 2001), np.geomspace(1e-9, 1e-3, 61)])  # at which a parity is looked for, over the reach
-_LAW = {
-    "sample",
-    "label_variance",
-    "mean_label",
-    "log_likelihood",
-    "label_moments",
-    "moments",
-    "atoms",
-    "residual_atoms",
-    "predict",
-    "nodes",
-}
-_SAME = 1e-14  # of the largest value up to there
+# members that are the law of the labels: a subclass with one of its own may have noise that is not symmetric
+_LAW = set("sample nodes moments label_moments mean_label label_variance log_likelihood atoms residual_atoms predict".split())
 
 
 @dataclass(frozen=True)
@@ -90,23 +79,11 @@ class Output(QuadratureChannel, RealOutput):
         return self(inside) + np.sqrt(self.noise) * rng.standard_normal(field.shape)
 
     def parity(self, reach: float) -> str:
-        """That of f, as the noise is symmetric: seen at some two thousand places and beside the kinks; "none" of a subclass that has a law
-        of its own.
-        """
+        """That of f, as the noise is symmetric; "none" of a subclass that has a law of its own."""
         classes = type(self).__mro__
         if _LAW & {name for one in classes[: classes.index(Output)] for name in vars(one)}:
             return "none"
-        kinks = np.abs(self.kinks)
-        z = np.sort(np.concatenate([reach * _PLACES, kinks * (1 - 1e-9), kinks * (1 + 1e-9)]))
-        with np.errstate(all="ignore"):  # far out a function may overflow
-            right, left = self(z), self(-z)
-        if not (np.isfinite(right).all() and np.isfinite(left).all()):
-            return "none"
-        allowed = _SAME * np.maximum.accumulate(np.abs(right))
-        for name, gap in (("odd", right + left), ("even", right - left)):
-            if np.all(np.abs(gap) <= allowed):
-                return name
-        return "none"
+        return parity_of(self, reach, self.kinks)
 
     def nodes(self, b0: FloatArray, variance: FloatArray | float, order: int = 16) -> tuple[FloatArray, FloatArray]:
         """Values inside f and weights for E over a field ~ N(b0, variance), shape (points, nodes)."""

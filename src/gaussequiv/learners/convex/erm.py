@@ -246,8 +246,7 @@ class ERM(Learner):
         floor = {name: _floor_slope(e, name) for name in names}
         out: dict[str, Mapping[str, Any]] = {}
         for name, values in found.items():
-            averaged = {key: v.reshape(alpha.size, nodes) @ model.mass for key, v in values.items()}
-            averaged |= {key: np.where(np.isfinite(averaged[key]), 0.0, np.nan) for key in model.odd}
+            averaged = model.averaged({key: value.reshape(alpha.size, nodes) for key, value in values.items()})
             out[name] = averaged | {"floor": np.full_like(alpha, floor[name]), "excess_over_floor": averaged["test_error"] - floor[name]}
         return out
 

@@ -88,13 +88,11 @@ def _averaged(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) 
         out["status"] = np.where(harmless, float(Status.converged), out["status"])
         out["residual"] = np.where(harmless, share, out["residual"])
     worst = {key: out.pop(key).max(axis=1) for key in ("status", "steps", "residual")}
-    averaged = {key: value @ model.mass for key, value in out.items()}
+    averaged = model.averaged(out)
     if model.spaced:
         error = left_by_steps(out["test_error"], model.mass, half=model.folded)
     else:
         error = _turns(model, out)
-    known = np.isfinite(averaged["test_error"])  # interpolators have no intercept among what they say
-    averaged |= {key: np.where(known, 0.0, np.nan) for key in model.odd}
     floor = np.full_like(alpha, model.e.floor)
     excess = {"floor": floor, "excess_over_floor": averaged["test_error"] - floor, "lam": lam}
     return averaged | excess | worst, error

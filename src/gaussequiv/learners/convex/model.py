@@ -32,8 +32,8 @@ ZERO_WEIGHTS = 8.3  # thresholds over the standard deviation of their argument
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 BESIDE_ZERO = 1e-4  # an offset in place of 0, in standard deviations: even functions differ by its square
 BESIDE = 1e-6  # a kink, in units of the constant
-SHORT = 1e-17  # error of a constant that vanishes, over the range in which it is looked for
-CLEARLY = 0.15  # of the penalty that leaves no weight
+NO_CONSTANT = 1e-17  # error of one that vanishes, over the range in which it is looked for
+SOME = 0.15  # of the penalty that leaves no weight: some are left
 HELD = 1e-4  # the jump of E dl/dz that rows at a kink make, relative to the root of E g^2
 WIDE = np.geomspace(3.0, 1e6, 60)  # residuals and margins at which losses are looked at, beside small ones
 REACH = 10.0  # for a constant: in standard deviations of the labels, and units of a margin
@@ -156,6 +156,13 @@ class Model:
         """Observables that are odd in b0, of which the half line says nothing: they vanish on average."""
         return ("m",) if self.mirrored else ("intercept",) if self.folded else ()
 
+    def averaged(self, values: Observables) -> Observables:
+        """Averages over b0 of arrays (points, offsets); what is odd is 0 where the test error is known, also of interpolators, which do not
+        say it.
+        """
+        out = {key: value @ self.mass for key, value in values.items()}
+        return out | {key: np.where(np.isfinite(out["test_error"]), 0.0, np.nan) for key in self.odd}
+
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
         nodes = self.b0.size
@@ -200,7 +207,7 @@ class Model:
         after = np.searchsorted(known, at.b0)
         far = (after > 0) & (after < known.size)
         for side in (-1, 0):
-            far[far] = at.lam[far] < CLEARLY * self.empty(Points(at.load[far], at.lam[far], known[after[far] + side]))
+            far[far] = at.lam[far] < SOME * self.empty(Points(at.load[far], at.lam[far], known[after[far] + side]))
         return far
 
     def empty(self, at: Points) -> FloatArray:
@@ -231,7 +238,7 @@ class Model:
             def slope(c: FloatArray, b0: FloatArray) -> FloatArray:  # in logarithms: an exponential loss overflows
                 return np.arcsinh(np.clip(self.slopes(b0, c)[2], -1e300, 1e300))
 
-            tolerances = {"xatol": SHORT * float(reach.min()), "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
+            tolerances = {"xatol": NO_CONSTANT * float(reach.min()), "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0}
             ends = -reach[inside], reach[inside]
             c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]
         return c

@@ -15,7 +15,7 @@ from gaussequiv.equivalence.offsets import FULL, OffsetRule
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.learners.convex.erm_averages import averaged_curve
 from gaussequiv.learners.convex.lam_path import LamPath
-from gaussequiv.learners.convex.model import Model
+from gaussequiv.learners.convex.model import SOME, Model
 from gaussequiv.learners.convex.offsets import IntArray
 from gaussequiv.learners.convex.sensitivity import tangents
 from gaussequiv.numerics.ranges import Range
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Observables = dict[str, FloatArray]
 GRID = np.linspace(np.log(1e-4), np.log(1e3), 15)  # of log(lam/mean eigenvalue): a search for the right valley
-FEWER = GRID[2:-1:2]  # where every value is an average over offsets
+DECADES = GRID[2:-1:2]  # where every value is an average over offsets
 FURTHER = (np.linspace(np.log(1e-9), np.log(1e-4), 6), np.linspace(np.log(1e3), np.log(1e8), 6))
 SCAN, FLAT = 13, 1e-5  # values of a tuned parameter tried first; relative gradient that counts as zero where the line search gives up
 SEARCHED = Range(1e-9, 1e8, logarithmic=True)  # lam, where it is tuned with others
@@ -35,7 +35,6 @@ COARSE, FINE = OffsetRule(2.0, panel=2), OffsetRule(panel=7)  # for the offset's
 ROUGH = 1e-6  # residual that is small enough for the coarse one
 NEARBY = 1e-2  # of log lam, where the search by the coarse rule stops
 SECANTS, FURTHEST = 5, 0.3  # steps of the fine one that end it, and how long one may be
-SOME = 0.15  # of the penalty that leaves no weight
 ENOUGH = 1e-3  # the last one, as it leaves a small part of itself
 
 
@@ -137,12 +136,12 @@ def _grid(path: LamPath, several: bool) -> FloatArray:
     loss on labels -1 and +1, which have no response where few weights are left, from the largest one.
     """
     middle = np.log(path.model.scale)
-    logs = (FEWER if several else GRID) + middle
+    logs = (DECADES if several else GRID) + middle
     if path.model.kinked:
         at = path.model.points(path.alpha, np.ones_like(path.alpha))
         some = np.log(SOME * float(np.median(path.model.empty(at))))
         if several:  # weights are left in a few steps
-            more = np.setdiff1d(GRID, FEWER) + middle
+            more = np.setdiff1d(GRID, DECADES) + middle
             logs = np.concatenate([logs, more[more > some + GRID[0] - GRID[2]]])
         return logs[np.argsort(np.abs(logs - some), kind="stable")]
     if len(path.model.loss.kinks) and not path.model.regression:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.model import SOME, Model, Points
 from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT
 from gaussequiv.learners.convex.offsets import EVERY, SELDOM, Curves, IntArray, Starts, between, stages, stretches
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SolvedPoints, joined
@@ -24,7 +24,7 @@ DIRECT_STEPS = 12  # of Newton's method between solved offsets, before the long 
 BEYOND = 3.0  # steps of the offset from the last that has weights, with kinks in the penalty
 FEW_ARE_HARD = 0.5  # share of the first offsets that may wait
 MOST = 3  # solved points, over those that are not, from which the others start between them
-FEWER = (0.15, 0.07, 0.03)  # of the penalty that leaves no weight: some are left
+FEWER = (SOME, 0.07, 0.03)  # of the penalty that leaves no weight
 SMALL_WEIGHTS, FEW_WEIGHTS = 1e3, 10.0  # curvature of the penalty over that of the losses
 FIRST_STEP, SHORTEST_STEP, STEPS = 1.0, 1e-3, 25  # in log lam, and Newton's in each
 SHORTEST_RISE = 0.05  # towards larger penalties, where the last weights of a loss without response vanish all at once
@@ -32,6 +32,9 @@ HARDLY = 0.7  # of the penalty that leaves no weight: so few are left that they 
 IMPATIENT = 0.1  # either way, where points may be left out
 SOON, LATER = 30, 50  # steps that nearly all points need at most, from a first and from other starts
 SOONEST = 16  # and from hardly any weights
+RESPONDING = (
+    1.0  # log Vhat - log(qhat)/2 of such students, in which few rows lie beside the kink: between 0.3 and 1.8 where it was looked at
+)
 MILD = 20  # steps of the damped iteration from a start that is near in all but Vhat
 STEADY = 2.0  # logarithms of the conjugates move like lam^2 at most, and a little more where a phase ends
 DAMPED = 150  # steps of the damped iteration where Newton has no start
@@ -59,12 +62,14 @@ class Routes:
         if at.load.size > CHUNK:
             return joined([self.solve(at.take(slice(k, k + CHUNK))) for k in range(0, at.load.size, CHUNK)])
         at = self.model.capped(at)
-        from_afar = self._descend if self.model.kinked else self._from_afar
-        if not self.model.kinked and self._few_weights(at).all():  # the first update from none is nearer than neighbours
-            return self._from_afar(at)
         curves = stretches(at.load, at.lam, at.b0)
-        parts = stages(curves, EVERY if self.model.kinked else SELDOM)
-        return from_afar(at) if parts is None else self._between(at, curves, parts, from_afar)
+        if self.model.kinked:
+            parts = stages(curves, EVERY)
+            return self._descend(at) if parts is None else self._outward(at, curves, parts)
+        if self._few_weights(at).all():  # the first update from none is nearer than neighbours
+            return self._from_afar(at)
+        parts = stages(curves, SELDOM)
+        return self._from_afar(at) if parts is None else self._between(at, curves, parts)
 
     def solve_near(self, at: Points, starts: Starts) -> SolvedPoints:
         """All points from starts near their solutions; from afar where those are nan or do not lead there."""
@@ -88,37 +93,33 @@ class Routes:
         part = without_weights(self.model, at.take(known))
         return joined([part, solve(rest)]).take(np.argsort(np.concatenate([known, rest]))) if rest.size else part
 
-    def _between(self, at: Points, curves: Curves, parts: list[IntArray], from_afar: Callable[[Points], SolvedPoints]) -> SolvedPoints:
-        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails. With kinks in
-        the penalty, where that is a long way, what is not solved soon is tried again when offsets nearer to it are solved.
-        """
-        again = self.model.kinked
-        first = self._hastily(at.take(parts[0])) if again else from_afar(at.take(parts[0]))
-        if again and np.mean(first.status != Status.converged) > FEW_ARE_HARD:
-            first = from_afar(at.take(parts[0]))
-        solution = first.take(np.zeros(at.load.size, dtype=int))
-        solution.status[:], solution.steps[:] = Status.max_steps, 0.0
-        solution.place(parts[0], first)
-        solution.steps[parts[0]] = first.steps
-        asked = np.zeros(at.load.size, dtype=bool)
+    def _between(self, at: Points, curves: Curves, parts: list[IntArray]) -> SolvedPoints:
+        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails."""
+        solution = _spread(self._from_afar(at.take(parts[0])), parts[0], at)
+        for others in parts[1:]:
+            starts, _ = self._beside(at, solution, others, curves)
+            solution.put(others, self._directly(at.take(others), starts, self._from_afar))
+        return solution
+
+    def _outward(self, at: Points, curves: Curves, parts: list[IntArray]) -> SolvedPoints:
+        """With kinks in the penalty, where it is a long way from afar: what is not solved soon waits until offsets nearer to it are."""
+        first = self._hastily(at.take(parts[0]))
+        if np.mean(first.status != Status.converged) > FEW_ARE_HARD:
+            first = self._descend(at.take(parts[0]))
+        solution, asked = _spread(first, parts[0], at), np.zeros(at.load.size, dtype=bool)
         asked[parts[0]] = True
         for others in parts[1:]:
             asked[others] = True
-            todo = np.flatnonzero(asked & (solution.status != Status.converged)) if again else others
+            todo = np.flatnonzero(asked & (solution.status != Status.converged))
             while todo.size:
                 starts, near = self._beside(at, solution, todo, curves)
-                if again and not near.any():
+                if not near.any():
                     break
-                now = todo[near] if again else todo
-                more = self._directly(at.take(now), starts.take(near) if again else starts, self._leave if again else from_afar)
-                solution.place(now, more)
-                solution.steps[now] += more.steps
-                todo = todo[~near] if again else todo[:0]
-        rest = np.flatnonzero((solution.status != Status.converged) & again)
+                solution.put(todo[near], self._directly(at.take(todo[near]), starts.take(near), self._leave))
+                todo = todo[~near]
+        rest = np.flatnonzero(solution.status != Status.converged)
         if rest.size:
-            last = from_afar(at.take(rest))
-            solution.place(rest, last)
-            solution.steps[rest] += last.steps
+            solution.put(rest, self._descend(at.take(rest)))
         return solution
 
     def _beside(self, at: Points, solution: SolvedPoints, todo: IntArray, curves: Curves) -> tuple[Starts, NDArray[np.bool_]]:
@@ -137,11 +138,15 @@ class Routes:
         if gone.any():
             return self._apart(at, gone, lambda rest: self._hastily(at.take(rest)))
         solution, lam = self._with_some(at)
-        good = np.flatnonzero(solution.status == Status.converged)
-        part = solution.take(good)
-        lam[good] = self._toward(part, lam[good], at.take(good))
-        solution.place(good, part)
-        solution.steps[good] = part.steps
+        return self._onward(solution, lam, at, solution.status == Status.converged)
+
+    def _onward(self, solution: SolvedPoints, lam: FloatArray, at: Points, good: NDArray[np.bool_]) -> SolvedPoints:
+        """Solved points at lam taken to that of `at`; those that do not arrive, and others elsewhere, are marked."""
+        which = np.flatnonzero(good)
+        part = solution.take(which)
+        lam[which] = self._toward(part, lam[which], at.take(which))
+        solution.place(which, part)
+        solution.steps[which] = part.steps
         solution.status[lam != at.lam] = Status.max_steps
         return solution
 
@@ -169,12 +174,8 @@ class Routes:
         if failed.size:
             solution.status[failed] = Status.max_steps
             starts, close = self._beside(at, solution, failed, stretches(at.load, at.lam, at.b0))
-            if at.load.size > MOST * failed.size and close.all():
-                again = self._directly(at.take(failed), starts, from_afar)
-            else:
-                again = from_afar(at.take(failed))
-            solution.place(failed, again)
-            solution.steps[failed] += again.steps
+            beside = at.load.size > MOST * failed.size and close.all()
+            solution.put(failed, self._directly(at.take(failed), starts, from_afar) if beside else from_afar(at.take(failed)))
         return solution
 
     def _from_afar(self, at: Points) -> SolvedPoints:
@@ -336,8 +337,8 @@ class Routes:
         return found
 
     def _from_silence(self, at: Points, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
-        """From the first update of a student without weights whose losses do not respond, with its V: where nearly all labels are alike, so
-        that their rows lie beyond a kink, rows of the rare one move it by that little.
+        """From the first update of a student without weights on labels that are nearly all alike: as its rows lie beyond a kink the losses
+        hardly respond, and V is that of no data at all, mean[w]/lam.
         """
         found.steps[:] = 0
         use = np.flatnonzero((at.lam > 0) & (not self.model.regression and len(self.model.loss.kinks) > 0))
@@ -347,7 +348,7 @@ class Routes:
             V = self.model.spectral.orders(self.model.spectral.negligible(some.lam), tiny, tiny, some.lam).V
             square, field = self.model.first_update(some.b0, start[:, CONSTANT], V)
             start[:, QHAT], start[:, MHAT] = (np.log(np.maximum(some.load * np.abs(part), 1e-290)) for part in (square, field))
-            start[:, VHAT] = np.minimum(start[:, VHAT], 0.5 * start[:, QHAT] + 1.0)  # as many rows lie beside the kink
+            start[:, VHAT] = np.minimum(start[:, VHAT], 0.5 * start[:, QHAT] + RESPONDING)
             part = self.model.saddle(some, self.model.sign(some)).solve(start, MILD, SOON)
             found.place(use, part)
         return found
@@ -368,13 +369,15 @@ class Routes:
 
     def _all_the_way(self, at: Points, _start: FloatArray, _found: SolvedPoints) -> SolvedPoints:
         solution, lam = self._from_emptiness(at)
-        whole = np.flatnonzero((solution.status == Status.converged) & (at.lam > 0))
-        part = solution.take(whole)
-        lam[whole] = self._toward(part, lam[whole], at.take(whole))
-        solution.place(whole, part)
-        solution.steps[whole] = part.steps
-        solution.status[lam != at.lam] = Status.max_steps
-        return solution
+        return self._onward(solution, lam, at, (solution.status == Status.converged) & (at.lam > 0))
 
     def _patiently(self, at: Points, start: FloatArray, found: SolvedPoints) -> SolvedPoints:
         return self.model.saddle(at, found.sign).solve(start)
+
+
+def _spread(first: SolvedPoints, which: IntArray, at: Points) -> SolvedPoints:
+    """Some of the points; the others are unsolved, and as yet took no steps."""
+    solution = first.take(np.zeros(at.load.size, dtype=int))
+    solution.status[:], solution.steps[:] = Status.max_steps, 0.0
+    solution.put(which, first)
+    return solution

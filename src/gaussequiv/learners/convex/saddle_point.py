@@ -68,6 +68,11 @@ class SolvedPoints:
         for mine, theirs in zip((*self.fields, *self.conjugates), (*part.fields, *part.conjugates), strict=True):
             mine[index] = theirs
 
+    def put(self, index: Any, part: SolvedPoints) -> None:
+        """Replace some of the points by what further steps have found."""
+        self.place(index, part)
+        self.steps[index] += part.steps
+
 
 Solution = SolvedPoints  # its name of before
 
