@@ -11,10 +11,11 @@ from gaussequiv.errors import FloatArray
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(128)
 
 
-def standardise(b: ArrayLike, variance: float) -> FloatArray:
+def standardise(b: ArrayLike, variance: ArrayLike) -> FloatArray:
     """b/sqrt(variance); infinite at variance 0, where the field is the constant b and its sign is known."""
-    b = np.asarray(b, float)
-    return b / np.sqrt(variance) if variance > 0 else np.full(b.shape, np.inf)
+    b, variance = np.asarray(b, float), np.asarray(variance, float)
+    random = variance > 0
+    return np.where(random, b / np.sqrt(np.where(random, variance, 1.0)), np.inf)
 
 
 def bivariate_cdf(h: ArrayLike, k: ArrayLike, r: ArrayLike) -> FloatArray:

@@ -77,11 +77,13 @@ def fixed_points(problem: Problem, alpha: ArrayLike) -> xr.Dataset:
     values: dict[str, FloatArray] = {}
     best = []
     status = np.full((len(kinds), alphas.size), float(Status.converged))
-    for i, (a, found) in enumerate(zip(alphas, shown, strict=True)):
-        for kind, point in found.items():
-            for key, value in observe(potential, point, float(a)).items():
-                if key != "steps":
-                    values.setdefault(key, np.full((len(kinds), alphas.size), np.nan))[kinds.index(kind), i] = value
+    places = [(kinds.index(kind), i) for i, found in enumerate(shown) for kind in found]
+    said = observe([(potential, shown[i][kinds[row]], float(alphas[i])) for row, i in places])
+    del said["steps"]
+    for key, value in said.items():
+        values[key] = np.full((len(kinds), alphas.size), np.nan)
+        values[key][tuple(zip(*places, strict=True))] = value
+    for found in shown:
         stable = [kind for kind in found if kind != "unstable"]
         best.append(max(stable, key=lambda kind: (found[kind].free_entropy, -KINDS.index(kind))))
     dims = ("branch", "alpha")

@@ -70,6 +70,9 @@ def _binary(channel: BinaryLabel, y: FloatArray) -> None:
     require(bool(np.all(np.abs(y) == 1)), channel, f"labels such as {y[np.abs(y) != 1][:1]} are drawn.", "Binary labels are -1 and 1.")
     up, down = (np.asarray(channel.probability(label, _FIELDS, 0.7).value) for label in (1.0, -1.0))
     close(channel, up + down, 1.0, 1e-9, _FIELDS, "at the field {at} the probabilities sum to {found}, not {expected}.", "Normalise them.")
+    for said, alone, label in zip(channel.both(_FIELDS, 0.7), (up, down), ("+1", "-1"), strict=True):
+        wrong = f"`both` says {{found}} of y = {label} at omega={{at}}, but `probability` is {{expected}}."
+        close(channel, said.value, alone, 1e-12, _FIELDS, wrong, "Leave `both` out, or let it say P(+1) and P(-1).")
     wrong = "`log_partition` of y = 1 at omega={at} is the logarithm of {found}, but `probability` is {expected}."
     found = np.exp(channel.log_partition(np.ones(4), _FIELDS, 0.7))
     close(channel, found, up, 1e-8, _FIELDS, wrong, "Both are E P(y | z), z ~ N(omega, V).")
@@ -166,8 +169,12 @@ def _information(channel: Channel) -> None:
         wrong = "`fisher` is not twice the derivative of `psi` in q at fixed q + V: at q={at} it is {found}, differences give {expected}."
         slope = (ahead - behind) / step
         close(channel, fisher, slope, 1e-4 * (1e-3 + np.abs(slope)), q, wrong, "Both are averages over one law of labels.")
-    errors = given(lambda: [float(channel.bayes_error(known, 1.5 - known, np.array([0.2]))[0]) for known in (0.3, 0.9, 1.5)])
+    known = np.array([0.3, 0.9, 1.5])
+    errors = given(lambda: np.asarray(channel.bayes_error(known, 1.5 - known, np.array([0.2, 0.2, 0.2]))))
     if errors is not None:
+        alone = [float(channel.bayes_error(linear, 1.5 - linear, np.array([0.2]))[0]) for linear in known.tolist()]
+        wrong = "`bayes_error` of several fields says {found} of the one of linear variance {at}, of which it says {expected} alone."
+        close(channel, errors, np.array(alone), 1e-7, known, wrong, "Its arguments broadcast.")
         wrong = f"`bayes_error` is {errors} where more and more of the field is known."
         require(bool(np.all(np.diff(errors) <= 1e-9)), channel, wrong, "Knowing more does not harm.")
 

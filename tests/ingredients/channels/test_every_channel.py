@@ -5,6 +5,7 @@ import pytest
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
+from gaussequiv.ingredients.channels.links import FunctionLink
 from gaussequiv.ingredients.channels.named import named_channel
 
 REAL = {
@@ -103,3 +104,39 @@ def test_users_priors_have_no_outliers():
     assert abs((x - 0.31).mean()) < 4.5 * np.sqrt(0.32 / x.size)
     assert abs((x**2).mean() - law.second_moment) < 4.5 * (x**2).std() / np.sqrt(x.size)
     assert abs(x - 0.31).max() < 0.4 * 22
+
+
+@pytest.mark.parametrize("name", [*REAL, *BINARY, "gauss"])
+def test_errors_of_many_laws_of_the_field_are_those_of_each(name):
+    """Linear part, rest and mean broadcast, nothing known and nothing left to know included."""
+    channel = (REAL | BINARY | {"gauss": GaussianNoise(0.1)})[name]
+    linear, rest, b0 = np.array([[0.0], [0.3], [1.2]]), np.array([[0.9], [0.2], [1e-6]]), np.array([-0.4, 0.0, 0.7])
+    parts = ["bayes_error"] + ["field_error"] * (channel.task == "regression")
+    for part in parts:
+        together = getattr(channel, part)(linear, rest, b0)
+        assert together.shape == (3, 3)
+        for i, j in enumerate((2, 0, 1)):
+            alone = getattr(channel, part)(float(linear[i, 0]), float(rest[i, 0]), b0[j : j + 1])
+            assert together[i, j] == pytest.approx(alone[0], rel=1e-9, abs=1e-12)
+    if channel.task == "regression":
+        noise = channel.label_noise(linear + rest, b0)
+        assert noise[2, 1] == pytest.approx(channel.label_noise(1.2 + 1e-6, np.zeros(1))[0], rel=1e-12)
+        assert noise + channel.field_error(linear, rest, b0) == pytest.approx(channel.bayes_error(linear, rest, b0), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_both_probabilities_are_those_of_each_label(name):
+    """With their derivatives."""
+    channel, omega = BINARY[name], np.linspace(-9.0, 9.0, 61)[None, :]
+    for V in (0.7, 1e-4):
+        for p, label in zip(channel.both(omega, np.array([[V]])), (1.0, -1.0), strict=True):
+            alone = channel.probability(label, omega, np.array([[V]]))
+            for value, expected in zip(p, alone, strict=True):
+                assert np.array_equal(value, expected)
+
+
+def test_a_label_that_never_comes_has_no_probability():
+    ramp = FunctionLink(lambda z: np.clip(z, 0.0, 1.0), kinks=(0.0, 1.0))
+    up, down = ge.Binary(ramp, flips=(0.0, 0.3)).both(np.array([[9.0, -9.0]]), np.array([[1e-4]]))
+    assert down.value[0, 0] == 0 and up.value[0, 0] == 1
+    assert up.value[0, 1] == 0.3 and down.value[0, 1] == 0.7

@@ -101,12 +101,12 @@ def test_what_information_is_left_without_noise():
     """Signs: log 2 once known; a density: infinite; a target without a linear part: none."""
     signs = Potential(ge.Problem(ge.LinearTarget("rademacher")).equivalent())
     top = signs.chosen(1.4, "informed")
-    assert observe(signs, top, 1.4)["mutual_information"] == pytest.approx(np.log(2), rel=1e-6)
+    assert observe([(signs, top, 1.4)])["mutual_information"][0] == pytest.approx(np.log(2), rel=1e-6)
     density = Potential(ge.Problem(ge.LinearTarget("gauss-bernoulli:0.3")).equivalent())
     for branch, alpha in (("uninformed", 0.1), ("informed", 0.9)):
-        assert observe(density, density.chosen(alpha, branch), alpha)["mutual_information"] == np.inf
+        assert observe([(density, density.chosen(alpha, branch), alpha)])["mutual_information"][0] == np.inf
     even = Potential(ge.Problem(ge.DeepNetwork("abs", noise=0.1)).equivalent())
-    seen = observe(even, even.chosen(1.0, "equilibrium"), 1.0)
+    seen = observe([(even, even.chosen(1.0, "equilibrium"), 1.0)])
     assert (seen["mutual_information"], seen["overlap"], seen["estimation_error"]) == (0.0, 0.0, 1.0)
 
 
@@ -114,12 +114,12 @@ def test_weights_are_counted_in_their_own_units():
     """Estimation error: second moment times the share that is left; residual: log of alpha(R)/alpha."""
     curve = Potential(ge.Problem(ge.LinearTarget("gauss-bernoulli:0.3:2", noise=0.1)).equivalent())
     point = curve.chosen(0.6, "equilibrium")
-    seen = observe(curve, point, 0.6)
-    assert seen["estimation_error"] == pytest.approx(0.6 * point.left / curve.total, rel=1e-9)
-    assert seen["qhat"] == pytest.approx(curve.equivalent.slope2 * point.R, rel=1e-12)
-    assert observe(curve, point, 0.6 * 1.1)["residual"] == pytest.approx(np.log(1.1), rel=1e-6)
+    seen = observe([(curve, point, 0.6), (curve, point, 0.6 * 1.1)])
+    assert seen["estimation_error"][0] == pytest.approx(0.6 * point.left / curve.total, rel=1e-9)
+    assert seen["qhat"][0] == pytest.approx(curve.equivalent.slope2 * point.R, rel=1e-12)
+    assert seen["residual"] == pytest.approx([0.0, np.log(1.1)], rel=1e-6, abs=1e-9)
     information = 0.6 * curve.ceiling - point.free_entropy
-    assert seen["mutual_information"] == pytest.approx(information, rel=1e-12)
+    assert seen["mutual_information"][0] == pytest.approx(information, rel=1e-12)
 
 
 def _offset_target(**labels):

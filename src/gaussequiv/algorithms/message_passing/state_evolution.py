@@ -123,14 +123,11 @@ class StateEvolution:
     def observe(self, state: Evolution) -> dict[str, float]:
         """Overlap and error of one step, averaged over the offset's law."""
         e, signal = self.equivalent, float(self.law.second_moment * np.ones_like(self.modes) @ self.modes)
-        errors = [
-            float(e.channel.bayes_error(float(q), float(V) + e.model_noise, np.array([b]))[0])
-            for q, V, b in zip(state.q, state.V, self.offsets, strict=True)
-        ]
+        errors = e.channel.bayes_error(state.q, state.V + e.model_noise, self.offsets)
         q, V = float(state.q @ self.mass), float(state.V @ self.mass)
         overlap = q / signal if signal > 0 else 0.0
         return {
-            "test_error": float(np.array(errors) @ self.mass),
+            "test_error": float(errors @ self.mass),
             "q": q,
             "m": q,
             "V": V,

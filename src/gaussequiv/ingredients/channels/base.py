@@ -96,8 +96,8 @@ class Channel:
         """Relative error of `psi` and `fisher`; 0 for closed forms."""
         return 0.0
 
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
-        """Least error given the linear part (variance `linear`) of a field whose other part has variance `rest`."""
+    def bayes_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
+        """Least error given the linear part (variance `linear`) of a field whose other part has variance `rest`; arguments broadcast."""
         raise self.lacks("bayes_error")
 
     def lacks(self, member: str) -> LeftOut:
@@ -131,6 +131,10 @@ class BinaryLabel(Channel):
     def down(self, omega: FloatArray, V: Field) -> Smoothed:
         """P(y = -1)."""
         return self.probability(-1.0, omega, V)
+
+    def both(self, omega: FloatArray, V: Field) -> tuple[Smoothed, Smoothed]:
+        """P(y = +1) and P(y = -1)."""
+        return self.up(omega, V), self.down(omega, V)
 
     def edges(self, V: FloatArray) -> FloatArray:
         """Panel ends in omega that resolve P(y | omega), shape V.shape + (edges,)."""
@@ -183,11 +187,11 @@ class RealLabel(Channel):
         return self.atoms(b0, variance)
 
     # --- parts of the Bayes error
-    def label_noise(self, variance: float, b0: FloatArray) -> FloatArray:
-        """E Var[y | field] for a field ~ N(b0, variance)."""
+    def label_noise(self, variance: Field, b0: Field) -> FloatArray:
+        """E Var[y | field] for a field ~ N(b0, variance); arguments broadcast, as those of `field_error`."""
         raise self.lacks("label_noise")
 
-    def field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+    def field_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
         """E Var[E[y | field] | omega]: what of the least mean squared error is not the label's own noise."""
         raise self.lacks("field_error")
 

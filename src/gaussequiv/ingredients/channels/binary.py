@@ -11,7 +11,7 @@ from scipy.optimize import elementwise
 
 from gaussequiv.errors import FloatArray, fail, number
 from gaussequiv.ingredients.channels import links
-from gaussequiv.ingredients.channels.base import BinaryLabel
+from gaussequiv.ingredients.channels.base import BinaryLabel, Field
 from gaussequiv.ingredients.channels.links import Smoothed
 from gaussequiv.numerics.orthant import sign_disagreement
 from gaussequiv.numerics.panels import ORDER, normal_panels, sign_changes
@@ -92,10 +92,19 @@ class Binary(BinaryLabel):
         if self.link.symmetric:  # P(-1) at omega is P(+1) at -omega: no 1 - P that loses its digits
             p: Smoothed = self.link.smoothed(sign * omega, total)
             return Smoothed(lowest + keep * np.minimum(p.value, 1.0), keep * sign * p.first, keep * p.second, keep * sign * p.third)
-        p = self.link.smoothed(omega, total)
+        up, down = self.both(omega, V)
+        return Smoothed(*(np.where(sign > 0, a, b) for a, b in zip(up, down, strict=True)))
+
+    def both(self, omega: FloatArray, V: FloatArray | float) -> tuple[Smoothed, Smoothed]:
+        """P(+1) and P(-1), of a link without symmetry from one average of it."""
+        if self.link.symmetric:
+            return self.up(omega, V), self.down(omega, V)
+        low, high = self.flips
+        keep = 1 - low - high
+        p: Smoothed = self.link.smoothed(omega, np.asarray(V) + self.noise)
         value = np.minimum(p.value, 1.0)  # sums of weights exceed 1 by rounding
-        value = np.where(sign > 0, value, 1 - value)
-        return Smoothed(lowest + keep * value, keep * sign * p.first, keep * sign * p.second, keep * sign * p.third)
+        slopes = keep * p.first, keep * p.second, keep * p.third
+        return Smoothed(high + keep * value, *slopes), Smoothed(low + keep * (1 - value), *(-slope for slope in slopes))
 
     @property
     def mirrored(self) -> bool:  # type: ignore[override]
@@ -155,17 +164,18 @@ class Binary(BinaryLabel):
             breaks = np.nan_to_num((self.edges(V.ravel()) - centre) / root, nan=0.0)
         nodes = normal_panels(breaks)
         omega, rest = centre + root * nodes.xi, V.reshape(-1, 1)
-        entropy = special.entr(self._plain(1.0, omega, rest)) + special.entr(self._plain(-1.0, omega, rest))
-        return -(nodes.weights * entropy).sum(axis=1).reshape(q.shape)
+        up, down = self._plain(omega, rest)
+        return -(nodes.weights * (special.entr(up) + special.entr(down))).sum(axis=1).reshape(q.shape)
 
-    def _plain(self, y: float, omega: FloatArray, V: FloatArray) -> FloatArray:
-        """P(y) alone: where nothing smooths the link (V + noise = 0) its derivatives need not exist."""
+    def _plain(self, omega: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """P(+1) and P(-1) alone: where nothing smooths the link (V + noise = 0) its derivatives need not exist."""
         random = V + self.noise > 0
-        smooth: FloatArray = self.probability(y, omega, np.where(random, V, 1.0)).value
+        up, down = (p.value for p in self.both(omega, np.where(random, V, 1.0)))
         if np.all(random):
-            return smooth
-        up, keep = self.link(omega), 1 - self.flips[0] - self.flips[1]
-        return np.where(random, smooth, self.flips[1] + keep * up if y > 0 else self.flips[0] + keep * (1 - up))
+            return up, down
+        plain, (low, high) = self.link(omega), self.flips
+        keep = 1 - low - high
+        return np.where(random, up, high + keep * plain), np.where(random, down, low + keep * (1 - plain))
 
     def disagreement(self, c: FloatArray, q: FloatArray, m: FloatArray, b0: FloatArray, rho: FloatArray) -> FloatArray:
         """P(y != sign(z)) for a student score z ~ N(c, q) of covariance m with the field ~ N(b0, rho)."""
@@ -210,17 +220,17 @@ class Binary(BinaryLabel):
     def likelier(self, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """The likelier label for field ~ N(omega, V), +1 where both are equally likely; arguments broadcast."""
         omega, V = np.broadcast_arrays(np.asarray(omega, float), np.asarray(V, float))
-        return np.where(self._plain(1.0, omega, V) >= 0.5, 1.0, -1.0)
+        return np.where(self._plain(omega, V)[0] >= 0.5, 1.0, -1.0)
 
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+    def bayes_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
         """Least misclassification given the linear part (variance `linear`) of a field whose other part has variance `rest`."""
-        b0 = np.asarray(b0, float)
-        root = np.sqrt(linear)
+        linear, rest, b0 = np.broadcast_arrays(*(np.asarray(a, float) for a in (linear, rest, b0)))
+        root, centre, V = np.sqrt(linear.reshape(-1, 1)), b0.reshape(-1, 1), rest.reshape(-1, 1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            breaks = np.nan_to_num((self.edges(np.full(b0.size, rest)) - b0.reshape(-1, 1)) / root, nan=0.0)
+            breaks = np.nan_to_num((self.edges(V[:, 0]) - centre) / root, nan=0.0)
         for refinement in range(3):  # after the first with panels that end where both labels are equally likely
             nodes = normal_panels(breaks)
-            up = self.up(b0.reshape(-1, 1) + root * nodes.xi, np.full((b0.size, 1), rest)).value
+            up = self.up(centre + root * nodes.xi, V).value
             if refinement == 2:
                 break
             changes = (np.diff(np.sign(up - 0.5), axis=1) != 0).sum(axis=1).max(initial=0)

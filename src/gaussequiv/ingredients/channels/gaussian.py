@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussequiv.errors import FloatArray, number
-from gaussequiv.ingredients.channels.base import RealOutput
+from gaussequiv.ingredients.channels.base import Field, RealOutput
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments
 
@@ -51,8 +51,8 @@ class GaussianNoise(RealOutput):
         with np.errstate(divide="ignore"):
             return -0.5 * (np.log(total) + _LOG_2PI + 1.0)
 
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
-        return np.full(np.shape(b0), rest + self.noise)
+    def bayes_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
+        return self.field_error(linear, rest, b0) + self.noise
 
     def mean_label(self, z: FloatArray) -> FloatArray:
         """The field."""
@@ -66,13 +66,13 @@ class GaussianNoise(RealOutput):
         """omega."""
         return omega
 
-    def label_noise(self, variance: float, b0: FloatArray) -> FloatArray:
+    def label_noise(self, variance: Field, b0: Field) -> FloatArray:
         """The noise."""
-        return np.full(np.shape(b0), self.noise)
+        return np.full(np.broadcast_shapes(np.shape(variance), np.shape(b0)), self.noise)
 
-    def field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+    def field_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
         """What is not known of the field."""
-        return np.full(np.shape(b0), rest)
+        return np.array(np.broadcast_arrays(linear, np.asarray(rest, float), b0)[1])
 
     def atoms(self, b0: float, variance: float) -> LabelAtoms:
         """Fields as their own labels; the noise stays Gaussian."""

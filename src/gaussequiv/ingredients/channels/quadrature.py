@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray, fail
-from gaussequiv.ingredients.channels.base import Likelihood
+from gaussequiv.ingredients.channels.base import Field, Likelihood
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, likelihood_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.numerics.lattice import Lattice
@@ -163,10 +163,11 @@ class QuadratureChannel(Likelihood):
         nodes = normal_panels(breaks, order)
         return centre.reshape(-1, 1) + root * nodes.xi, nodes.weights
 
-    def label_noise(self, variance: float, b0: FloatArray) -> FloatArray:
+    def label_noise(self, variance: Field, b0: Field) -> FloatArray:
         """E Var[y | field] for a field ~ N(b0, variance): what no learner that knows the field can predict."""
-        z, weights = self._fields(np.asarray(b0, float).ravel(), np.full(np.size(b0), variance))
-        return (weights * self.label_variance(z)).sum(axis=1).reshape(np.shape(b0))
+        centre, spread = np.broadcast_arrays(np.asarray(b0, float), np.asarray(variance, float))
+        z, weights = self._fields(centre.ravel(), spread.ravel())
+        return (weights * self.label_variance(z)).sum(axis=1).reshape(centre.shape)
 
     def label_moments(self, b0: FloatArray, variance: float) -> LabelMoments:
         """Mean, slope in b0 and variance of a label whose field is N(b0, variance): what the square loss sees."""
@@ -176,22 +177,30 @@ class QuadratureChannel(Likelihood):
         """Weighted pairs of a field ~ N(b0, variance) and its label: what other losses see."""
         return likelihood_atoms(self, b0, variance)
 
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+    def bayes_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
         """Least mean squared error given omega of variance `linear`, the field's other part having variance `rest`."""
-        return self.label_noise(linear + rest, b0) + self.field_error(linear, rest, b0)
+        return self.label_noise(np.add(linear, rest), b0) + self.field_error(linear, rest, b0)
 
-    def field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+    def field_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
         """E Var[E[y | field] | omega]: what of the least mean squared error is not the label's own noise; small ones keep their digits."""
-        flat = np.asarray(b0, float).ravel()
+        known, unknown, centre = np.broadcast_arrays(*(np.asarray(a, float) for a in (linear, rest, b0)))
+        out = np.empty(centre.shape)
+        for pair in sorted(set(zip(known.ravel().tolist(), unknown.ravel().tolist(), strict=True))):
+            rows = (known == pair[0]) & (unknown == pair[1])
+            out[rows] = self._field_error(*pair, centre[rows])
+        return out
+
+    def _field_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+        """Of one law of the field, at offsets of shape (offsets,)."""
         if rest <= 0:
-            return np.zeros(np.shape(b0))
+            return np.zeros(b0.shape)
         if linear <= 0:
-            return self._conditional(flat, rest).reshape(np.shape(b0))
+            return self._conditional(b0, rest)
         places = np.concatenate([k + np.sqrt(rest) * _EDGES for k in (self.kinks or (0.0,))])
-        out = np.empty(flat.size)
-        for group in shared_panels(flat, float(np.sqrt(linear)), places):
+        out = np.empty(b0.size)
+        for group in shared_panels(b0, float(np.sqrt(linear)), places):
             out[group.which] = group.weights @ self._conditional(group.x, rest)
-        return out.reshape(np.shape(b0))
+        return out
 
     def _conditional(self, omega: FloatArray, rest: float) -> FloatArray:
         """Var of E[y | field] for a field ~ N(omega, rest)."""

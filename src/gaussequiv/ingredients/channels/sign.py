@@ -6,6 +6,7 @@ import numpy as np
 from scipy import special
 
 from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.channels.base import Field
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.numerics.orthant import aligned_disagreement, standardise
 from gaussequiv.numerics.tails import bend, inverse_mills
@@ -88,8 +89,8 @@ class Sign(Binary):
         t = centre[..., None] + width[..., None] * _U
         return np.where(random, -np.exp(-0.5 * mu2 / (1 + w)) * (sign_entropy(t) @ _U_WEIGHT) / np.sqrt(1 + w), 0.0)
 
-    def bayes_error(self, linear: float, rest: float, b0: FloatArray) -> FloatArray:
+    def bayes_error(self, linear: Field, rest: Field, b0: Field) -> FloatArray:
         """Owen's form of `Binary.bayes_error`: 2 T(b0/sqrt(rho), sqrt(noise/linear))."""
-        total = rest + self.noise
-        ratio = np.sqrt(total / linear) if linear > 0 else np.inf
+        linear, total = np.asarray(linear, float), np.asarray(rest, float) + self.noise
+        ratio = np.sqrt(np.where(linear > 0, total / np.where(linear > 0, linear, 1.0), np.inf))
         return aligned_disagreement(standardise(b0, linear + total), ratio)

@@ -237,9 +237,8 @@ class BayesOptimal(Learner):
             test = e.channel.disagreement(shifted, q, q, b, rho) @ mass
             clean = sign_error(shifted, q, q, b, rho) @ mass
         else:  # the sign of the field is no longer what the labels would be without noise
-            rest = point["left"] + e.model_noise
-            each = [[e.channel.bayes_error(*args) for args in zip(*row, strict=True)] for row in zip(q, rest, b, strict=True)]
-            test, clean = np.array(each).reshape(q.shape) @ mass, np.full_like(alpha, np.nan)
+            test = e.channel.bayes_error(q, point["left"] + e.model_noise, b) @ mass
+            clean = np.full_like(alpha, np.nan)
         floor = np.full_like(alpha, e.floor)
         return {
             "test_error": test,

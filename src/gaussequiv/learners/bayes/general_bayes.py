@@ -36,14 +36,12 @@ def general_curve(e: GaussianEquivalent, alpha: FloatArray, branch: str) -> Obse
 
     seen: dict[tuple[float, float], dict[str, float]] = {}  # half the offsets of a finer rule are those of the first
 
-    def said(curve: Potential, alpha: float) -> dict[str, float]:
-        if (curve.b0, alpha) not in seen:
-            seen[curve.b0, alpha] = observe(curve, curve.chosen(alpha, branch), alpha)
-        return seen[curve.b0, alpha]
-
     def values(curves: list[Potential], alpha: FloatArray) -> Observables:
-        rows = [[said(curve, a) for curve in curves] for a in alpha.tolist()]
-        found = {key: np.array([[one[key] for one in row] for row in rows]) for key in _NAMES}
+        for a in alpha.tolist():
+            new = [curve for curve in curves if (curve.b0, a) not in seen]
+            said = observe([(curve, curve.chosen(a, branch), a) for curve in new])
+            seen.update({(curve.b0, a): {key: float(said[key][i]) for key in _NAMES} for i, curve in enumerate(new)})
+        found = {key: np.array([[seen[curve.b0, a][key] for curve in curves] for a in alpha.tolist()]) for key in _NAMES}
         return found | {"status": np.where(np.isfinite(found["q"]), float(Status.converged), float(Status.nonfinite))}
 
     out = over_offsets(e, alpha, values, ("excess_over_floor", "q"))
@@ -75,40 +73,51 @@ _NAMES = (
 )
 
 
-def observe(potential: Potential, point: FixedPoint, alpha: float) -> dict[str, float]:
-    """What a fixed point says of errors and information, given the constant part."""
-    e, total = potential.equivalent, potential.total
-    left = max(point.left, 0.0)
-    test, clean, gibbs, excess = errors(e, point.q, left, potential.b0)
+def observe(solved: list[tuple[Potential, FixedPoint, float]]) -> Observables:
+    """What fixed points at some alpha, of potentials of one equivalent, say of errors and information, given the constant parts."""
+    if not solved:
+        return {key: np.empty(0) for key in _NAMES}
+    e, total = solved[0][0].equivalent, solved[0][0].total
     second = 1.0 if e.prior is None else float(e.prior.second_moment)
-    ceiling = potential.ceiling
-    if total == 0:  # nothing to learn
-        information = 0.0
-    elif np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
-        information = potential.prior_entropy if point.perfect else np.inf
-    else:
-        information = alpha * ceiling - point.free_entropy
-    residual = 0.0
-    if point.R > 0 and not point.perfect:
-        residual = abs(float(np.log(potential.alpha(point.R) / alpha)))
-    error = float(e.channel.quadrature_error(point.q, max(left + potential.noise, potential.least), potential.b0))
-    if error > 0:
-        error *= _amplification(potential, point)
+    R, q, left, b0 = (np.array(column) for column in zip(*((p.R, p.q, max(p.left, 0.0), curve.b0) for curve, p, _ in solved), strict=True))
+    test, clean, gibbs, excess = errors(e, q, left, b0)
     return {
         "test_error": test,
         "excess_over_floor": excess,
         "clean_error": clean,
         "gibbs_error": gibbs,
-        "overlap": point.q / total if total > 0 else 0.0,
-        "q": point.q,
-        "qhat": e.slope2 * point.R,
-        "estimation_error": second * left / total if total > 0 else second,
-        "free_entropy": point.free_entropy,
-        "mutual_information": information,
-        "residual": residual,
-        "quadrature_error": error,
-        "steps": 0.0,
+        "overlap": q / total if total > 0 else np.zeros_like(q),
+        "q": q,
+        "qhat": e.slope2 * R,
+        "estimation_error": second * left / total if total > 0 else np.full_like(q, second),
+        "free_entropy": np.array([point.free_entropy for _, point, _ in solved]),
+        "mutual_information": np.array([_information(*one) for one in solved]),
+        "residual": np.array([_residual(*one) for one in solved]),
+        "quadrature_error": np.array([_quadrature_error(curve, point) for curve, point, _ in solved]),
+        "steps": np.zeros_like(q),
     }
+
+
+def _information(potential: Potential, point: FixedPoint, alpha: float) -> float:
+    """Mutual information of weights and labels, for each input dimension."""
+    if potential.total == 0:  # nothing to learn
+        return 0.0
+    ceiling = potential.ceiling
+    if np.isinf(ceiling):  # continuous labels without noise: they say all of a discrete prior, and more than any number of a density
+        return potential.prior_entropy if point.perfect else np.inf
+    return alpha * ceiling - point.free_entropy
+
+
+def _residual(potential: Potential, point: FixedPoint, alpha: float) -> float:
+    if point.R <= 0 or point.perfect:
+        return 0.0
+    return abs(float(np.log(potential.alpha(point.R) / alpha)))
+
+
+def _quadrature_error(potential: Potential, point: FixedPoint) -> float:
+    V = max(max(point.left, 0.0) + potential.noise, potential.least)
+    error = float(potential.channel.quadrature_error(point.q, V, potential.b0))
+    return error * _amplification(potential, point) if error > 0 else error
 
 
 def _amplification(potential: Potential, point: FixedPoint) -> float:
@@ -125,26 +134,25 @@ def _amplification(potential: Potential, point: FixedPoint) -> float:
     return float(max(abs(moved) / max(abs(slope), 1e-9 * _STEP), 1.0))
 
 
-def errors(e: GaussianEquivalent, q: float, left: float, b0: float) -> tuple[float, float, float, float]:
+def errors(e: GaussianEquivalent, q: FloatArray, left: FloatArray, b0: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """test, clean and Gibbs error, and test less its least value: of the best predictor against label and noiseless label, of a posterior
     draw's noiseless label; without a difference of nearly equal numbers where the labels are real and every layer linear.
 
-    The noiseless binary label is the sign of the field: nan where P(+1 | field) falls anywhere, as it is then not the likelier label.
+    Arrays of one shape. The noiseless binary label is the sign of the field: nan where P(+1 | field) falls anywhere, as it is then not the
+    likelier label.
     """
     channel: Any = e.channel
-    at, rest = np.array([b0]), left + e.model_noise
+    rest = left + e.model_noise
     total = q + rest
     if isinstance(channel, GaussianNoise):
-        return float(channel.bayes_error(q, rest, at)[0]), rest, 2 * rest, left
+        return channel.bayes_error(q, rest, b0), rest, 2 * rest, left
     if isinstance(channel, RealLabel):
-        clean, least = (float(channel.field_error(*pair, at)[0]) for pair in ((q, rest), (q + left, e.model_noise)))
-        test = float(channel.label_noise(total, at)[0]) + clean
-        return test, clean, 2 * clean, clean - least
-    test = float(channel.bayes_error(q, rest, at)[0])
-    excess = test - float(channel.bayes_error(q + left, e.model_noise, at)[0])
+        clean, least = channel.field_error(q, rest, b0), channel.field_error(q + left, e.model_noise, b0)
+        return channel.label_noise(total, b0) + clean, clean, 2 * clean, clean - least
+    test = channel.bayes_error(q, rest, b0)
+    excess = test - channel.bayes_error(q + left, e.model_noise, b0)
     if channel.direction != 1:
-        return test, np.nan, np.nan, excess
-    shifted = at - channel.threshold(np.array([rest]))
-    clean = float(sign_error(shifted, np.array([q]), np.array([q]), at, np.array([total]))[0])
-    gibbs = float(sign_error(at, np.array([total]), np.array([q]), at, np.array([total]))[0])
-    return test, clean, gibbs, excess
+        unknown = np.full_like(test, np.nan)
+        return test, unknown, unknown, excess
+    clean = sign_error(b0 - channel.threshold(rest), q, q, b0, total)
+    return test, clean, sign_error(b0, total, q, b0, total), excess

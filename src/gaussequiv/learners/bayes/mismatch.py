@@ -121,8 +121,8 @@ def posterior_scores(e: GaussianEquivalent, believed: GaussianEquivalent, at: Fi
     with np.errstate(divide="ignore"):
         breaks = at.c[:, None] + believed.channel.edges(spread)
     nodes, omega, target = score_nodes(e.channel, at, breaks)
-    up, down = (e.channel.probability(label, target, at.rest[:, None]).value for label in (1.0, -1.0))
-    said, unsaid = (np.maximum(believed.channel.probability(label, omega, spread[:, None]).value, 1e-300) for label in (1.0, -1.0))
+    up, down = (p.value for p in e.channel.both(target, at.rest[:, None]))
+    said, unsaid = (np.maximum(p.value, 1e-300) for p in believed.channel.both(omega, spread[:, None]))
     return {
         "auc": area_under_curve(e.channel, at),
         "log_loss": -(nodes.weights * (up * np.log(said) + down * np.log(unsaid))).sum(axis=1),

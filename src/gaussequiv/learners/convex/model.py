@@ -136,7 +136,7 @@ class Model:
         if self.regression:
             moments = self.channel.label_moments(b0, self.rho)
             return moments.mean, moments.scatter + moments.noise
-        up, down = (self.channel.probability(label, b0, np.full_like(b0, self.rho)).value for label in (1.0, -1.0))
+        up, down = (p.value for p in self.channel.both(b0, np.full_like(b0, self.rho)))
         return up - down, 4 * up * down
 
     def with_loss(self, loss: Any) -> Model:

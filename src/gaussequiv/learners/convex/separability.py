@@ -42,7 +42,7 @@ def separability_threshold(e: GaussianEquivalent, *, intercept: bool, b0: float 
         edges = np.nan_to_num((channel.edges(rest) - b0) / root, nan=0.0)
     nodes = normal_panels(np.concatenate([edges, np.zeros((1, 1))], axis=1))
     G, mass = nodes.xi[0], nodes.weights[0]
-    parts = [(label, mass * channel.probability(label, b0 + root * G, rest).value) for label in (1.0, -1.0)]
+    parts = [(label, mass * p.value) for label, p in zip((1.0, -1.0), channel.both(b0 + root * G, rest), strict=True)]
     if float(np.minimum(parts[0][1], parts[1][1]).sum()) < 1e-14:
         return np.inf
 
