@@ -18,6 +18,7 @@ from gaussequiv.cli.options import (
     Normalise,
     Output,
     Over,
+    Points,
     Seed,
     Sensitivity,
     Strict,
@@ -25,6 +26,7 @@ from gaussequiv.cli.options import (
     TestSamples,
     Trials,
     build,
+    build_any,
 )
 
 
@@ -50,6 +52,7 @@ def equivalent(options: Any, d: Dimension = None, keep: Keep = None, as_json: Js
 def theory(
     options: Any,
     alpha: Alpha = None,
+    points: Points = None,
     n: Count = None,
     d: Dimension = None,
     over: Over = None,
@@ -60,33 +63,37 @@ def theory(
     strict: Strict = False,
 ) -> None:
     """Exact learning curves, or with --target-error how many samples reach an error."""
-    from gaussequiv.cli.inputs import parse_grid, parse_over, refuse_together, required
+    from gaussequiv.cli.inputs import axis_points, parse_grid, parse_over, refuse_together
+    from gaussequiv.errors import fail
+    from gaussequiv.problems.supervised.description import Problem
     from gaussequiv.run.solve import samples_for, solve
 
-    problem = build(options)
-    refuse_together({"target_error": target_error}, {"alpha": alpha, "n": n, "over": over, "output": output, "sensitivity": sensitivity})
-    names = tuple(sensitivity.split(",")) if sensitivity else ()
+    problem = build_any(options)
+    asked = {"alpha": alpha, "points": points, "n": n, "over": over, "output": output, "sensitivity": sensitivity}
+    refuse_together({"target_error": target_error}, asked)
+    given: dict[str, Any] = {"size": d} | ({"sensitivity": tuple(sensitivity.split(","))} if sensitivity else {})
     refuse_together({"over": over}, {"n": n})
     if target_error is not None:
+        if not isinstance(problem, Problem):
+            raise fail("target_error", "left out for a problem of another kind, whose errors do not run along alpha", target_error)
         size = samples_for(problem, target_error, d=d)
         print(json.dumps(size._asdict()) if as_json else f"alpha = {size.alpha:.10g}" + ("" if size.n is None else f", n = {size.n}"))
     elif over:
         from gaussequiv.run.sweep import sweep  # with every other verb
 
-        deliver(
-            sweep(problem, parse_grid("alpha", required("alpha", alpha)), parse_over(over), d=d, sensitivity=names), as_json, output, strict
-        )
+        deliver(sweep(problem, axis_points(problem, alpha, points), parse_over(over), **given), as_json, output, strict)
     elif n is not None and alpha is None:
-        deliver(solve(problem, n=parse_grid("n", n), d=d, sensitivity=names), as_json, output, strict)
+        deliver(solve(problem, n=parse_grid("n", n), **given), as_json, output, strict)
     else:
-        points = parse_grid("alpha", required("alpha", alpha))
-        deliver(solve(problem, points, n=None if n is None else parse_grid("n", n), d=d, sensitivity=names), as_json, output, strict)
+        given |= {} if n is None else {"n": parse_grid("n", n)}
+        deliver(solve(problem, axis_points(problem, alpha, points), **given), as_json, output, strict)
 
 
 @command("simulate")
 def simulate(
     options: Any,
     alpha: Alpha = None,
+    points: Points = None,
     d: Dimension = None,
     trials: Trials = 16,
     seed: Seed = 0,
@@ -98,14 +105,15 @@ def simulate(
     strict: Strict = False,
 ) -> None:
     """Train on labels of true networks at finite size and measure on fresh data."""
-    call = {"d": d, "trials": trials, "seed": seed, "test_samples": test_samples, "normalise_teacher": normalise_teacher}
-    _run("simulate", options, alpha, over, call, as_json, output, strict)
+    own = {"test_samples": test_samples, "normalise_teacher": normalise_teacher}
+    _run("simulate", options, (alpha, points), over, {"size": d, "trials": trials, "seed": seed}, own, as_json, output, strict)
 
 
 @command("compare")
 def compare(
     options: Any,
     alpha: Alpha = None,
+    points: Points = None,
     d: Dimension = None,
     trials: Trials = 16,
     seed: Seed = 0,
@@ -118,28 +126,28 @@ def compare(
     strict: Strict = False,
 ) -> None:
     """Theory beside simulation, z-scores, and the verdict: agree, disagree or inconclusive."""
-    call = {"d": d, "trials": trials, "seed": seed, "test_samples": test_samples, "normalise_teacher": normalise_teacher}
-    _run("compare", options, alpha, over, call | {"allowance": allowance}, as_json, output, strict)
+    call = {"size": d, "trials": trials, "seed": seed, "allowance": allowance}
+    own = {"test_samples": test_samples, "normalise_teacher": normalise_teacher}
+    _run("compare", options, (alpha, points), over, call, own, as_json, output, strict)
 
 
 def _run(
     verb: str,
     options: Any,
-    alpha: str | None,
+    asked: tuple[str | None, str | None],
     over: list[str] | None,
     call: dict[str, Any],
+    own: dict[str, Any],
     as_json: bool,
     output: str | None,
     strict: bool,
 ) -> None:
-    from gaussequiv.cli.inputs import parse_grid, parse_over, required
+    """`asked` are --alpha and --points; `own` are options of trials that a problem may lack: those that are given."""
+    from gaussequiv.cli.inputs import axis_points, parse_over
     from gaussequiv.run.sweep import VERBS, sweep
 
-    problem = build(options)
-    grid = parse_grid("alpha", required("alpha", alpha))
-    if over:
-        values = parse_over(over)
-        result = sweep(problem, grid, values, verb=verb, **call)
-    else:
-        result = VERBS[verb](problem, grid, **call)
+    problem = build_any(options)
+    grid = axis_points(problem, *asked)
+    call |= {name: value for name, value in own.items() if value not in (None, False)}
+    result = sweep(problem, grid, parse_over(over), verb=verb, **call) if over else VERBS[verb](problem, grid, **call)
     deliver(result, as_json, output, strict)

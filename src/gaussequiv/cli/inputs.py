@@ -13,6 +13,8 @@ import numpy as np
 
 from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
+from gaussequiv.problems.base import Solvable
+from gaussequiv.problems.dictionary import from_dict as any_from_dict
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.dictionary import from_dict
 
@@ -102,9 +104,34 @@ def _numeric(text: str) -> bool:
     return True
 
 
+def build_any_problem(options: dict[str, Any]) -> Solvable:
+    """Anything solvable: a file with a `kind` says all of its problem, of which no option stands beside it."""
+    description = read_description(options["problem"]) if options["problem"] else {}
+    kind = description.get("kind", "supervised")
+    if kind == "supervised":
+        return _supervised(options, {key: value for key, value in description.items() if key != "kind"})
+    given = {name: value for name, value in options.items() if name != "problem"}
+    refuse_together({f"a problem of kind {kind!r}": True}, given)
+    return any_from_dict(description)
+
+
 def build_problem(options: dict[str, Any]) -> Problem:
     """Problem from a file, if one is named, overridden by the other options."""
-    description = read_description(options["problem"]) if options["problem"] else {}
+    return _supervised(options, read_description(options["problem"]) if options["problem"] else {})
+
+
+def axis_points(problem: Solvable, alpha: str | None, points: str | None) -> FloatArray:
+    """The points of the problem's axis: --alpha, or --points of any axis."""
+    refuse_together({"points": points}, {"alpha": alpha})
+    axis = problem.axis.name
+    if points is None and axis == "alpha":
+        points = required("alpha", alpha)
+    if points is None:
+        raise ArgumentError(f"Argument `points` must be given, as the axis of this problem is {axis}: --points {GRID_FORM}.")
+    return parse_grid(axis, points)
+
+
+def _supervised(options: dict[str, Any], description: dict[str, Any]) -> Problem:
     target = dict(_section(description, "target")) | _target(options)
     if options["prior"] is not None:
         refuse_together({"prior": options["prior"]}, {name: options[name] for name in _DEEP_ONLY})

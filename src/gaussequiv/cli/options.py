@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 if TYPE_CHECKING:
+    from gaussequiv.problems.base import Solvable
     from gaussequiv.problems.supervised.description import Problem
 
 PROBLEM, CALL, OUT = "Problem", "Points and sizes", "Output"
@@ -32,7 +33,11 @@ def hidden(option: Any) -> Any:
 
 # The options that describe a problem: they mirror the fields of DeepNetwork, GaussianInputs, DataInputs and the learners.
 PROBLEM_OPTIONS: dict[str, Any] = {
-    "problem": _text("--problem", "TOML or JSON file with sections target, inputs, learner ('-' reads stdin); options override it."),
+    "problem": _text(
+        "--problem",
+        "TOML or JSON file with sections target, inputs, learner ('-' reads stdin); options override it. Or one with a kind "
+        "(spiked_wigner, online_sgd) and its fields, for theory, simulate and compare.",
+    ),
     "activation": _text("--activation", "Activation, or a comma list with one for each hidden layer, lowest first. [default: tanh]"),
     "depth": _option(
         int | None, "--depth", help="Hidden layers, when one activation is given; 0 is a linear target. [default: 1]", panel=PROBLEM
@@ -104,6 +109,14 @@ Alpha = Annotated[
     str | None,
     typer.Option("--alpha", help="Samples per input dimension n/d: start:stop:count[:log] or a comma list.", rich_help_panel=CALL),
 ]
+Points = Annotated[
+    str | None,
+    typer.Option(
+        "--points",
+        help="Points of the axis of a --problem of another kind, such as time or snr: start:stop:count[:log] or a comma list.",
+        rich_help_panel=CALL,
+    ),
+]
 Count = Annotated[str | None, typer.Option("--n", help="Numbers of samples n in place of --alpha; needs --d.", rich_help_panel=CALL)]
 Dimension = Annotated[
     int | None,
@@ -156,6 +169,13 @@ Keep = Annotated[int | None, typer.Option("--keep", help="Also reduce partially,
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=OUT)]
 Output = Annotated[str | None, typer.Option("--output", help="Also write FILE: .nc, .json, .csv, .png, .svg or .pdf.", rich_help_panel=OUT)]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if a point did not converge.", rich_help_panel=OUT)]
+
+
+def build_any(options: dict[str, Any]) -> Solvable:
+    """The problem that the options describe, or that of a file with a kind of its own."""
+    from gaussequiv.cli.inputs import build_any_problem
+
+    return build_any_problem(options)
 
 
 def build(options: dict[str, Any]) -> Problem:

@@ -33,6 +33,7 @@ COLUMNS = (
     "z",
     "allowance",
 )
+SILENT = ("status", "steps", "residual", "converged", "verdict", "reason")
 
 
 def table(result: xr.Dataset) -> None:
@@ -40,16 +41,20 @@ def table(result: xr.Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    axis, judged = str(result.attrs.get("axis", "alpha")), judged_of(result)
     if "source" in result.dims:  # side by side
-        sides = {side: result["test_error"].sel(source=side, drop=True) for side in ("theory", "simulation")}
-        error = result["test_error_stderr"].sel(source="simulation", drop=True)
-        result = result.drop_dims("source").assign(sides | {"test_error_stderr": error})
+        sides = {side: result[judged].sel(source=side, drop=True) for side in ("theory", "simulation")}
+        error = result[f"{judged}_stderr"].sel(source="simulation", drop=True)
+        result = result.drop_dims("source").assign(sides | {f"{judged}_stderr": error})
     wanted = [*COLUMNS, *(str(name) for name in result.data_vars if str(name).startswith("d_test_error_d_")), *_minimised(result)]
+    if axis != "alpha":  # of another kind: all that is one number at each point
+        points = set(result["converged"].dims) - {"trial"}
+        wanted = [str(name) for name, one in result.data_vars.items() if set(one.dims) == points and name not in SILENT]
     names = [name for name in wanted if name in result.data_vars and "trial" not in result[name].dims]
     frame = result[[*names, "converged"]]
     if "trial" in frame.dims:
         frame = frame.assign(converged=frame["converged"].all("trial")).drop_dims("trial", errors="ignore")
-    dims = [str(dim) for dim in frame.sizes if dim not in ("alpha", "trial")] + ["alpha"]
+    dims = [str(dim) for dim in frame.sizes if dim not in (axis, "trial")] + [axis]
     rows = frame.to_dataframe(dim_order=dims).reset_index()
     shown = Table(box=None, pad_edge=False)
     keys = [*dims, *(["n"] if "n" in rows else []), *names]
@@ -65,6 +70,12 @@ def table(result: xr.Dataset) -> None:
     elif "verdict" in result:
         for index, verdict in np.ndenumerate(result["verdict"].values):
             print(f"verdict at {index}: {verdict} ({result['reason'].values[index]})")
+
+
+def judged_of(result: xr.Dataset) -> str:
+    """The observable that a verdict or a figure is about: the test error where there is one."""
+    names = [str(name).removesuffix("_mean") for name in result.data_vars if name not in SILENT]
+    return str(result.attrs.get("judged") or ("test_error" if "test_error" in names else names[0]))
 
 
 def _minimised(result: xr.Dataset) -> list[str]:
@@ -86,7 +97,7 @@ def cell(value: Any) -> str:
 def write(result: xr.Dataset, output: str) -> Path:
     """Save a result, or draw it, by the file name's ending."""
     if Path(output).suffix.lower() in FIGURES:
-        return draw(result, output, "curve", "test_error", False)
+        return draw(result, output, "curve", judged_of(result), False)
     return save(result, output)
 
 

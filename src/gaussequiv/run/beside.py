@@ -65,8 +65,9 @@ def beside(
     dims = theory.dims(judged, axis.name)
     variables, theory_only = _pairs(theory, simulation, axis.name)
     variables |= {"z": (dims, z), "allowance": (dims, allowed), "status": (dims, status)}
+    variables |= {name: value for name, value in theory.beside.items() if name in simulation}
     words = WORDS | BOOKKEEPING | axis_words(problem) | theory.labels
-    known = {*theory, *(f"{name}_{kind}" for name in theory for kind in ("mean", "stderr"))}
+    known = {*theory, *theory.beside, *(f"{name}_{kind}" for name in theory for kind in ("mean", "stderr"))}
     measured = sorted({str(name).removesuffix("_mean").removesuffix("_stderr") for name in simulation.data_vars} - known - set(BOOKKEEPING))
     record = json.loads(simulation.attrs["call"]) | dict(call or {})
     if allowance is not None:
