@@ -32,6 +32,7 @@ LISTED = {
     "learners/bayes/information.py": (1, "columns by name"),
     "learners/convex/saddle_point.py": (3, "columns by name"),
     "problems/base.py": (1, "the door of problems of a user's own"),
+    "problems/online_sgd/description.py": (3, "fields by name"),
     "problems/dictionary.py": (1, "a user's problem, or what builds it"),
     "realdata/reading.py": (4, "pandas, SciPy and scikit-learn objects"),
     "results.py": (1, "versions of packages"),

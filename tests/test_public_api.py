@@ -81,6 +81,8 @@ DEFAULTS = {
         **{"activations": "erf", "depth": None, "ratio": 1.0, "weight_variance": 1.0, "bias_variance": 0.0, "spectrum": "auto", "seed": 0},
     },
     "SpikedWigner": {"prior": "rademacher", "branch": "uninformed"},
+    "TwoLayer": {"activation": "erf", "units": 2, "readout": "gaussian", "weight_std": 1.0, "gain": 1.0},
+    "RandomGenerator": {"activations": ("sign",), "latent_ratio": 0.5},
 }
 
 

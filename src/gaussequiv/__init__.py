@@ -56,6 +56,9 @@ _NAMES = {
     "KernelFunction": "estimators.curves",
     "Problem": "problems.supervised.description",
     "SpikedWigner": "problems.spiked_wigner.description",
+    "OnlineSGD": "problems.online_sgd.description",
+    "TwoLayer": "problems.online_sgd.two_layer",
+    "RandomGenerator": "ingredients.generators.random_layers",
     "solve": "run.solve",
     "samples_for": "run.solve",
     "information": "run.information",
@@ -121,6 +124,7 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.features.kernels import NNGP as NNGP
     from gaussequiv.ingredients.features.kernels import NTK as NTK
     from gaussequiv.ingredients.features.kernels import DotProductKernel as DotProductKernel
+    from gaussequiv.ingredients.generators.random_layers import RandomGenerator as RandomGenerator
     from gaussequiv.ingredients.inputs.base import DataInputs as DataInputs
     from gaussequiv.ingredients.inputs.base import GaussianInputs as GaussianInputs
     from gaussequiv.ingredients.inputs.spectra import MarchenkoPastur as MarchenkoPastur
@@ -142,6 +146,8 @@ if TYPE_CHECKING:
     from gaussequiv.learners.convex.ridge import Ridge as Ridge
     from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble as RidgeEnsemble
     from gaussequiv.learners.convex.separability import separability_threshold as separability_threshold
+    from gaussequiv.problems.online_sgd.description import OnlineSGD as OnlineSGD
+    from gaussequiv.problems.online_sgd.two_layer import TwoLayer as TwoLayer
     from gaussequiv.problems.spiked_wigner.description import SpikedWigner as SpikedWigner
     from gaussequiv.problems.supervised.description import Problem as Problem
     from gaussequiv.results import load as load

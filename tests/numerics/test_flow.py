@@ -138,3 +138,13 @@ def test_the_import_is_light_and_flags_stay():
         "f.flow(lambda t, y, a: -y, np.ones(1), [1.0]); assert not jax.config.jax_enable_x64"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+def test_the_explicit_method_ends_where_the_implicit_one_does():
+    """For numbers of times that share a compilation, whatever is added to fill it."""
+    times = np.linspace(0.0, 3.0, 11)
+    exact = np.exp(-np.outer(times, [1.0, 0.3]))
+    for stiff in (True, False):
+        found = flow(decay, np.ones(2), times, arguments=np.array([1.0, 0.3]), tolerance=1e-9, stiff=stiff)
+        assert found.values == pytest.approx(exact, abs=1e-7) and found.values.shape == (11, 2)
+        assert found.status == Status.converged

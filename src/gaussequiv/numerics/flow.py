@@ -35,11 +35,13 @@ def flow(
     max_steps: int = 100_000,
     event: Rate | None = None,
     observables: Rate | None = None,
+    stiff: bool = True,
 ) -> Flow:
     r"""Solve dy/dt = rate(t, y, arguments) from y(0) = `state` and save y, or functions of it, at `times`.
 
     An implicit Runge-Kutta method of order 5 with adaptive steps (Kvaerno 2004), so that stiff equations and grids from 1e-2 to 1e6 need
-    no choice; everything is in float64, whatever the caller's JAX flags.
+    no choice; an explicit one (Tsitouras 2011) for many unknowns that are not stiff. Everything is in float64, whatever the caller's JAX
+    flags.
 
     Parameters
     ----------
@@ -60,6 +62,8 @@ def flow(
         The flow ends where it crosses zero; the time is found to the tolerance.
     observables : function (t, y, arguments) -> tree, optional
         What to save instead of y.
+    stiff : bool
+        False: the explicit method, whose step costs a few rates and no derivatives of them.
 
     Returns
     -------
@@ -92,8 +96,9 @@ def flow(
     parameters = jax.tree.map(lambda part: np.asarray(part, dtype=np.float64), arguments)
     with jax.enable_x64(True):
         _check(rate, start, parameters)
-        values, result, steps, stop = _solver()(rate, event, observables, start, grid, parameters, tolerance, max_steps)
-        values = jax.tree.map(lambda part: np.array(part, dtype=np.float64), values)
+        padded = np.append(grid, np.full(_padded(grid.size) - grid.size, grid[-1]))
+        values, result, steps, stop = _solver()(rate, event, observables, start, padded, parameters, tolerance, max_steps, bool(stiff))
+        values = jax.tree.map(lambda part: np.array(part[: grid.size], dtype=np.float64), values)
         steps, stop, outcome = int(steps), float(stop), int(result)
     reached = grid <= stop if outcome == 3 else np.full(grid.size, outcome == 0)
     for part in jax.tree.leaves(values):
@@ -101,6 +106,14 @@ def flow(
     finite = all(bool(np.all(np.isfinite(part[reached]))) for part in jax.tree.leaves(values))
     status = Status.max_steps if outcome == 1 else Status.converged if outcome != 2 and finite else Status.nonfinite
     return Flow(grid, values, status, steps, stop if outcome == 3 else np.nan)
+
+
+def _padded(count: int) -> int:
+    """The least of 8, 32, 128, ... times that holds them: numbers of times within share one compilation."""
+    size = 8
+    while size < count:
+        size *= 4
+    return size
 
 
 def _check(rate: Rate, start: Any, parameters: Any) -> None:
@@ -128,17 +141,26 @@ def _solver() -> Callable[..., Any]:
     import jax
     import optimistix
 
-    @partial(jax.jit, static_argnums=(0, 1, 2, 7))
+    @partial(jax.jit, static_argnums=(0, 1, 2, 7, 8))
     def solve(
-        rate: Rate, event: Rate | None, observables: Rate | None, start: Any, grid: Any, parameters: Any, tolerance: Any, max_steps: int
+        rate: Rate,
+        event: Rate | None,
+        observables: Rate | None,
+        start: Any,
+        grid: Any,
+        parameters: Any,
+        tolerance: Any,
+        max_steps: int,
+        stiff: bool,
     ) -> tuple[Any, Any, Any, Any]:
+        implicit = diffrax.Kvaerno5(root_finder=diffrax.VeryChord(rtol=tolerance, atol=tolerance, norm=optimistix.max_norm))
         stop = None
         if event is not None:
             stop = diffrax.Event(lambda t, y, args, **_: event(t, y, args), optimistix.Newton(rtol=tolerance, atol=tolerance))
         saved = diffrax.SubSaveAt(ts=grid) if observables is None else diffrax.SubSaveAt(ts=grid, fn=observables)
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(rate),
-            diffrax.Kvaerno5(root_finder=diffrax.VeryChord(rtol=tolerance, atol=tolerance, norm=optimistix.max_norm)),
+            implicit if stiff else diffrax.Tsit5(),
             0.0,
             grid[-1],
             None,

@@ -26,6 +26,13 @@ SIDE_INFORMATION = 16  # of an informed start of message passing
 FIT = 17  # what a learner draws while it fits, (..., FIT, n): the same for all learners, whose differences are paired
 NOISE = 18  # of an observed matrix
 
+# online learning: what all trials share, (instance, size, purpose), with TEACHER, and a trial's own, (seed, trial, purpose, block)
+GENERATOR = 40  # weights of the generative model
+STUDENT = 41  # weights with which learning starts
+LATENTS = 42  # of fresh samples
+TWIN = 43  # what the Gaussian twin has beside the latents
+FRESH = 44  # samples on which errors are measured
+
 # posterior sampling, (seed, trial, purpose, ...)
 CHAIN_STARTS = 20  # (..., n)
 CHAINS = 21  # (..., n)

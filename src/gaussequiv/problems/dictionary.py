@@ -32,7 +32,7 @@ def kinds() -> tuple[str, ...]:
     Examples
     --------
     >>> kinds()
-    ('spiked_wigner', 'spiked_wigner.steps', 'supervised', 'supervised.message_passing')
+    ('online_sgd', 'spiked_wigner', 'spiked_wigner.steps', 'supervised', 'supervised.message_passing')
     """
     return tuple(sorted(_modules()))
 

@@ -1,0 +1,102 @@
+r"""`RandomGenerator`: x = f_L(F_L h_{L-1}/sqrt(D)), h_l = f_l(F_l h_{l-1}/sqrt(D)), h_0 = c, with Gaussian F; no layer: x = c."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaussequiv._memory import FLOAT, require_memory
+from gaussequiv.errors import ArgumentError, FloatArray, fail, integer, number
+from gaussequiv.ingredients.activations.base import Activation
+from gaussequiv.ingredients.activations.base import get as get_activation
+from gaussequiv.ingredients.activations.dual_kernels import get as kernel_of
+from gaussequiv.ingredients.activations.neurons import neuron_moments
+from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
+
+
+@dataclass(frozen=True, eq=False)
+class RandomGenerator(Generator):
+    r"""A network of Gaussian weights from D latents to N outputs; hidden layers have D units.
+
+    Parameters
+    ----------
+    activations : str, function, `Activation`, or sequence of them
+        One for each layer; none, ``()``, is x = c: independent Gaussian inputs.
+    latent_ratio : float in (0, infinity)
+        delta = D/N; 1 where there is no layer.
+
+    GeneratorMoments given the weights: with P = F S F' the covariance of a layer's fields (S that of the layer below, 1 at the latents),
+
+        S_ij = E f(u_i) f(u_j) - E f(u_i) E f(u_j),   Phi_l = diag(E f'(u_i)) F_l Phi_{l-1},   u ~ N(0, P),
+
+    exact for one layer. Deeper fields are Gaussian only as D grows (0.2 to 0.3% of Omega at D = 100 and four sign layers); their mean is
+    left out, so that activations below the last one have to be odd.
+
+    Source: Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020, section 2; the covariance of signs is the arcsine law.
+
+    Examples
+    --------
+    >>> drawn = RandomGenerator("sign", latent_ratio=0.5).draw(100, np.random.default_rng(0))
+    >>> drawn.latent_dim, drawn.moments().omega.shape
+    (50, (100, 100))
+    """
+
+    activations: Any = ("sign",)
+    latent_ratio: float = 0.5
+
+    def __post_init__(self) -> None:
+        given = self.activations
+        several = isinstance(given, Sequence) and not isinstance(given, str)
+        layers = tuple(get_activation(one) for one in (given if several else [given]))
+        object.__setattr__(self, "activations", layers)
+        object.__setattr__(self, "latent_ratio", number("latent_ratio", self.latent_ratio, positive=True) if layers else 1.0)
+        for layer in layers[:-1]:
+            if layer.parity != "odd":
+                raise fail("activations", "odd below the last layer, as the means of hidden units are left out", layer.name)
+
+    def latent_dim(self, size: int) -> int:
+        return max(round(self.latent_ratio * size), 1)
+
+    def draw(self, size: int, rng: np.random.Generator) -> DrawnGenerator:
+        N = integer("size", size, minimum=1, meaning="It is the dimension of the inputs.")
+        D = self.latent_dim(N)
+        require_memory(6.0 * FLOAT * N * (N + D), "size", N, "the generator and its covariances")
+        widths = [D] * len(self.activations) + [N]
+        weights = [rng.standard_normal((widths[i + 1], D)) / np.sqrt(D) for i in range(len(self.activations))]
+        return DrawnLayers(self.activations, weights, N, D)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "random", "activations": [one.name for one in self.activations], "latent_ratio": self.latent_ratio}
+
+
+class DrawnLayers(DrawnGenerator):
+    """The generator of given weights, of shape (units, units below) each, scaled."""
+
+    def __init__(self, activations: Sequence[Activation], weights: Sequence[FloatArray], dimension: int, latent_dim: int) -> None:
+        self.activations, self.weights = tuple(activations), tuple(weights)
+        self.dimension, self.latent_dim, self.isotropic = dimension, latent_dim, not self.weights
+
+    def outputs(self, latents: FloatArray) -> FloatArray:
+        rows = latents
+        for activation, F in zip(self.activations, self.weights, strict=True):
+            rows = activation(rows @ F.T)
+        return rows
+
+    def moments(self) -> GeneratorMoments:
+        S, phi = np.eye(self.latent_dim), np.eye(self.latent_dim)
+        mean = np.zeros(self.latent_dim)
+        for activation, F in zip(self.activations, self.weights, strict=True):
+            P = F @ (F.T if S is phi else S @ F.T)
+            spread = P.diagonal().copy()
+            if not np.all(spread > 0):
+                raise ArgumentError("Argument `generator` must have outputs that vary, but a unit has the variance 0.")
+            units = neuron_moments(activation, np.zeros(spread.size), np.sqrt(spread))
+            S = kernel_of(activation).product(P, spread, spread)
+            S -= np.outer(units.mean, units.mean)
+            np.fill_diagonal(S, units.variance)
+            S = 0.5 * (S + S.T)
+            mean, phi = units.mean, units.slope[:, None] * (F @ phi)
+        return GeneratorMoments(mean, S, phi)

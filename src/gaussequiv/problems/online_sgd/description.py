@@ -1,0 +1,247 @@
+r"""`OnlineSGD`: a two-layer student learns from a stream of fresh samples of a generative model, along time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gaussequiv._memory import FLOAT, require_memory
+from gaussequiv.curve import Curve, Observable
+from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer, number
+from gaussequiv.ingredients.generators.base import Generator
+from gaussequiv.ingredients.generators.random_layers import RandomGenerator
+from gaussequiv.numerics.flow import flow
+from gaussequiv.numerics.status import Status
+from gaussequiv.problems.base import Axis, Key, Solvable
+from gaussequiv.problems.online_sgd import dynamics
+from gaussequiv.problems.online_sgd.expectations import how
+from gaussequiv.problems.online_sgd.instance import Instance, instance_of
+from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
+from gaussequiv.problems.online_sgd.two_layer import TwoLayer, as_data, two_layer
+
+AXIS = Axis("time", "steps of SGD per input dimension, t = steps/N", size="N", size_label="dimension of the inputs")
+DATA = ("generator", "twin")
+WORDS = {
+    "test_error": Observable("mean squared error on noisy labels", "output units^2"),
+    "clean_error": Observable("mean squared error on noiseless labels", "output units^2"),
+    "Q": Observable("covariance of the student's fields, w Omega w'/N"),
+    "R": Observable("covariance of the student's and the teacher's fields, w Phi B'/sqrt(N D)"),
+    "readout": Observable("second layer of the student"),
+    "T": Observable("covariance of the teacher's fields, B B'/D", averaged=False, solved=False),
+}
+PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "readout": ("unit",)}
+TIME_MEANING = "time is steps/N, N the dimension of the inputs."
+
+
+@dataclass(frozen=True, eq=False)
+class OnlineSGD(Solvable):
+    r"""A student of K units learns from one sample (or mini-batch) a step, never seen again; labels come from a teacher on the latents.
+
+        x = G(c) - E G(c),   y = sum_m A_m g(B_m.c/sqrt(D)) + noise,   phi(x) = sum_k v_k g(w_k.x/sqrt(N)),   loss (phi - y)^2/2
+        w_k <- w_k - (rate/sqrt(N)) v_k (phi - y) g'(lambda_k) x,      v_k <- v_k - (readout_rate/N) (phi - y) g(lambda_k)
+
+    Theory: as N grows, fields of student and teacher are jointly Gaussian (the Gaussian equivalence), so that Q, R and the readout obey
+    closed equations in t = steps/N (`dynamics.py`) that know of the generator only Omega = Cov(x), Phi = Cov(x, c).
+
+    Parameters
+    ----------
+    student, teacher : TwoLayer
+        The student's readout and `weight_std` are where it starts; the teacher sees the latents.
+    generator : Generator
+        ``RandomGenerator(("sign",), latent_ratio=0.5)``; ``RandomGenerator(())``, the default, is x = c.
+    rate, readout_rate : float, not negative
+        Of the first and of the second layer; a readout_rate of 0 trains the first layer alone.
+    noise : float
+        Variance of the labels' noise.
+    weight_decay : float, not negative
+        kappa: each layer also moves by -(its rate) kappa (its weights)/N in a step.
+    batch : int
+        Samples of one step.
+    data : "generator", "twin", or both
+        What the trials learn from: samples of the generator, or Gaussian ones of the same Omega and Phi. With several, results have a
+        dim `data`.
+    dimension : int
+        N where none is given to the verb: theory, too, is that of an instance.
+    instance : int
+        Seed of what all trials share with the theory: generator, teacher and the student's start. Trials differ in their samples.
+
+    Observables along `time`: test_error (with the labels' noise; no factor 1/2), clean_error, Q, R, readout; beside them T.
+
+    Validity: theorem for one layer of generator, weights that are not aligned with few inputs or products of them, and a smooth student
+    (Goldt et al. 2020, Theorem 1); for deeper generators a conjecture, as is the closure along training. iid inputs: Saad and Solla 1995,
+    Goldt, Advani, Saxe, Krzakala, Zdeborova 2019.
+
+    Examples
+    --------
+    >>> import gaussequiv as ge
+    >>> problem = ge.OnlineSGD(ge.TwoLayer("erf", 2), ge.TwoLayer("erf", 2), rate=0.5, dimension=200)
+    >>> curve = ge.solve(problem, time=[0.0, 1.0, 10.0])
+    >>> bool(curve.test_error[2] < curve.test_error[0])
+    True
+    """
+
+    student: TwoLayer = field(default_factory=TwoLayer)
+    teacher: TwoLayer = field(default_factory=TwoLayer)
+    generator: Generator = field(default_factory=lambda: RandomGenerator(()))
+    rate: float = 0.2
+    readout_rate: float = 0.2
+    noise: float = 0.0
+    weight_decay: float = 0.0
+    batch: int = 1
+    data: Any = "generator"
+    dimension: int = 1000
+    instance: int = 0
+
+    def __post_init__(self) -> None:
+        for role, network in (("student", self.student), ("teacher", self.teacher)):
+            if not isinstance(network, TwoLayer):
+                raise fail(role, "a TwoLayer network", network)
+        if not isinstance(self.generator, Generator):
+            raise fail("generator", "a Generator, e.g. RandomGenerator('sign')", self.generator)
+        for name in ("rate", "readout_rate", "noise", "weight_decay"):
+            object.__setattr__(self, name, number(name, getattr(self, name), nonnegative=True))
+        for name, minimum in (("batch", 1), ("dimension", 2), ("instance", 0)):
+            object.__setattr__(self, name, integer(name, getattr(self, name), minimum=minimum))
+        as_data(self.data, DATA)
+        refuse_jumps(self.student)
+
+    @property
+    def axis(self) -> Axis:
+        """Time, at inputs of dimension N."""
+        return AXIS
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the trials learn from."""
+        return as_data(self.data, DATA)
+
+    def _steps(self, points: ArrayLike | None, size: int | None) -> tuple[int, NDArray[np.int64], NDArray[np.intp]]:
+        """N, the steps that differ, and where each point is among them."""
+        N = self.dimension if size is None else integer("N", size, minimum=2, meaning="N is the dimension of the inputs.")
+        time = array("time", [] if points is None else points, ndim=1, meaning=TIME_MEANING)
+        if np.any(time < 0):
+            raise fail("time", "not negative", time.tolist(), TIME_MEANING)
+        steps, place = np.unique(np.rint(time * N).astype(np.int64), return_inverse=True)
+        require_memory(FLOAT * float(steps.size) * self.student.units * N, "time", steps.size, "the weights at so many times")
+        return N, steps, place
+
+    def _curve(self, values: Mapping[str, FloatArray], time: FloatArray, instance: Instance, attributes: dict[str, Any]) -> Curve:
+        """Arrays (data, time, ...)."""
+        several = len(self.sources) > 1
+        observed: dict[str, Any] = {}
+        for name, value in values.items():
+            own = value if several else value[0]
+            observed[name] = (PAIRS[name], own) if name in PAIRS else own
+        units = {"unit": self.student.units, "other_unit": self.student.units, "teacher_unit": self.teacher.units}
+        coordinates: dict[str, Any] = {"time": time} | {name: (name, np.arange(count)) for name, count in units.items()}
+        if several:
+            coordinates["data"] = ("data", list(self.sources))
+        return Curve(
+            observed,
+            labels=WORDS,
+            leading=("data",) if several else (),
+            beside={"T": (("teacher_unit", "other_teacher_unit"), instance.T)},
+            coordinates=coordinates,
+            attributes=attributes,
+            judged="test_error",
+        )
+
+    def theory(self, points: ArrayLike | None, size: int | None = None, *, tolerance: float = 1e-6, max_steps: int = 100_000) -> Curve:
+        """The equations of an instance of N = size, at times rounded to whole steps; the same for all `data`."""
+        N, steps, place = self._steps(points, size)
+        instance = instance_of(self, N)
+        start, given = dynamics.posed(self, instance)
+        rate, observables = dynamics.equations(dynamics.averages_for(self))
+        times = steps / N
+        grid = times if times[-1] > 0 else np.append(times, 1 / N)  # a flow has to go somewhere
+        found = flow(
+            rate,
+            start,
+            grid,
+            arguments=given,
+            tolerance=tolerance,
+            max_steps=max_steps,
+            observables=observables,
+            stiff=False,
+        )
+        values = {name: np.stack([value[place]] * len(self.sources)) for name, value in found.values.items()}
+        values = {"test_error": values["clean_error"] + self.noise} | values
+        reached = np.isfinite(values["clean_error"])
+        values["status"] = np.where(reached, float(Status.converged), float(found.status or Status.nonfinite))
+        values["steps"] = np.full_like(values["status"], found.steps)
+        units = self.student.units, self.teacher.units
+        attributes = {"N": N, "modes": instance.modes.rho.size, "averages": how(self.student.activation, self.teacher.activation, units)}
+        return self._curve(values, times[place], instance, attributes)
+
+    def trial(self, points: ArrayLike, size: int | None, key: Key, *, test_samples: int = 10_000) -> Curve:
+        """SGD from the instance's start on fresh samples, for each of the `data`; errors on `test_samples` further ones of its kind."""
+        N, steps, place = self._steps(points, size)
+        tested = integer("test_samples", test_samples, minimum=1)
+        instance = instance_of(self, N)
+        rows: list[dict[str, FloatArray]] = []
+        for kind in self.sources:
+            source = Source(self, instance, kind == "twin", key)
+            weights, readouts = train(self, instance, source, steps)
+            clean = measured_errors(self, source, weights, readouts, tested)
+            pairs = [instance.overlaps(w) for w in weights]
+            Q, R = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
+            status = np.where(np.isfinite(clean), float(Status.converged), float(Status.nonfinite))
+            row = {"test_error": clean + self.noise, "clean_error": clean, "Q": Q, "R": R, "readout": readouts, "status": status}
+            rows.append({name: value[place] for name, value in row.items()})
+        return self._curve({name: np.stack([row[name] for row in rows]) for name in rows[0]}, steps[place] / N, instance, {"N": N})
+
+    def to_dict(self) -> dict[str, Any]:
+        """kind and the fields."""
+        own = {"student": self.student.to_dict(), "teacher": self.teacher.to_dict(), "generator": self.generator.to_dict()}
+        names = ("rate", "readout_rate", "noise", "weight_decay", "batch", "dimension", "instance")
+        data = self.data if isinstance(self.data, str) else list(self.sources)
+        return {"kind": "online_sgd"} | own | {name: getattr(self, name) for name in names} | {"data": data}
+
+    def citations(self) -> tuple[str, ...]:
+        """The equivalence, and the equations of iid inputs."""
+        return ("goldt2020", "saad1995")
+
+
+def refuse_jumps(student: TwoLayer) -> None:
+    """Gradients see no jump."""
+    x = np.array([-1e-9, 1e-9])
+    for place in (*student.activation.kinks, 0.0):
+        low, high = student.activation(place + x)
+        if abs(high - low) > 1e-3 * np.ptp(student.activation(place + np.linspace(-0.1, 0.1, 21))):
+            raise ArgumentError(
+                f"Argument `student` must have a continuous activation, as gradients see no jump, but {student.activation.name!r} jumps at "
+                f"{place:.3g}. erf and tanh with a large gain are steep and smooth."
+            )
+
+
+def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> OnlineSGD:
+    """The problem again; a user's activations and generators come from `parts` by their names."""
+    known, given = dict(parts or {}), dict(description)
+    for name in ("student", "teacher"):
+        if name in given:
+            given[name] = two_layer(name, given[name], known)
+    if "generator" in given:
+        given["generator"] = _generator(given["generator"], known)
+    try:
+        return OnlineSGD(**given)
+    except TypeError as error:
+        raise ArgumentError(f"Argument `problem` must have the fields of online SGD, but does not: {error}.") from None
+
+
+def _generator(description: Any, parts: Mapping[str, Any]) -> Generator:
+    if isinstance(description, Generator):
+        return description
+    if not isinstance(description, Mapping) or description.get("kind") != "random":
+        raise fail("generator", "a table with kind = 'random', activations and latent_ratio", description)
+    fields = {key: value for key, value in description.items() if key != "kind"}
+    layers = fields.get("activations", ())
+    layers = [layers] if isinstance(layers, str) else layers
+    fields["activations"] = [parts.get(one, one) if isinstance(one, str) else one for one in layers]
+    try:
+        return RandomGenerator(**fields)
+    except TypeError as error:
+        raise ArgumentError(f"Argument `generator` must have the fields of a random generator, but does not: {error}.") from None

@@ -1,0 +1,89 @@
+r"""The order parameters of one-pass SGD in time t = steps/N, mode by mode, in Stein's form.
+
+With the averages of `expectations.py`, H = slopes diag(v) + diag(bend) and G = -slopes diag(A), V = diag(v):
+
+    dr/dt = -eta (rho V H r + V G t/sqrt(delta)) - eta kappa r
+    dq/dt = -eta (rho V H q + V G r'/sqrt(delta)) - eta kappa q + transpose + (eta^2/batch) rho V S V,   S = diffusion + noise slopes
+    dv/dt = -eta_v (outputs + kappa v),       Q = sum of share rho q,   R = sum of share r/sqrt(delta)
+
+Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020, section 3, whose printed equations follow by regression; here no determinant is
+divided by, so that units may coincide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.problems.online_sgd.expectations import Averages, averages_of
+from gaussequiv.problems.online_sgd.instance import Instance
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.online_sgd.description import OnlineSGD
+
+State = dict[str, Any]  # q (modes, K, K), r (modes, K, M), v (K,)
+
+
+def averages_for(problem: OnlineSGD) -> Averages:
+    """The averages of a problem's activations."""
+    student, teacher = problem.student, problem.teacher
+    return averages_of(student.activation, teacher.activation, (student.gain, teacher.gain), (student.units, teacher.units))
+
+
+def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
+    """(start, what the equations hold fixed); numbers of modes within a factor of 2 share one compilation, by modes of no share."""
+    modes = instance.modes
+    count = modes.rho.size
+    size = 1
+    while size < count:
+        size *= 2 if size > 1 else 64
+
+    def padded(values: FloatArray) -> FloatArray:
+        return np.concatenate([values, np.zeros((size - count, *values.shape[1:]))])
+
+    rates = {"eta": problem.rate, "eta_v": problem.readout_rate, "kappa": problem.weight_decay, "batch": float(problem.batch)}
+    own = {"rho": padded(modes.rho), "share": padded(modes.share), "t": padded(modes.t), "noise": problem.noise}
+    given = rates | own | {"T": instance.T, "A": instance.A, "delta": instance.delta}
+    return {"q": padded(modes.q), "r": padded(modes.r), "v": instance.v}, given
+
+
+@lru_cache(maxsize=32)
+def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., State]]:
+    """(rate, observables) of `numerics.flow`, one pair of functions for each set of averages, so that it compiles them once."""
+
+    def overlaps(state: State, given: State) -> tuple[Any, Any, Any]:
+        import jax.numpy as jnp
+
+        Q = jnp.einsum("g,gkl->kl", given["share"] * given["rho"], state["q"])
+        R = jnp.einsum("g,gkm->km", given["share"], state["r"]) / jnp.sqrt(given["delta"])
+        return Q, R, jnp.block([[Q, R], [R.T, given["T"]]])
+
+    def rate(_: Any, state: State, given: State) -> State:
+        import jax.numpy as jnp
+
+        q, r, v = state["q"], state["r"], state["v"]
+        _, _, C = overlaps(state, given)
+        seen = averages(C, jnp.concatenate([v, -given["A"]]))
+        K = v.size
+        J = seen.slopes[:, :K]
+        VH = v[:, None] * (J * v + jnp.diag(seen.bend))
+        VG = -v[:, None] * seen.slopes[:, K:] * given["A"] / jnp.sqrt(given["delta"])
+        rho, eta, kappa = given["rho"][:, None, None], given["eta"], given["kappa"]
+        dr = -eta * (rho * (VH @ r) + VG @ given["t"] + kappa * r)
+        half = -eta * (rho * (VH @ q) + VG @ r.transpose(0, 2, 1) + kappa * q)
+        spread = v[:, None] * (seen.diffusion + given["noise"] * J) * v
+        dq = half + half.transpose(0, 2, 1) + eta**2 / given["batch"] * rho * spread
+        return {"q": dq, "r": dr, "v": -given["eta_v"] * (seen.outputs + kappa * v)}
+
+    def observables(_: Any, state: State, given: State) -> State:
+        import jax.numpy as jnp
+
+        Q, R, C = overlaps(state, given)
+        seen = averages(C, jnp.concatenate([state["v"], -given["A"]]))
+        return {"clean_error": seen.error, "Q": Q, "R": R, "readout": state["v"]}
+
+    return rate, observables

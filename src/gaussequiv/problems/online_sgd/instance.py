@@ -1,0 +1,99 @@
+"""What is drawn once for all trials: generator, teacher and the student's first weights; and their modes, on which the equations run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
+from gaussequiv.numerics.keys import GENERATOR, STUDENT, TEACHER
+from gaussequiv.problems.online_sgd.two_layer import TwoLayer
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.online_sgd.description import OnlineSGD
+
+ALIKE = 1e-10  # of the largest eigenvalue: closer ones are one
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """Eigenvalues rho of Omega that differ, their share of the N modes, and mean over the modes of one of q, r and t, per mode.
+
+    q_kl = (w_k.u)(w_l.u), r_km = (w_k.u)(p_m.u), t_mn = (p_m.u)(p_n.u), for orthonormal u and p = Phi B'.
+    """
+
+    rho: FloatArray
+    share: FloatArray
+    q: FloatArray
+    r: FloatArray
+    t: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """The generator with its moments (None: identities), B (M, D), A (M,), w (K, N) and v (K,) of the start."""
+
+    generator: DrawnGenerator
+    moments: GeneratorMoments | None
+    B: FloatArray
+    A: FloatArray
+    w: FloatArray
+    v: FloatArray
+
+    @property
+    def delta(self) -> float:
+        """D/N."""
+        return self.generator.latent_dim / self.generator.dimension
+
+    @property
+    def T(self) -> FloatArray:
+        """B B'/D."""
+        return self.B @ self.B.T / self.generator.latent_dim
+
+    def overlaps(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Q = w Omega w'/N and R = w Phi B'/sqrt(N D) of weights (K, N)."""
+        N, D = self.generator.dimension, self.generator.latent_dim
+        if self.moments is None:
+            return w @ w.T / N, w @ self.B.T / np.sqrt(N * D)
+        return w @ self.moments.omega @ w.T / N, w @ (self.moments.phi @ self.B.T) / np.sqrt(N * D)
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Modes of equal eigenvalue are one, exactly: the equations are linear in q, r and t given rho."""
+        if self.moments is None:
+            rho, student, teacher = np.ones(self.w.shape[1]), self.w, self.B
+        else:
+            rho, vectors = np.linalg.eigh(self.moments.omega)
+            student, teacher = self.w @ vectors, self.B @ (self.moments.phi.T @ vectors)
+        starts = np.append(0, np.flatnonzero(np.diff(rho) > ALIKE * rho[-1]) + 1)
+        counts = np.diff(np.append(starts, rho.size))
+        level = np.maximum(np.add.reduceat(rho, starts) / counts, 0.0)
+
+        def mean(a: FloatArray, b: FloatArray) -> FloatArray:
+            products = a.T[:, :, None] * b.T[:, None, :]
+            return np.asarray(np.add.reduceat(products, starts, axis=0) / counts[:, None, None])
+
+        return Modes(level, counts / rho.size, mean(student, student), mean(student, teacher), mean(teacher, teacher))
+
+
+def instance_of(problem: OnlineSGD, size: int) -> Instance:
+    """The instance of N = size that all trials share; the last one is kept, for further rates, times and trials."""
+    return _drawn(problem.generator, problem.teacher, problem.student, problem.instance, size)
+
+
+@lru_cache(maxsize=1)
+def _drawn(law: Generator, teacher: TwoLayer, student: TwoLayer, instance: int, size: int) -> Instance:
+    def rng(purpose: int) -> np.random.Generator:
+        return np.random.default_rng((instance, size, purpose))
+
+    generator = law.draw(size, rng(GENERATOR))
+    N, D = generator.dimension, generator.latent_dim
+    of_teacher, of_student = rng(TEACHER), rng(STUDENT)
+    B = teacher.weight_std * of_teacher.standard_normal((teacher.units, D))
+    w = student.weight_std * of_student.standard_normal((student.units, N))
+    A, v = teacher.draw_readout(of_teacher), student.draw_readout(of_student)
+    return Instance(generator, None if generator.isotropic else generator.moments(), B, A, w, v)

@@ -1,0 +1,113 @@
+"""One-pass SGD itself: fresh samples of the generator, or of its Gaussian twin, one step each."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussequiv._jax import float64_scope
+from gaussequiv.errors import FloatArray
+from gaussequiv.ingredients.activations.base import Activation
+from gaussequiv.numerics.keys import FRESH, LABELS, LATENTS, TWIN
+from gaussequiv.problems.base import Key
+from gaussequiv.problems.online_sgd.instance import Instance
+
+if TYPE_CHECKING:
+    from gaussequiv.problems.online_sgd.description import OnlineSGD
+
+SAMPLES = 1024  # that share a random key
+
+
+class Source:
+    """Samples (x, y) in blocks, labels from the latents: of the generator, centred, or of the twin Phi c + (Omega - Phi Phi')^(1/2) xi."""
+
+    def __init__(self, problem: OnlineSGD, instance: Instance, twin: bool, key: Key) -> None:
+        self.problem, self.instance, self.key = problem, instance, key
+        self.root: FloatArray | None = None
+        if twin and instance.moments is not None:
+            omega, phi = instance.moments.omega, instance.moments.phi
+            variances, vectors = np.linalg.eigh(omega - phi @ phi.T)
+            self.root = (vectors * np.sqrt(np.maximum(variances, 0.0))).T
+
+    def block(self, number: int, purpose: int, noisy: bool = True) -> tuple[FloatArray, FloatArray]:
+        """Block `number` of the stream: rows (SAMPLES, N), labels (SAMPLES,)."""
+        instance, teacher = self.instance, self.problem.teacher
+        stream = (*self.key, purpose, number)
+        c = np.random.default_rng(stream).standard_normal((SAMPLES, instance.generator.latent_dim))
+        if self.root is not None and instance.moments is not None:
+            xi = np.random.default_rng((*stream, TWIN)).standard_normal((SAMPLES, instance.generator.dimension))
+            x = c @ instance.moments.phi.T + xi @ self.root
+        else:
+            x = instance.generator.outputs(c)
+            if instance.moments is not None:
+                x = x - instance.moments.mean
+        y = teacher.activation(teacher.gain * (c @ instance.B.T) / np.sqrt(c.shape[1])) @ instance.A
+        if noisy and self.problem.noise > 0:
+            y = y + np.sqrt(self.problem.noise) * np.random.default_rng((*stream, LABELS)).standard_normal(SAMPLES)
+        return x, y
+
+
+def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """First-layer weights (records, K, N) and readouts (records, K) after each of the increasing `steps`."""
+    run = _updates(problem.student.activation)
+    rates = np.array([problem.rate, problem.readout_rate, problem.weight_decay, problem.student.gain])
+    w, v, done = instance.w, instance.v, 0
+    batch, weights, readouts = problem.batch, [], []
+    x, y = np.empty((0, w.shape[1])), np.empty(0)
+    number = 0
+    with float64_scope():
+        for stop in steps:
+            while done < stop:
+                if len(y) < batch:  # what is left of a block goes first
+                    blocks = [source.block(number + i, LATENTS) for i in range(-(-(batch - len(y)) // SAMPLES))]
+                    number += len(blocks)
+                    x, y = np.concatenate([x, *(b[0] for b in blocks)]), np.concatenate([y, *(b[1] for b in blocks)])
+                count = 1 << (min(int(stop) - done, len(y) // batch).bit_length() - 1)  # few lengths to compile
+                used = count * batch
+                w, v = run(w, v, x[:used].reshape(count, batch, -1), y[:used].reshape(count, batch), rates)
+                x, y, done = x[used:], y[used:], done + count
+            weights.append(np.array(w))
+            readouts.append(np.array(v))
+    return np.array(weights), np.array(readouts)
+
+
+@lru_cache(maxsize=16)
+def _updates(activation: Activation) -> Any:
+    """Compiled steps: w moves by -(eta/sqrt(N)) v Delta g'(lambda) x - (eta kappa/N) w, v by -(eta_v/N)(g(lambda) Delta + kappa v)."""
+    import jax
+
+    jnp, g = jax.numpy, activation.traced()
+    slope = jax.grad(lambda z: g(z.reshape(1))[0])
+
+    def run(w: Any, v: Any, x: Any, y: Any, rates: Any) -> Any:
+        eta, eta_v, kappa, gain = rates
+        N = w.shape[1]
+
+        def step(state: Any, sample: Any) -> Any:
+            w, v = state
+            rows, labels = sample
+            field = gain * (rows @ w.T) / jnp.sqrt(N)
+            value = g(field)
+            missed = value @ v - labels
+            pull = gain * v * missed[:, None] * jax.vmap(slope)(field.ravel()).reshape(field.shape)
+            new = w - eta / jnp.sqrt(N) * (pull.T @ rows) / labels.size - eta * kappa / N * w
+            return (new, v - eta_v / N * (missed @ value / labels.size + kappa * v)), None
+
+        return jax.lax.scan(step, (w, v), (x, y))[0]
+
+    return jax.jit(run)
+
+
+def measured_errors(problem: OnlineSGD, source: Source, weights: FloatArray, readouts: FloatArray, samples: int) -> FloatArray:
+    """Mean squared error against noiseless labels of fresh samples, for every record."""
+    student, square = problem.student, np.zeros(len(weights))
+    for number in range(-(-samples // SAMPLES)):
+        x, y = source.block(number, FRESH, noisy=False)
+        count = min(SAMPLES, samples - number * SAMPLES)
+        for i, (w, v) in enumerate(zip(weights, readouts, strict=True)):
+            output = student.activation(student.gain * (x[:count] @ w.T) / np.sqrt(w.shape[1])) @ v
+            square[i] += np.sum((output - y[:count]) ** 2)
+    return square / samples

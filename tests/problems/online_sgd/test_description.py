@@ -1,0 +1,89 @@
+"""Online SGD meets the contract of problems, says what is wrong, and is put side by side with its Gaussian twin."""
+
+import json
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+from gaussequiv.errors import ArgumentError
+from gaussequiv.problems.dictionary import from_dict
+from gaussequiv.testing import check_problem
+
+SMALL = {"generator": ge.RandomGenerator("sign", latent_ratio=0.4), "dimension": 60}
+
+
+def test_it_keeps_the_contract_of_problems():
+    check_problem(ge.OnlineSGD(data=("generator", "twin"), **SMALL), [0.0, 1.0, 2.0], 60, over={"rate": [0.1, 0.3]})
+
+
+def test_generator_twin_and_theory_stand_side_by_side():
+    problem = ge.OnlineSGD(data=("generator", "twin"), **SMALL)
+    both = ge.compare(problem, time=[0.0, 2.0], N=60, trials=16, seed=1, test_samples=500, allowance=3.0)
+    assert both.test_error.dims == ("source", "data", "time") and both.data.values.tolist() == ["generator", "twin"]
+    assert both.Q.dims == ("source", "data", "time", "unit", "other_unit")
+    assert both.T.dims == ("teacher_unit", "other_teacher_unit")
+    assert both.attrs["theory_only"] == "" and both.attrs["simulation_only"] == ""
+    assert both.test_error.sel(source="theory", data="generator").equals(
+        both.test_error.sel(source="theory", data="twin").assign_coords(data="generator")
+    )
+    assert "goldt2020" in both.attrs["citations"]
+
+
+def test_times_are_whole_steps():
+    curve = ge.solve(ge.OnlineSGD(dimension=60), time=[0.0, 0.021, 0.021, 1.0])
+    assert curve.time.values == pytest.approx([0.0, 1 / 60, 1 / 60, 1.0])
+    assert curve.test_error[1] == curve.test_error[2]
+
+
+def test_instances_differ_and_stay():
+    one, again, other = (float(ge.solve(ge.OnlineSGD(dimension=60, instance=k), time=[1.0]).test_error[0]) for k in (0, 0, 1))
+    assert one == again != other
+
+
+def test_descriptions_come_back():
+    swish = ge.Activation(lambda x: x / (1 + np.exp(-x)), name="mine")
+    problem = ge.OnlineSGD(
+        ge.TwoLayer(swish, 3), ge.TwoLayer("erf", 1, readout=[2.0]), generator=ge.RandomGenerator(("tanh", "relu"), 0.3), batch=2
+    )
+    again = from_dict(json.loads(json.dumps(problem.to_dict())), parts={"mine": swish})
+    assert again.to_dict() == problem.to_dict()
+    assert from_dict({"kind": "online_sgd"}).to_dict() == ge.OnlineSGD().to_dict()
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: ge.OnlineSGD(rate=-1.0), "rate"),
+        (lambda: ge.OnlineSGD(student="erf"), "student"),
+        (lambda: ge.OnlineSGD(generator="sign"), "generator"),
+        (lambda: ge.OnlineSGD(data=("generator", "other")), "data"),
+        (lambda: ge.OnlineSGD(data=()), "data"),
+        (lambda: ge.OnlineSGD(batch=0), "batch"),
+        (lambda: ge.OnlineSGD(ge.TwoLayer("sign", 2)), "jump"),
+        (lambda: ge.TwoLayer("erf", 2, readout=[1.0]), "readout"),
+        (lambda: ge.TwoLayer("erf", 2, readout="zeros"), "readout"),
+        (lambda: ge.TwoLayer("erf", 0), "units"),
+        (lambda: ge.RandomGenerator(("relu", "sign")), "odd"),
+        (lambda: ge.RandomGenerator("sign", latent_ratio=0.0), "latent_ratio"),
+        (lambda: ge.solve(ge.OnlineSGD(), time=[-1.0]), "time"),
+        (lambda: ge.solve(ge.OnlineSGD(), time=[1.0], N=1), "N"),
+        (lambda: ge.simulate(ge.OnlineSGD(dimension=50), time=[1.0], N=50, trials=1, test_samples=0), "test_samples"),
+        (lambda: from_dict({"kind": "online_sgd", "speed": 3}), "speed"),
+        (lambda: from_dict({"kind": "online_sgd", "generator": {"kind": "trained"}}), "generator"),
+        (lambda: from_dict({"kind": "online_sgd", "student": {"width": 3}}), "width"),
+        (lambda: ge.solve(ge.OnlineSGD(generator=ge.RandomGenerator("sign")), time=[1.0], N=10**7), "memory"),
+    ],
+)
+def test_bad_input_is_named(build, words):
+    with pytest.raises(ArgumentError, match=words):
+        build()
+
+
+def test_a_rate_beyond_stability_has_a_status_and_no_number():
+    """Weights of squares run away in a finite time."""
+    square = ge.TwoLayer(ge.Activation(lambda x: x**2, name="square"), 1)
+    wild = ge.OnlineSGD(square, square, rate=60.0, dimension=60)
+    with pytest.warns(ge.ConvergenceWarning):
+        curve = ge.solve(wild, time=[0.1, 50.0], max_steps=500)
+    assert np.isnan(curve.test_error[-1]) and curve.status[-1] != 0
