@@ -8,10 +8,10 @@ import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses import named as losses
-from gaussequiv.learners.convex.averages import Fields
+from gaussequiv.learners.convex.averages import SCORE, Fields, binary_averages
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.routes import Routes
-from gaussequiv.learners.convex.scores import classification_scores, own_breaks, regression_scores
+from gaussequiv.learners.convex.scores import classification_scores, own_breaks, regression_scores, training_scores
 
 
 def equivalent(channel, rho=1.0, noise=0.0, w=(1.0,), offset=None, offset_variance=0.0):
@@ -173,3 +173,21 @@ def test_a_loss_that_overflows_where_no_row_is_counts_nothing():
     at = fields(1.0, 1e6, 1e3 - 1e-9, 0.0, 0.0, 1.0)
     seen = classification_scores(losses.get("exponential"), Sign(0.0), ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)), at, 1.0)
     assert np.isfinite(seen["train_loss"][0])
+
+
+def test_places_beyond_the_largest_number_are_beyond_every_row():
+    """Fields that hardly vary beside the width of the loss or of the labels' law: panels are the plain ones."""
+    hinge, classes = losses.get("hinge"), ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
+    # V is so large that every row is fitted
+    silent = training_scores(hinge, Sign(0.0), classes, fields(1e305, 1e-20, 0.0, 0.0, 0.0, 1.0))
+    np.testing.assert_allclose(silent, np.zeros((2, 1)), atol=1e-12)
+    unrelated = fields(0.5, 1.0, 1e-308, 0.0, 100.0, 1.0)  # the sign changes 1e310 standard deviations away: every label is +1
+    loss, error = training_scores(hinge, Sign(0.0), classes, unrelated)
+    x = np.linspace(-9, 9, 180_001)
+    fitted = np.where(x < 0.5, x + 0.5, np.maximum(x, 1.0))
+    mass = np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * (x[1] - x[0])
+    assert loss[0] == pytest.approx(mass @ np.maximum(1 - fitted, 0), rel=1e-7)
+    assert error[0] == pytest.approx(special.ndtr(-0.5), rel=1e-10)
+    averages = binary_averages(hinge, Sign(0.0), classes, unrelated)
+    assert np.isfinite(averages.value).all()
+    assert averages.value[0, SCORE] == pytest.approx(mass @ (2 * (fitted - x)), rel=1e-6)

@@ -180,7 +180,7 @@ def _edges(
     """Panel ends in xi that resolve the loss and the channel."""
     own = loss.breaks(weight * at.V)
     omega = label * own if loss.kind == "margin" else label + own
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # ends beyond the largest number are beyond the last panel
         student = (omega - at.c[:, None]) / root[:, None]
         target = (channel_edges - at.b0[:, None]) / slope[:, None]
     both = np.concatenate([student, target], axis=1)

@@ -62,7 +62,7 @@ def score_nodes(channel: Any, at: Fields, omega_breaks: FloatArray | None = None
     """Nodes that resolve the channel and the given places in omega; omega itself and the target field's mean there."""
     root = np.sqrt(at.q)[:, None]
     slope = at.m[:, None] / root
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # ends beyond the largest number are beyond the last panel
         edges = (channel.edges(at.rest) - at.b0[:, None]) / slope
         if omega_breaks is not None:
             edges = np.concatenate([(omega_breaks - at.c[:, None]) / root, edges], axis=1)
