@@ -44,6 +44,14 @@ def test_trials_of_both_sources_beside_theory(tmp_path):
     assert result.exit_code == 0 and "test_error_mean" in result.stdout
 
 
+def test_a_saved_result_is_drawn_by_what_it_is_about(tmp_path):
+    saved, figure = tmp_path / "wigner.json", tmp_path / "wigner.png"
+    assert run("theory", "--points", "0.5,2", "--output", str(saved), problem=WIGNER).exit_code == 0
+    drawn = CliRunner().invoke(app, ["plot", str(saved), "--output", str(figure)])
+    assert drawn.exit_code == 0, drawn.stderr
+    assert figure.stat().st_size > 5000
+
+
 def test_files_that_say_supervised_are_as_before():
     plain, said = (json.dumps({"target": {"activations": ["tanh"]}} | extra) for extra in ({}, {"kind": "supervised"}))
     one, other = (json.loads(run("theory", "--alpha", "1", "--json", problem=text).stdout)["test_error"] for text in (plain, said))

@@ -51,7 +51,9 @@ def plot(
     file: Annotated[Path, typer.Argument(help="A saved result (.nc, .json, .csv).", show_default=False)],
     output: Annotated[str, typer.Option(help="Figure to write: .png, .svg or .pdf.", show_default=False)],
     kind: Annotated[str, typer.Option(help="curve or residuals.")] = "curve",
-    observable: Annotated[str, typer.Option(help="Variable to draw.")] = "test_error",
+    observable: Annotated[
+        str | None, typer.Option(help="Variable to draw. \\[default: what the result is about, such as test_error]")
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic alpha axis.")] = False,
 ) -> None:
     """Draw a saved result."""

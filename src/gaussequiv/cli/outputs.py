@@ -41,7 +41,7 @@ def table(result: xr.Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    axis, judged = str(result.attrs.get("axis", "alpha")), judged_of(result)
+    axis, judged = (str(result.attrs.get(key, default)) for key, default in (("axis", "alpha"), ("judged", "test_error")))
     if "source" in result.dims:  # side by side
         sides = {side: result[judged].sel(source=side, drop=True) for side in ("theory", "simulation")}
         error = result[f"{judged}_stderr"].sel(source="simulation", drop=True)
@@ -72,12 +72,6 @@ def table(result: xr.Dataset) -> None:
             print(f"verdict at {index}: {verdict} ({result['reason'].values[index]})")
 
 
-def judged_of(result: xr.Dataset) -> str:
-    """The observable that a verdict or a figure is about: the test error where there is one."""
-    names = [str(name).removesuffix("_mean") for name in result.data_vars if name not in SILENT]
-    return str(result.attrs.get("judged") or ("test_error" if "test_error" in names else names[0]))
-
-
 def _minimised(result: xr.Dataset) -> list[str]:
     """Observables other than the test error that optimal penalties minimise."""
     import json
@@ -97,11 +91,11 @@ def cell(value: Any) -> str:
 def write(result: xr.Dataset, output: str) -> Path:
     """Save a result, or draw it, by the file name's ending."""
     if Path(output).suffix.lower() in FIGURES:
-        return draw(result, output, "curve", judged_of(result), False)
+        return draw(result, output, "curve", None, False)
     return save(result, output)
 
 
-def draw(result: xr.Dataset, output: str, kind: str, observable: str, log: bool) -> Path:
+def draw(result: xr.Dataset, output: str, kind: str, observable: str | None, log: bool) -> Path:
     """Draw a result into a figure file."""
     from gaussequiv import plot
 

@@ -60,7 +60,10 @@ def test_descriptions_come_back():
         (lambda: ge.OnlineSGD(data=("generator", "other")), "data"),
         (lambda: ge.OnlineSGD(data=()), "data"),
         (lambda: ge.OnlineSGD(batch=0), "batch"),
-        (lambda: ge.OnlineSGD(ge.TwoLayer("sign", 2)), "jump"),
+        (lambda: ge.OnlineSGD(ge.TwoLayer("sign", 2)), "student.*jumps at 0"),
+        (lambda: ge.OnlineSGD(teacher=ge.TwoLayer("sign", 2)), "teacher.*jumps at 0"),
+        (lambda: ge.OnlineSGD(ge.TwoLayer(lambda x: np.where(x > 0.7, 1.0, 0.0), 2)), "jumps at 0.7"),
+        (lambda: ge.solve(ge.OnlineSGD(), time=[1e300]), "time"),
         (lambda: ge.TwoLayer("erf", 2, readout=[1.0]), "readout"),
         (lambda: ge.TwoLayer("erf", 2, readout="zeros"), "readout"),
         (lambda: ge.TwoLayer("erf", 0), "units"),
@@ -78,6 +81,18 @@ def test_descriptions_come_back():
 def test_bad_input_is_named(build, words):
     with pytest.raises(ArgumentError, match=words):
         build()
+
+
+def test_iid_inputs_of_any_dimension_need_no_matrices():
+    """N x N covariances of as many dimensions would need terabytes."""
+    assert np.isfinite(float(ge.solve(ge.OnlineSGD(), time=[1.0], N=300_000).test_error[0]))
+
+
+def test_weights_that_run_away_in_a_trial_have_a_status_and_no_warning_of_numpy():
+    square = ge.TwoLayer(ge.Activation(lambda x: x**2, name="square"), 1)
+    with pytest.warns(ge.ConvergenceWarning):
+        trials = ge.simulate(ge.OnlineSGD(square, square, rate=60.0, dimension=60), time=[3.0], N=60, trials=2, test_samples=50)
+    assert np.all(trials.status.values != 0)
 
 
 def test_a_rate_beyond_stability_has_a_status_and_no_number():

@@ -50,12 +50,14 @@ def test_it_is_said_how_averages_are_found():
 
 
 @pytest.mark.parametrize(
-    ("teacher", "digits"), [(RELU, 1e-8), (Activation(lambda x: np.maximum(x, 0), kinks=(0.0,)), 5e-3)], ids=["closed", "points"]
+    ("student", "digits"),
+    [(RELU, 1e-8), (Activation(lambda x: np.maximum(x, 0), kinks=(0.0,)), 5e-3), (Activation(lambda x: np.maximum(x, 0)), 5e-3)],
+    ids=["closed", "points", "not declared"],
 )
-def test_kinked_units_have_the_arc_cosine_averages(teacher, digits):
+def test_kinked_units_have_the_arc_cosine_averages(student, digits):
     """relu: E g g, E g' g' (Cho, Saul 2009) and E g'' g = E delta(u) relu(w), at two units of each network."""
     C, s = covariance(3, 4), SIGNS
-    seen = at(averages_of(RELU, teacher, (1.0, 1.0), (2, 2)), C, s)
+    seen = at(averages_of(student, RELU, (1.0, 1.0), (2, 2)), C, s)
     root = np.sqrt(np.diag(C))
     theta = np.arccos(np.clip(C / np.outer(root, root), -1, 1))
     product = np.outer(root, root) * (np.sin(theta) + (np.pi - theta) * np.cos(theta)) / (2 * np.pi)

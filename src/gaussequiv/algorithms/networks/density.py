@@ -17,6 +17,7 @@ import numpy as np
 from gaussequiv._jax import traceable
 from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.activations.base import Activation
+from gaussequiv.ingredients.activations.jumps import jump_of
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.channels.links import LogitLink, SignLink
@@ -34,30 +35,17 @@ def jax_activation(activation: Activation) -> Callable[[Any], Any]:
 
 
 def _refuse_jumps(function: Any, argument: str, name: str) -> None:
-    """Gradients do not see a jump: looked for at the declared kinks and, by bisection, in the cell that rises most above its neighbours.
-
-    A jump counts from a thousandth of what the function varies by nearby (0.1 to either side).
-    """
+    """Gradients do not see a jump."""
     import jax
 
     with jax.ensure_compile_time_eval():  # also while something is being traced
-        x = np.linspace(-9, 9, 1801)
-        rises = np.abs(np.diff(function(x)))
-        beside = np.pad(rises, 2, mode="edge")
-        cell = int(np.argmax(rises - np.maximum(beside[:-4], beside[4:])))
-        low, high = x[cell], x[cell + 1]
-        for _ in range(40):
-            middle = 0.5 * (low + high)
-            left, centre, right = function(np.array([low, middle, high]))
-            low, high = (low, middle) if abs(centre - left) >= abs(right - centre) else (middle, high)
-        for place in (*function.kinks, low):
-            step = np.ptp(function(place + np.array([-1e-9, 1e-9])))
-            if step > 1e-3 * np.ptp(function(place + np.linspace(-0.1, 0.1, 21))):
-                raise ArgumentError(
-                    f"Argument `{argument}` must be continuous to sample a posterior, but {name!r} jumps at {place:.3g}: Hamiltonian Monte "
-                    "Carlo follows gradients, and a jump has none. A steep smooth function can be sampled, such as erf or tanh with a "
-                    "large weight_variance; `solve`, `information`, `simulate` and `compare` take jumps as they are."
-                )
+        place = jump_of(function)
+    if place is not None:
+        raise ArgumentError(
+            f"Argument `{argument}` must be continuous to sample a posterior, but {name!r} jumps at {place:.3g}: Hamiltonian Monte "
+            "Carlo follows gradients, and a jump has none. A steep smooth function can be sampled, such as erf or tanh with a "
+            "large weight_variance; `solve`, `information`, `simulate` and `compare` take jumps as they are."
+        )
 
 
 def shapes(network: DeepNetwork, d: int) -> Parameters:

@@ -28,12 +28,12 @@ class RandomGenerator(Generator):
     latent_ratio : float in (0, infinity)
         delta = D/N; 1 where there is no layer.
 
-    GeneratorMoments given the weights: with P = F S F' the covariance of a layer's fields (S that of the layer below, 1 at the latents),
+    Moments given the weights: with P = F S F' the covariance of a layer's fields (S that of the layer below, 1 at the latents),
 
         S_ij = E f(u_i) f(u_j) - E f(u_i) E f(u_j),   Phi_l = diag(E f'(u_i)) F_l Phi_{l-1},   u ~ N(0, P),
 
-    exact for one layer. Deeper fields are Gaussian only as D grows (0.2 to 0.3% of Omega at D = 100 and four sign layers); their mean is
-    left out, so that activations below the last one have to be odd.
+    exact for one layer. Deeper fields are Gaussian only as D grows; their mean is left out, so that activations below the last one have to
+    be odd.
 
     Source: Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020, section 2; the covariance of signs is the arcsine law.
 
@@ -61,9 +61,10 @@ class RandomGenerator(Generator):
         return max(round(self.latent_ratio * size), 1)
 
     def draw(self, size: int, rng: np.random.Generator) -> DrawnGenerator:
-        N = integer("size", size, minimum=1, meaning="It is the dimension of the inputs.")
+        N = integer("N", size, minimum=1, meaning="N is the dimension of the inputs.")
         D = self.latent_dim(N)
-        require_memory(6.0 * FLOAT * N * (N + D), "size", N, "the generator and its covariances")
+        if self.activations:  # else nobody needs matrices
+            require_memory(6.0 * FLOAT * N * (N + D), "N", N, "the generator and its covariances")
         widths = [D] * len(self.activations) + [N]
         weights = [rng.standard_normal((widths[i + 1], D)) / np.sqrt(D) for i in range(len(self.activations))]
         return DrawnLayers(self.activations, weights, N, D)
@@ -92,7 +93,10 @@ class DrawnLayers(DrawnGenerator):
             P = F @ (F.T if S is phi else S @ F.T)
             spread = P.diagonal().copy()
             if not np.all(spread > 0):
-                raise ArgumentError("Argument `generator` must have outputs that vary, but a unit has the variance 0.")
+                raise ArgumentError(
+                    f"Argument `generator` must have units that vary, but {int(np.sum(spread <= 0))} fields of a layer of "
+                    f"{activation.name!r} do not."
+                )
             units = neuron_moments(activation, np.zeros(spread.size), np.sqrt(spread))
             S = kernel_of(activation).product(P, spread, spread)
             S -= np.outer(units.mean, units.mean)

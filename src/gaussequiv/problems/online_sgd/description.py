@@ -2,7 +2,7 @@ r"""`OnlineSGD`: a two-layer student learns from a stream of fresh samples of a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.curve import Curve, Observable
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer, number
+from gaussequiv.ingredients.activations.jumps import jump_of
 from gaussequiv.ingredients.generators.base import Generator
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
 from gaussequiv.numerics.flow import flow
@@ -21,19 +22,20 @@ from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.expectations import how
 from gaussequiv.problems.online_sgd.instance import Instance, instance_of
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
-from gaussequiv.problems.online_sgd.two_layer import TwoLayer, as_data, two_layer
+from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 
 AXIS = Axis("time", "steps of SGD per input dimension, t = steps/N", size="N", size_label="dimension of the inputs")
 DATA = ("generator", "twin")
 WORDS = {
-    "test_error": Observable("mean squared error on noisy labels", "output units^2"),
-    "clean_error": Observable("mean squared error on noiseless labels", "output units^2"),
+    "test_error": Observable("error on labels with noise", "output units^2"),
+    "clean_error": Observable("error on noiseless labels", "output units^2"),
     "Q": Observable("covariance of the student's fields, w Omega w'/N"),
     "R": Observable("covariance of the student's and the teacher's fields, w Phi B'/sqrt(N D)"),
     "readout": Observable("second layer of the student"),
     "T": Observable("covariance of the teacher's fields, B B'/D", averaged=False, solved=False),
 }
 PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "readout": ("unit",)}
+MOST_STEPS = 1e15  # whole numbers that floats count
 TIME_MEANING = "time is steps/N, N the dimension of the inputs."
 
 
@@ -100,14 +102,14 @@ class OnlineSGD(Solvable):
         for role, network in (("student", self.student), ("teacher", self.teacher)):
             if not isinstance(network, TwoLayer):
                 raise fail(role, "a TwoLayer network", network)
+            _refuse_jumps(role, network)
         if not isinstance(self.generator, Generator):
             raise fail("generator", "a Generator, e.g. RandomGenerator('sign')", self.generator)
         for name in ("rate", "readout_rate", "noise", "weight_decay"):
             object.__setattr__(self, name, number(name, getattr(self, name), nonnegative=True))
         for name, minimum in (("batch", 1), ("dimension", 2), ("instance", 0)):
             object.__setattr__(self, name, integer(name, getattr(self, name), minimum=minimum))
-        as_data(self.data, DATA)
-        refuse_jumps(self.student)
+        _sources(self.data)
 
     @property
     def axis(self) -> Axis:
@@ -117,14 +119,14 @@ class OnlineSGD(Solvable):
     @property
     def sources(self) -> tuple[str, ...]:
         """What the trials learn from."""
-        return as_data(self.data, DATA)
+        return _sources(self.data)
 
     def _steps(self, points: ArrayLike | None, size: int | None) -> tuple[int, NDArray[np.int64], NDArray[np.intp]]:
         """N, the steps that differ, and where each point is among them."""
         N = self.dimension if size is None else integer("N", size, minimum=2, meaning="N is the dimension of the inputs.")
         time = array("time", [] if points is None else points, ndim=1, meaning=TIME_MEANING)
-        if np.any(time < 0):
-            raise fail("time", "not negative", time.tolist(), TIME_MEANING)
+        if np.any(time < 0) or np.any(time * N > MOST_STEPS):
+            raise fail("time", f"not negative, and of at most {MOST_STEPS:.0e} steps", time.tolist(), TIME_MEANING)
         steps, place = np.unique(np.rint(time * N).astype(np.int64), return_inverse=True)
         require_memory(FLOAT * float(steps.size) * self.student.units * N, "time", steps.size, "the weights at so many times")
         return N, steps, place
@@ -186,8 +188,9 @@ class OnlineSGD(Solvable):
         for kind in self.sources:
             source = Source(self, instance, kind == "twin", key)
             weights, readouts = train(self, instance, source, steps)
-            clean = measured_errors(self, source, weights, readouts, tested)
-            pairs = [instance.overlaps(w) for w in weights]
+            with np.errstate(over="ignore", invalid="ignore"):  # weights that ran away have a status
+                clean = measured_errors(self, source, weights, readouts, tested)
+                pairs = [instance.overlaps(w) for w in weights]
             Q, R = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
             status = np.where(np.isfinite(clean), float(Status.converged), float(Status.nonfinite))
             row = {"test_error": clean + self.noise, "clean_error": clean, "Q": Q, "R": R, "readout": readouts, "status": status}
@@ -206,16 +209,20 @@ class OnlineSGD(Solvable):
         return ("goldt2020", "saad1995")
 
 
-def refuse_jumps(student: TwoLayer) -> None:
-    """Gradients see no jump."""
-    x = np.array([-1e-9, 1e-9])
-    for place in (*student.activation.kinks, 0.0):
-        low, high = student.activation(place + x)
-        if abs(high - low) > 1e-3 * np.ptp(student.activation(place + np.linspace(-0.1, 0.1, 21))):
-            raise ArgumentError(
-                f"Argument `student` must have a continuous activation, as gradients see no jump, but {student.activation.name!r} jumps at "
-                f"{place:.3g}. erf and tanh with a large gain are steep and smooth."
-            )
+def _refuse_jumps(role: str, network: TwoLayer) -> None:
+    place = jump_of(network.activation)
+    if place is not None:
+        raise ArgumentError(
+            f"Argument `{role}` must have a continuous activation, as the equations and SGD take its slope, but "
+            f"{network.activation.name!r} jumps at {place:.3g}. erf and tanh with a large gain are steep and smooth."
+        )
+
+
+def _sources(data: Any) -> tuple[str, ...]:
+    names = (data,) if isinstance(data, str) else tuple(data) if isinstance(data, Sequence) else ()
+    if not names or len(set(names)) < len(names) or not set(names) <= set(DATA):
+        raise fail("data", f"one or several of {', '.join(DATA)}", data)
+    return names
 
 
 def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> OnlineSGD:

@@ -62,6 +62,15 @@ class Instance:
         return w @ self.moments.omega @ w.T / N, w @ (self.moments.phi @ self.B.T) / np.sqrt(N * D)
 
     @cached_property
+    def twin_root(self) -> FloatArray:
+        """(Omega - Phi Phi')^(1/2), as its transpose times rows xi: what the Gaussian twin has beside the latents."""
+        if self.moments is None:
+            return np.zeros((0, 0))
+        variances, vectors = np.linalg.eigh(self.moments.omega - self.moments.phi @ self.moments.phi.T)
+        root: FloatArray = (vectors * np.sqrt(np.maximum(variances, 0.0))).T
+        return root
+
+    @cached_property
     def modes(self) -> Modes:
         """Modes of equal eigenvalue are one, exactly: the equations are linear in q, r and t given rho."""
         if self.moments is None:

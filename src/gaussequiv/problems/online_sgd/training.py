@@ -25,21 +25,16 @@ class Source:
     """Samples (x, y) in blocks, labels from the latents: of the generator, centred, or of the twin Phi c + (Omega - Phi Phi')^(1/2) xi."""
 
     def __init__(self, problem: OnlineSGD, instance: Instance, twin: bool, key: Key) -> None:
-        self.problem, self.instance, self.key = problem, instance, key
-        self.root: FloatArray | None = None
-        if twin and instance.moments is not None:
-            omega, phi = instance.moments.omega, instance.moments.phi
-            variances, vectors = np.linalg.eigh(omega - phi @ phi.T)
-            self.root = (vectors * np.sqrt(np.maximum(variances, 0.0))).T
+        self.problem, self.instance, self.key, self.twin = problem, instance, key, twin
 
     def block(self, number: int, purpose: int, noisy: bool = True) -> tuple[FloatArray, FloatArray]:
         """Block `number` of the stream: rows (SAMPLES, N), labels (SAMPLES,)."""
         instance, teacher = self.instance, self.problem.teacher
         stream = (*self.key, purpose, number)
         c = np.random.default_rng(stream).standard_normal((SAMPLES, instance.generator.latent_dim))
-        if self.root is not None and instance.moments is not None:
+        if self.twin and instance.moments is not None:
             xi = np.random.default_rng((*stream, TWIN)).standard_normal((SAMPLES, instance.generator.dimension))
-            x = c @ instance.moments.phi.T + xi @ self.root
+            x = c @ instance.moments.phi.T + xi @ instance.twin_root
         else:
             x = instance.generator.outputs(c)
             if instance.moments is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,11 +82,3 @@ def two_layer(name: str, description: Any, parts: Mapping[str, Any]) -> TwoLayer
         return TwoLayer(**fields)
     except TypeError as error:
         raise ArgumentError(f"Argument `{name}` must have the fields of a TwoLayer network, but does not: {error}.") from None
-
-
-def as_data(data: Any, known: Sequence[str]) -> tuple[str, ...]:
-    """One or several of the known sources of training data."""
-    names = (data,) if isinstance(data, str) else tuple(data) if isinstance(data, Sequence) else ()
-    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
-        raise fail("data", f"one or several of {', '.join(known)}", data)
-    return names
