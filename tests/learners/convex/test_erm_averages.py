@@ -106,6 +106,19 @@ def test_limits_of_no_penalty_stand_beside_penalties():
     assert mixed["lam"].tolist() == [0.0, 0.1]
 
 
+def test_a_nugget_interpolates_at_every_load():
+    """As ridge without penalty does, beyond the rank too; labels of classes are separable there."""
+    e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, GaussianNoise(0.3), nugget=0.2)
+    alpha = np.array([0.5, 4.0])
+    limit, small = ge.ERM("huber", 0.0).solve(e, alpha), ge.ERM("huber", 1e-7).solve(e, alpha)
+    np.testing.assert_allclose(limit["test_error"], ge.Ridge(0.0).solve(e, alpha)["test_error"], rtol=1e-9)
+    np.testing.assert_allclose(limit["test_error"], small["test_error"], rtol=1e-5)
+    np.testing.assert_array_equal(limit["train_loss"], 0.0)
+    labels = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, Sign(0.3), nugget=0.2)
+    limit, small = ge.ERM("squared_hinge", 0.0).solve(labels, alpha), ge.ERM("squared_hinge", 1e-8).solve(labels, alpha)
+    np.testing.assert_allclose(limit["test_error"], small["test_error"], rtol=1e-3)
+
+
 def test_half_the_steps_start_from_the_others(monkeypatch):
     """Those offsets that are solved take no step; an alpha that is resolved is not asked again."""
     e = ge.Problem(ge.DeepNetwork("tanh", labels="quantised:-1/0/1", bias_variance=0.5)).equivalent()

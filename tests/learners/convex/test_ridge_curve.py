@@ -243,3 +243,14 @@ def test_what_an_ensemble_is_by_default_and_refuses():
     for change in ({"nugget": 0.1}, {"offset": 0.2}, {"input_mean_square": 0.1}, {"channel": Sign(0.1)}):
         with pytest.raises(ArgumentError):
             RidgeEnsemble().solve(replace(general(GaussianNoise(0.2)), **change), ALPHA)
+
+
+def test_fits_that_leave_nothing_of_a_residual_are_scored_on_the_side_of_their_label(monkeypatch):
+    """Beyond responses of 1e16 V rounds to -1 below no penalty, where the training error is the limit of those beside it."""
+    e = general(Binary(get("logit")))
+    alpha, learner = np.array([3.0]), Ridge(0.5)
+    scores = []
+    for V in (-1.0, np.nextafter(-1, 0), -1 + 1e-9):
+        monkeypatch.setattr("gaussequiv.learners.convex.ridge_curve.ridge_susceptibility", lambda response, V=V: np.full_like(response, V))
+        scores.append(float(learner.solve(e, alpha)["train_error"][0]))
+    assert scores[0] == scores[1] == pytest.approx(scores[2], abs=1e-8)

@@ -8,7 +8,8 @@ import gaussequiv as ge
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.offsets import Starts
 from gaussequiv.learners.convex.optimum import best_lam
-from gaussequiv.learners.convex.routes import HARDLY, Routes
+from gaussequiv.learners.convex.routes import EASY, HARDLY, Routes
+from gaussequiv.learners.convex.saddle_point import SaddlePoint
 from gaussequiv.numerics.status import Status
 
 BIASES = {"bias_variance": 0.3, "readout_bias_variance": 0.2}
@@ -75,6 +76,82 @@ def test_where_no_weight_is_left_is_known_far_from_there_without_looking(known):
     fresh.untrained(np.array([-0.1, 2.1]))
     assert not fresh.gone(low).any() and len(fresh._constants) == 2
     assert not Model(ge.ERM("huber", 0.1), UNEVEN).gone(at).any()
+
+
+def test_the_rest_of_a_curve_is_not_tried_after_an_offset_that_is_not_solved(monkeypatch):
+    """The average needs them all: those of the other alpha are, and a rare offset that is nearly solved does no harm."""
+    model = Model(ge.ERM("logistic", 0.1), UNEVEN)
+    at = model.points(np.array([1.0, 2.0]), np.full(2, 0.1))
+    afar = Routes._from_afar
+
+    def spoiled(residual):
+        def from_afar(self, some):
+            solution = afar(self, some)
+            hurt = np.flatnonzero(some.load == 2.0)[:1]
+            solution.status[hurt], solution.residual[hurt] = Status.max_steps, residual
+            return solution
+
+        return from_afar
+
+    monkeypatch.setattr(Routes, "_from_afar", spoiled(1.0))
+    found = Routes(model).solve(at)
+    first = at.load == 1.0
+    assert np.all(found.status[first] == Status.converged)
+    untried = ~first & np.isinf(found.residual)
+    assert 3 * untried.sum() > 2 * (~first).sum() and np.all(found.status[untried] == Status.max_steps)
+    assert np.all(found.steps[untried] == 0)
+    monkeypatch.setattr(Routes, "_from_afar", spoiled(1e-9))
+    found = Routes(model).solve(at)
+    assert np.sum(found.status != Status.converged) == 1 and np.isfinite(found.residual).all()
+
+
+@pytest.mark.parametrize("lam", [0.0, 1e-5, 0.3])
+def test_long_ways_are_taken_at_the_last_penalty_alone(lam, monkeypatch):
+    """Continuation in lam fails at every level: what is tried long is the penalty asked for."""
+    model = Model(ge.ERM("huber", 0.1), ge.Problem(ge.DeepNetwork("tanh", noise=0.1)).equivalent())
+    at = Points(np.array([2.0]), np.array([lam]), np.zeros(1))
+    routes, short, long = Routes(model), [], []
+
+    def watched(seen):
+        def way(some, _start, found):
+            seen.extend(some.lam.tolist())
+            return found
+
+        return way
+
+    def lost(self, start, *_, **__):
+        solution = solve(self, np.tile(model.start(at), (len(start), 1)))
+        solution.status[:] = Status.max_steps
+        return solution
+
+    solve = SaddlePoint.solve
+    monkeypatch.setattr(SaddlePoint, "solve", lost)
+    routes.ways, routes.long_ways = (watched(short),), (watched(long),)
+    routes.solve(at)
+    assert short[0] == pytest.approx(max(lam, EASY * model.scale)) and short[-1] == lam
+    assert long[-1] == lam and all(one <= max(lam, 1.01e-4 * EASY * model.scale) for one in long) and len(long) <= 2
+    assert len(short) == {0.0: 6, 1e-5: 4, 0.3: 1}[lam]
+
+
+def test_beside_students_without_weights_there_is_nothing_to_iterate(monkeypatch):
+    """Absolute residuals of labels relu(field) where half of the labels are 0: growth below 1, for neighbours too."""
+    e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.7]), 0.7, np.array([0.2]), 0.0, ge.Relu(), offset=-0.9)
+    model = Model(ge.ERM("absolute", 0.3, intercept=True), e)
+    at = Points(np.array([300.0, 400.0]), np.full(2, 0.3), np.full(2, -0.9))
+    known = Routes(model).solve(at)
+    assert np.all(known.status == Status.converged) and np.all(known.fields.q < 1e-20)
+    starts = Starts(known.unknowns.copy(), known.sign, np.zeros(2))
+    beyond = Points(np.array([300.0, 0.3]), at.lam, at.b0)  # the second has weights
+    calls = []
+    solve = SaddlePoint.solve
+    monkeypatch.setattr(SaddlePoint, "solve", lambda self, start, *a, **k: calls.append(len(start)) or solve(self, start, *a, **k))
+    again = Routes(model).solve_near(at, starts)
+    assert calls == [] and again.steps.tolist() == [0.0, 0.0]
+    np.testing.assert_array_equal(again.unknowns, known.unknowns)
+    other = Routes(model).solve_near(beyond, starts)
+    assert set(calls) == {1} and np.all(other.status == Status.converged)
+    assert other.fields.q[0] < 1e-20 < 1e-3 < other.fields.q[1]
+    np.testing.assert_array_equal(starts.unknowns, known.unknowns)
 
 
 def test_students_without_weights_take_no_steps_from_any_start():

@@ -21,6 +21,7 @@ from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
+LIKELY = 12.0  # standard deviations of the label noise, beyond which densities are below 1e-31 of the largest
 # members that are the law of the labels: a subclass with one of its own may have noise that is not symmetric
 _LAW = set("sample nodes moments label_moments mean_label label_variance log_likelihood atoms residual_atoms predict".split())
 
@@ -80,10 +81,12 @@ class Output(QuadratureChannel, RealOutput):
 
     def parity(self, reach: float) -> str:
         """That of f, as the noise is symmetric; "none" of a subclass that has a law of its own."""
+        return "none" if self._other_law() else parity_of(self, reach, self.kinks)
+
+    def _other_law(self) -> bool:
+        """Whether a subclass has a law of the labels of its own."""
         classes = type(self).__mro__
-        if _LAW & {name for one in classes[: classes.index(Output)] for name in vars(one)}:
-            return "none"
-        return parity_of(self, reach, self.kinks)
+        return bool(_LAW & {name for one in classes[: classes.index(Output)] for name in vars(one)})
 
     def nodes(self, b0: FloatArray, variance: FloatArray | float, order: int = 16) -> tuple[FloatArray, FloatArray]:
         """Values inside f and weights for E over a field ~ N(b0, variance), shape (points, nodes)."""
@@ -133,6 +136,13 @@ class Output(QuadratureChannel, RealOutput):
         """Panels over the values that f takes between low and high, both sides of a jump included."""
         z = np.concatenate([np.linspace(low, high, 257), [k + s for k in self.kinks for s in (-1e-9, 1e-9) if low < k < high]])
         return noisy_labels(self(z), self.noise)
+
+    def likely_labels(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Those within some standard deviations of f(z)."""
+        if self._other_law():
+            return super().likely_labels(z)
+        values, reach = self(z), LIKELY * np.sqrt(self.noise)
+        return values - reach, values + reach
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """log density of y for field ~ N(omega, V)."""

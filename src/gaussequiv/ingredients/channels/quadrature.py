@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels.base import Field, Likelihood
@@ -27,6 +28,7 @@ DEPTH = 42.0  # below its maximum by this an exponent does not count
 LARGEST_SCAN = 400_001
 LARGEST_GRID = 1e6  # panels of a grid of fields or labels
 LARGEST_TABLE = 4e8  # fields times labels of one grid
+LABELS = 64  # averaged at once over the fields at which they are likely
 _OUTSIDE = np.linspace(9.5, 40.0, 62)
 FARTHEST = 1e6  # offsets, in standard deviations of the field, for which integrals are shared
 KEPT = 512  # pairs of q and V for which they are kept
@@ -235,21 +237,41 @@ class QuadratureChannel(Likelihood):
         if z.size == 0:
             raise fail("labels", f"a law of fields that vary beyond rounding, not by {root:.3g} about {low:.6g}", str(self))
         y, weights = self.label_nodes(low, high)
-        if float(z.size) * max(y.size, omega.size) > LARGEST_TABLE:
+        blocks = self._blocks(z[0], y)
+        values = max(float(sum(near.size * (stop - start) for start, stop, near in blocks)), float(z.size) * omega.size)
+        if values > LARGEST_TABLE:
             raise fail(
                 "labels",
-                f"one that a grid of 4e8 values resolves, not {z.size} fields by {y.size} labels: too steep for its noise",
+                f"one that a grid of {LARGEST_TABLE:g} values resolves, not {values:.3g} ({z.size} fields, {y.size} labels): "
+                "too steep for its noise",
                 str(self),
             )
         u = (z - omega[:, None]) / root
         kernel = dz / (root * np.sqrt(2 * np.pi)) * np.exp(-0.5 * u * u)
-        found = np.empty((2, omega.size, y.size))
-        step = max(1, int(4e6 // z.size))
+        kernels = np.concatenate([kernel, kernel * u / root])
+        found = np.empty((kernels.shape[0], y.size))
+        for start, stop, near in blocks:
+            part, fields = (kernels, z[0]) if near.size == z.size else (kernels[:, near], z[0][near])
+            found[:, start:stop] = part @ np.exp(self.log_likelihood(y[None, start:stop], fields[:, None]))
+        return Outcomes(weights, found[: omega.size], found[omega.size :])
+
+    def _blocks(self, z: FloatArray, y: FloatArray) -> list[tuple[int, int, NDArray[np.intp]]]:
+        """Start and stop of blocks of labels, and the fields at which they are likely."""
+        everywhere = np.arange(z.size)
+        if y.size <= LABELS:
+            return [(0, y.size, everywhere)]
+        low, high = self.likely_labels(z)
+        step = LABELS if np.isfinite(low).any() else max(1, int(4e6 // z.size))
+        out = []
         for start in range(0, y.size, step):
-            likelihood = np.exp(self.log_likelihood(y[None, start : start + step], z[0][:, None]))
-            found[0, :, start : start + step] = kernel @ likelihood
-            found[1, :, start : start + step] = (kernel * u / root) @ likelihood
-        return Outcomes(weights, found[0], found[1])
+            some = y[start : start + step]
+            near = np.flatnonzero((low <= some.max()) & (high >= some.min()))
+            out.append((start, start + some.size, near))
+        return out
+
+    def likely_labels(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The least and the greatest label that has a probability beside rounding at each of the fields z."""
+        return np.full(z.shape, -np.inf), np.full(z.shape, np.inf)
 
     def information(self, q: float, V: float, offset: float = 0.0) -> OutputInformation:
         """Psi and fisher at one point with an estimate of their relative error."""

@@ -12,7 +12,7 @@ from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.labels import linearise
-from gaussequiv.learners.convex.model import Model, Points
+from gaussequiv.learners.convex.model import HARMLESS, Model, Points
 from gaussequiv.learners.convex.offsets import Starts, interpolated, stretches
 from gaussequiv.learners.convex.ridge_curve import ridge_curve
 from gaussequiv.learners.convex.routes import CHUNK, Routes
@@ -22,7 +22,6 @@ from gaussequiv.numerics.status import Status
 Observables = dict[str, FloatArray]
 Solver = Callable[[Model, Points], SolvedPoints]
 NARROW_TURN = 0.5  # sqrt(q) over the change of c between two offsets, below which errors turn in a part of the way between them
-HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 
 
 def from_afar(model: Model, at: Points) -> SolvedPoints:

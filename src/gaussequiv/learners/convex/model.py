@@ -26,6 +26,7 @@ from gaussequiv.numerics.panels import normal_about
 if TYPE_CHECKING:
     from gaussequiv.learners.convex.erm import ERM
 
+HARMLESS = 1e-8  # mass times residual of an offset that does not fail the average
 NEGLIGIBLE = 1e-10  # mass of an offset, relative to the largest
 SELDOM, ALIKE, NOISE = 1e-5, 1e-9, 1e-13  # mass of rare offsets; their share of the labels' variance, and others', that counts
 ZERO_WEIGHTS = 8.3  # thresholds over the standard deviation of their argument
@@ -162,6 +163,11 @@ class Model:
         """
         out = {key: value @ self.mass for key, value in values.items()}
         return out | {key: np.where(np.isfinite(out["test_error"]), 0.0, np.nan) for key in self.odd}
+
+    def harmless(self, b0: FloatArray, residual: FloatArray) -> NDArray[np.bool_]:
+        """Which rare offsets may hold less well than others: what they count is their mass."""
+        mass = dict(zip(self.b0.tolist(), self.mass.tolist(), strict=True))
+        return np.array([mass[one] for one in b0.tolist()]) * residual < HARMLESS
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""

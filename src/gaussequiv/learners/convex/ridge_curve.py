@@ -110,7 +110,9 @@ def _any_labels(e: GaussianEquivalent, labels: LinearLabels, response: FloatArra
     m, q = moments["m"], moments["q"]
     c = np.broadcast_to(labels.intercept, q.shape)
     b0 = np.broadcast_to(labels.offset, q.shape)
-    at = student_fields(e, labels, moments, np.minimum(ridge_susceptibility(response), 1e12)[:, None] + 0 * m)
+    V = np.minimum(ridge_susceptibility(response), 1e12)
+    V = np.where(V == -1, np.nextafter(-1, 0), V)  # which side of the label a fit is on holds up to there
+    at = student_fields(e, labels, moments, V[:, None] + 0 * m)
     _, wrong = training_scores(Square(), e.channel, ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)), at)
     fitted = wrong.reshape(q.shape) @ labels.mass
     test = e.channel.disagreement(c, q, m, b0, np.full_like(q, rho)) @ labels.mass

@@ -13,7 +13,7 @@ from gaussequiv.learners.convex.modes import MHAT, QHAT, VHAT
 from gaussequiv.learners.convex.offsets import EVERY, SELDOM, Curves, IntArray, Starts, between, stages, stretches
 from gaussequiv.learners.convex.saddle_point import CONSTANT, DAMPED_STEPS, LOGS, SolvedPoints, joined
 from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
-from gaussequiv.learners.convex.weightless import vanishing_weights, without_weights
+from gaussequiv.learners.convex.weightless import SMALLER, held_at_a_kink, vanishing_weights, without_weights
 from gaussequiv.numerics.status import Status
 
 CHUNK = 512  # points solved together: memory stays near 100 MB
@@ -48,14 +48,8 @@ class Routes:
 
     def __init__(self, model: Model, patient: bool = True, tolerance: float = TOLERANCE) -> None:
         self.model, self.patient, self.tolerance = model, patient, tolerance
-        self.ways = (
-            self._from_silence,
-            self._weights_vanish,
-            self._from_nothing,
-            self._turned,
-            self._all_the_way,
-            *([self._patiently] if patient else []),
-        )
+        self.ways = (self._weights_vanish, self._from_silence, self._from_nothing, self._turned)
+        self.long_ways = (self._all_the_way, *([self._patiently] if patient else []))
 
     def solve(self, at: Points) -> SolvedPoints:
         """All points; small penalties by continuation from larger ones, extrapolating in log lam."""
@@ -91,15 +85,33 @@ class Routes:
             return solve(np.arange(gone.size))
         known, rest = np.flatnonzero(gone), np.flatnonzero(~gone)
         part = without_weights(self.model, at.take(known))
-        return joined([part, solve(rest)]).take(np.argsort(np.concatenate([known, rest]))) if rest.size else part
+        return _merged((known, rest), [part, solve(rest)]) if rest.size else part
 
     def _between(self, at: Points, curves: Curves, parts: list[IntArray]) -> SolvedPoints:
-        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails."""
+        """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails.
+
+        An offset that is not solved in any way costs the average, and the rest of its curve is not tried.
+        """
         solution = _spread(self._from_afar(at.take(parts[0])), parts[0], at)
-        for others in parts[1:]:
+        tried = parts[0]
+        for more in parts[1:]:
+            others = more[~self._lost(at, solution, tried, curves)[more]]
+            if others.size == 0:
+                break
             starts, _ = self._beside(at, solution, others, curves)
             solution.put(others, self._directly(at.take(others), starts, self._from_afar))
+            tried = np.concatenate([tried, others])
         return solution
+
+    def _lost(self, at: Points, solution: SolvedPoints, tried: IntArray, curves: Curves) -> NDArray[np.bool_]:
+        """Points of curves some of whose offsets were tried and not solved, unless that makes no difference to an average."""
+        failed = np.zeros(at.load.size, dtype=bool)
+        failed[tried] = solution.status[tried] != Status.converged
+        failed[tried] &= ~self.model.harmless(at.b0[tried], solution.residual[tried])
+        lost = np.zeros_like(failed)
+        for start, stop in curves:
+            lost[start:stop] = failed[start:stop].any()
+        return lost
 
     def _outward(self, at: Points, curves: Curves, parts: list[IntArray]) -> SolvedPoints:
         """With kinks in the penalty, where it is a long way from afar: what is not solved soon waits until offsets nearer to it are."""
@@ -163,8 +175,10 @@ class Routes:
             return from_afar(at)
         if unknown.any():
             near, afar = np.flatnonzero(~unknown), np.flatnonzero(unknown)
-            both = [self._directly(at.take(near), starts.take(near), from_afar), from_afar(at.take(afar))]
-            return joined(both).take(np.argsort(np.concatenate([near, afar])))
+            return _merged((near, afar), [self._directly(at.take(near), starts.take(near), from_afar), from_afar(at.take(afar))])
+        empty = held_at_a_kink(at, starts.unknowns)
+        if empty.any():
+            return self._with_neighbours_without(at, starts, empty, from_afar)
         own = self.model.sign(at)
         solution = self.model.saddle(at, starts.sign if own is None else own).solve(starts.unknowns, 0, DIRECT_STEPS, self.tolerance)
         moved = np.max(np.abs(solution.unknowns - starts.unknowns)[:, LOGS], axis=1)
@@ -182,28 +196,39 @@ class Routes:
         """Small penalties by continuation from larger ones."""
         lowest = EASY * self.model.scale
         easy = Points(at.load, np.maximum(at.lam, lowest), at.b0)
-        solution = self._settled(easy, self._first_start(easy), self.model.sign(easy))
+        last = np.where(at.lam > 0, at.lam, 1e-4 * lowest)  # lam = 0 itself is solved from there
+        solution = self._settled(easy, self._first_start(easy), self.model.sign(easy), ends=easy.lam <= last)
         steps: FloatArray = solution.steps.copy()
         previous: FloatArray | None = None
-        lam = easy.lam
-        last = np.where(at.lam > 0, at.lam, 1e-4 * lowest)  # lam = 0 itself is solved from there
+        lam = np.where(self._stay_without_weights(solution, at), at.lam, easy.lam)
         while (todo := np.flatnonzero(lam > last)).size:
             target = np.maximum(lam[todo] / RATIO, at.lam[todo])
             x = solution.unknowns[todo]
             guess = x if previous is None else x + (x - previous[todo]) * (np.log(lam[todo] / target) / np.log(RATIO))[:, None]
-            part = self._settled(Points(at.load[todo], target, at.b0[todo]), guess, solution.sign[todo], damped_steps=0)
+            some = Points(at.load[todo], target, at.b0[todo])
+            part = self._settled(some, guess, solution.sign[todo], damped_steps=0, ends=target <= last[todo])
             previous = solution.unknowns.copy()
             lam = lam.copy()
             lam[todo] = target
             steps[todo] += part.steps
             solution.place(todo, part)
-        zero = np.flatnonzero(at.lam == 0)
+        zero = np.flatnonzero((at.lam == 0) & (lam > 0))
         if zero.size:
             part = self._settled(at.take(zero), solution.unknowns[zero], solution.sign[zero], damped_steps=0)
             steps[zero] += part.steps
             solution.place(zero, part)
         solution.steps = steps
         return solution
+
+    def _stay_without_weights(self, solution: SolvedPoints, at: Points) -> NDArray[np.bool_]:
+        """Which points have no weights at larger penalties and none at their own, where they are placed."""
+        stay = np.zeros(at.lam.shape, dtype=bool)
+        gone = np.flatnonzero((solution.status == Status.converged) & (np.sqrt(solution.fields.q) <= SMALLER))
+        if gone.size:
+            vanishing, shape = vanishing_weights(self.model, at.take(gone))
+            stay[gone[vanishing]] = True
+            solution.place(gone[vanishing], without_weights(self.model, at.take(gone[vanishing]), shape))
+        return stay
 
     def _first_start(self, at: Points) -> FloatArray:
         start, few = self.model.start(at), self._few_weights(at)
@@ -313,20 +338,28 @@ class Routes:
         start[:, VHAT], start[:, CONSTANT] = np.log(at.load), constant
         return start
 
-    def _settled(self, at: Points, start: FloatArray, sign: FloatArray | None, damped_steps: int = DAMPED_STEPS) -> SolvedPoints:
-        """The solver from a start, and where it does not arrive soon from others: the student without weights, at lam or at a large
-        penalty and by short steps from there; mhat of the other sign, as labels that do not rise with the field may be learned with
-        either; patience.
+    def _settled(
+        self,
+        at: Points,
+        start: FloatArray,
+        sign: FloatArray | None,
+        damped_steps: int = DAMPED_STEPS,
+        ends: NDArray[np.bool_] | bool = True,
+    ) -> SolvedPoints:
+        """The solver from a start, and where it does not arrive soon from others: the student without weights, at lam; mhat of the other
+        sign, as labels that do not rise with the field may be learned with either. Where the way ends also from the student without
+        weights at a large penalty by short steps from there, and with patience.
         """
         solution = self.model.saddle(at, sign).solve(start, damped_steps, SOON)
-        for again in self.ways:
-            lost = np.flatnonzero(solution.status != Status.converged)
-            if lost.size == 0:
-                break
-            part = again(at.take(lost), start[lost], solution.take(lost))
-            good = part.status == Status.converged
-            solution.steps[lost] += part.steps
-            solution.place(lost[good], part.take(good))
+        for ways, which in ((self.ways, True), (self.long_ways, ends)):
+            for again in ways:
+                lost = np.flatnonzero((solution.status != Status.converged) & which)
+                if lost.size == 0:
+                    break
+                part = again(at.take(lost), start[lost], solution.take(lost))
+                good = part.status == Status.converged
+                solution.steps[lost] += part.steps
+                solution.place(lost[good], part.take(good))
         return solution
 
     def _weights_vanish(self, at: Points, _start: FloatArray, found: SolvedPoints) -> SolvedPoints:
@@ -374,10 +407,28 @@ class Routes:
     def _patiently(self, at: Points, start: FloatArray, found: SolvedPoints) -> SolvedPoints:
         return self.model.saddle(at, found.sign).solve(start)
 
+    def _with_neighbours_without(
+        self, at: Points, starts: Starts, empty: NDArray[np.bool_], from_afar: Callable[[Points], SolvedPoints]
+    ) -> SolvedPoints:
+        """`_directly` where some neighbours have no weights: such are no start: the point has none either, or lies beyond a transition."""
+        which = np.flatnonzero(empty)
+        vanishing, shape = vanishing_weights(self.model, at.take(which))
+        gone = which[vanishing]
+        rest = np.setdiff1d(np.arange(empty.size), gone)
+        starts = starts._replace(unknowns=np.where(empty[:, None], np.nan, starts.unknowns))
+        parts = [without_weights(self.model, at.take(gone), shape)] if gone.size else []
+        parts += [self._directly(at.take(rest), starts.take(rest), from_afar)] if rest.size else []
+        return _merged((gone, rest), parts)
+
+
+def _merged(which: tuple[IntArray, IntArray], parts: list[SolvedPoints]) -> SolvedPoints:
+    """Parts of the points in the order of the points."""
+    return joined(parts).take(np.argsort(np.concatenate(which)))
+
 
 def _spread(first: SolvedPoints, which: IntArray, at: Points) -> SolvedPoints:
     """Some of the points; the others are unsolved, and as yet took no steps."""
     solution = first.take(np.zeros(at.load.size, dtype=int))
-    solution.status[:], solution.steps[:] = Status.max_steps, 0.0
+    solution.status[:], solution.steps[:], solution.residual[:] = Status.max_steps, 0.0, np.inf
     solution.put(which, first)
     return solution

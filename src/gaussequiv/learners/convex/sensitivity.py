@@ -13,6 +13,7 @@ from gaussequiv.learners import differences
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.saddle_point import SaddlePoint, SolvedPoints
 from gaussequiv.learners.convex.scores import Observables
+from gaussequiv.learners.convex.weightless import held_at_a_kink
 from gaussequiv.learners.differences import CENTRAL, EQUIVALENT_PARAMETERS, FORWARD, STEP, moved
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def tangents(
 
     F(x, theta) = 0 gives dx = -F_x^(-1) F_theta with the exact Jacobian F_x; F_theta (exact in lam) and the observables O(x, theta) are
     explicit and are differentiated by fourth-order differences, the latter along (dx, 1). Where F is infinite or F_x singular there is no
-    derivative: nan.
+    derivative: nan. Students that a kink holds without weights stay so: dx = 0.
     """
     defined = np.flatnonzero(np.isfinite(solution.residual))
     if defined.size < at.load.size:
@@ -78,10 +79,12 @@ def tangents(
     at = model.capped(at)
     # the equations may change their form within a stencil
     saddle, jacobian, in_lam = model.saddle(at, sign=solution.sign).with_slopes_at(solution.unknowns)
+    held = held_at_a_kink(at, solution.unknowns)
+    jacobian[held] = np.eye(jacobian.shape[-1])
     regular = np.flatnonzero(np.linalg.slogdet(jacobian).sign != 0)  # by the factors that `solve` divides by
     if regular.size < at.load.size:
         return _among(regular, model, at, solution, names, keys, stencil)
-    tangent = _Tangent(model, at, solution, saddle, jacobian, keys, stencil)
+    tangent = _Tangent(model, at, solution, saddle, jacobian, held, keys, stencil)
     return {name: tangent.derivatives(name, in_lam if name == "lam" else None) for name in names}
 
 
@@ -94,6 +97,7 @@ class _Tangent:
     solution: SolvedPoints
     saddle: SaddlePoint
     jacobian: FloatArray
+    held: Any
     keys: tuple[str, ...] | None
     stencil: Stencil
 
@@ -105,7 +109,8 @@ class _Tangent:
         stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else self.stencil
         if slope is None:
             slope = sum(weight * self.residual(name, value + k * step) for k, weight in stencil) / _column(step)
-        dx = np.linalg.solve(self.jacobian, -np.asarray(slope)[:, :, None])[:, :, 0]
+        fixed = np.where(self.held[:, None], 0.0, slope)
+        dx = np.linalg.solve(self.jacobian, -fixed[:, :, None].astype(float))[:, :, 0]
         # a parameter step that moves the unknowns by at most STEP
         reach = np.minimum(step, STEP / np.maximum(np.max(np.abs(dx), axis=1), 1e-300))
         if name not in POINT_PARAMETERS:  # common to all points

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.averages import C_, FIELD, RESPONSE, SCORE, SQUARE, Fields
 from gaussequiv.learners.convex.model import BESIDE, Model, Points
-from gaussequiv.learners.convex.modes import SeparableStudent
+from gaussequiv.learners.convex.modes import VHAT, SeparableStudent
 from gaussequiv.learners.convex.saddle_point import Conjugates, SolvedPoints
 from gaussequiv.numerics.status import Status
 
 SCALE = 1e-7  # V + sqrt(q) at which the losses are their kinks alone
 SMALLER = 1e-14  # V + sqrt(q) of the students that are returned
+NO_WEIGHTS = 25.0  # log(Vhat/load) of students that a kink leaves without weights
 LEAST = 1e-3  # V over that scale
 ROUNDS = 200
 CLEAR = 0.1  # change of the growth in one round, relative to its distance from 1, from which its side is known
@@ -75,6 +76,11 @@ def without_weights(model: Model, at: Points, shape: Shape | None = None) -> Sol
     unknowns = np.concatenate([np.log(np.maximum(hats, 1e-290)), (fields.c / np.sqrt(1 + fields.q))[:, None]], axis=1)
     conjugates, zero = Conjugates(hats[:, 0], hats[:, 1], sign * hats[:, 2]), np.zeros(at.load.size)
     return SolvedPoints(unknowns, sign, fields, conjugates, zero + float(Status.converged), zero.copy(), zero.copy())
+
+
+def held_at_a_kink(at: Points, unknowns: FloatArray) -> NDArray[np.bool_]:
+    """Which points are without weights because the losses' kinks hold them: Vhat is as large as V is small."""
+    return np.asarray(unknowns[:, VHAT] > NO_WEIGHTS + np.log(at.load))
 
 
 def _at_a_kink(model: Model, b0: FloatArray) -> NDArray[np.bool_]:
