@@ -16,11 +16,12 @@ from gaussequiv.ingredients.channels.base import RealOutput
 from gaussequiv.ingredients.channels.label_atoms import LabelAtoms, function_atoms
 from gaussequiv.ingredients.channels.label_moments import LabelMoments, quadrature_moments
 from gaussequiv.ingredients.channels.parity import parity_of
-from gaussequiv.ingredients.channels.quadrature import Outcomes, QuadratureChannel, noisy_labels
+from gaussequiv.ingredients.channels.quadrature import REACH, Outcomes, QuadratureChannel, noisy_labels
 from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
+SLOPES, MOST_SLOPES = 2000, 200_000  # of f, from which the scale is found on which labels vary
 LIKELY = 12.0  # standard deviations of the label noise, beyond which densities are below 1e-31 of the largest
 # members that are the law of the labels: a subclass with one of its own may have noise that is not symmetric
 _LAW = set("sample nodes moments label_moments mean_label label_variance log_likelihood atoms residual_atoms predict".split())
@@ -65,9 +66,7 @@ class Output(QuadratureChannel, RealOutput):
         object.__setattr__(self, "name", self.name or name_of(self.function))
         object.__setattr__(self, "_call", elementwise(self.function, self.name))
         object.__setattr__(self, "kinks", tuple(float(k) for k in self.kinks))
-        z = np.linspace(-8.6, 8.6, 2001)
-        slope = float(np.quantile(np.abs(np.diff(self._call(z)) / np.diff(z)), 0.99))  # a jump is a kink, not a slope
-        object.__setattr__(self, "resolution", float(np.sqrt(self.noise)) / max(slope, 1e-6))
+        object.__setattr__(self, "resolution", self._scale(-REACH, REACH))
 
     def __call__(self, z: FloatArray) -> FloatArray:
         """f(z)."""
@@ -143,6 +142,15 @@ class Output(QuadratureChannel, RealOutput):
             return super().likely_labels(z)
         values, reach = self(z), LIKELY * np.sqrt(self.noise)
         return values - reach, values + reach
+
+    def resolution_between(self, low: float, high: float) -> float:
+        """Standard deviation of the noise over the slopes of f there."""
+        return self.resolution if self._other_law() else self._scale(low, high)
+
+    def _scale(self, low: float, high: float) -> float:
+        z = np.linspace(low, high, int(np.clip(SLOPES * (high - low) / (2 * REACH), SLOPES, MOST_SLOPES)) + 1)
+        slope = float(np.quantile(np.abs(np.diff(self._call(z)) / np.diff(z)), 0.99))  # a jump is a kink, not a slope
+        return float(np.sqrt(self.noise)) / max(slope, 1e-6)
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
         """log density of y for field ~ N(omega, V)."""

@@ -225,7 +225,7 @@ class QuadratureChannel(Likelihood):
         """Z and its slope on a grid of labels shared by these (sorted, close) values of omega."""
         root = np.sqrt(V)
         low, high = float(omega.min() - REACH * root), float(omega.max() + REACH * root)
-        panel = 2.0 * min(root, 1.5 * self.resolution)
+        panel = 2.0 * min(root, 1.5 * self.resolution_between(low, high))
         if not high - low < LARGEST_GRID * panel:
             meaning = "Its resolution is the smallest scale on which P(y | field) varies."
             raise fail(
@@ -237,8 +237,9 @@ class QuadratureChannel(Likelihood):
         if z.size == 0:
             raise fail("labels", f"a law of fields that vary beyond rounding, not by {root:.3g} about {low:.6g}", str(self))
         y, weights = self.label_nodes(low, high)
-        blocks = self._blocks(z[0], y)
-        values = max(float(sum(near.size * (stop - start) for start, stop, near in blocks)), float(z.size) * omega.size)
+        size = float(z.size) * max(omega.size, y.size / LABELS)
+        blocks = self._blocks(z[0], y) if size <= LARGEST_TABLE else []
+        values = max(float(sum(near.size * (stop - start) for start, stop, near in blocks)), size)
         if values > LARGEST_TABLE:
             raise fail(
                 "labels",
@@ -268,6 +269,10 @@ class QuadratureChannel(Likelihood):
             near = np.flatnonzero((low <= some.max()) & (high >= some.min()))
             out.append((start, start + some.size, near))
         return out
+
+    def resolution_between(self, low: float, high: float) -> float:
+        """The smallest scale on which the likelihood varies with fields between these; `resolution` unless it is known better."""
+        return self.resolution
 
     def likely_labels(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The least and the greatest label that has a probability beside rounding at each of the fields z."""
