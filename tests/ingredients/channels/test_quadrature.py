@@ -240,3 +240,10 @@ def test_scales_of_laws_of_their_own_are_as_declared():
     plain = Output(np.square, 0.15)
     assert plain.resolution_between(400.0, 420.0) == pytest.approx(np.sqrt(0.15) / 840, rel=1e-2)
     assert Poisson().resolution_between(0.0, 1.0) == Poisson().resolution
+    wave, step = Output(np.tanh, 1e-6), Output(np.sign, 1e-6, (0.0,))
+    for width in (1.0, 30.0, 1e3, 1e6):  # a slope of 1 within a wide range
+        assert wave.resolution_between(-width, width) == pytest.approx(1e-3, rel=0.01)
+        assert step.resolution_between(-width, width) >= 1.0
+    far = Output(lambda z: np.tanh(z - 500.0), 1e-6)
+    assert far.resolution_between(-800.0, 800.0) == pytest.approx(1e-3, rel=0.01) and far.resolution == pytest.approx(1e3)
+    assert wave.resolution_between(0.3, 0.3) == wave.resolution

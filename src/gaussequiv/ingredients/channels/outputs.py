@@ -21,7 +21,7 @@ from gaussequiv.numerics.panels import legendre_panels, normal_panels
 from gaussequiv.numerics.tails import bend, inverse_mills
 
 _LOG_2PI = float(np.log(2 * np.pi))
-SLOPES, MOST_SLOPES = 2000, 200_000  # of f, from which the scale is found on which labels vary
+SLOPES, MOST_STRETCHES = 2000, 100  # of f in each stretch of fields, from which the scale is found on which labels vary
 LIKELY = 12.0  # standard deviations of the label noise, beyond which densities are below 1e-31 of the largest
 # members that are the law of the labels: a subclass with one of its own may have noise that is not symmetric
 _LAW = set("sample nodes moments label_moments mean_label label_variance log_likelihood atoms residual_atoms predict".split())
@@ -144,12 +144,18 @@ class Output(QuadratureChannel, RealOutput):
         return values - reach, values + reach
 
     def resolution_between(self, low: float, high: float) -> float:
-        """Standard deviation of the noise over the slopes of f there."""
-        return self.resolution if self._other_law() else self._scale(low, high)
+        """Standard deviation of the noise over the slopes of f there; what f does near 0 is seen in wide ranges, too."""
+        if self._other_law() or not high > low:
+            return self.resolution
+        local = self._scale(low, high)
+        return local if high < -REACH or low > REACH or high - low < 4 * REACH else min(local, self.resolution)
 
     def _scale(self, low: float, high: float) -> float:
-        z = np.linspace(low, high, int(np.clip(SLOPES * (high - low) / (2 * REACH), SLOPES, MOST_SLOPES)) + 1)
-        slope = float(np.quantile(np.abs(np.diff(self._call(z)) / np.diff(z)), 0.99))  # a jump is a kink, not a slope
+        """From the largest slope of stretches as wide as a standard law of the field, where a jump is a kink, not a slope."""
+        stretches = int(np.clip((high - low) / (2 * REACH), 1, MOST_STRETCHES))
+        z = np.linspace(low, high, stretches * SLOPES + 1)
+        steps = np.abs(np.diff(self._call(z))).reshape(stretches, SLOPES) * (z.size - 1)
+        slope = float(np.quantile(steps, 0.99, axis=1).max()) / (high - low)
         return float(np.sqrt(self.noise)) / max(slope, 1e-6)
 
     def log_partition(self, y: FloatArray, omega: FloatArray, V: FloatArray | float) -> FloatArray:
