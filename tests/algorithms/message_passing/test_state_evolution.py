@@ -121,3 +121,13 @@ def test_features_are_refused():
 
 def test_running_out_of_steps_is_reported():
     assert StateEvolution(ge.Problem(PERCEPTRON).equivalent(), 1.4).run(max_steps=5)[1] == Status.max_steps
+
+
+def test_the_overlap_is_a_share_of_the_signal():
+    """Weights of any size: q/rho, 1 where everything is known, 0 without a signal."""
+    e = ge.Problem(ge.DeepNetwork("tanh", noise=0.1), inputs=ge.GaussianInputs("power-law:0.8")).equivalent()
+    signal = float(e.weights @ e.signal_modes)
+    assert abs(signal - 1) > 0.1
+    found = fixed_point(e, 1.0)
+    assert 0.1 < found["overlap"] < 0.9 and found["overlap"] == pytest.approx(found["q"] / signal, rel=1e-12)
+    assert fixed_point(e, 1e4)["overlap"] == pytest.approx(1.0, abs=1e-3)

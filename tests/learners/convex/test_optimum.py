@@ -7,11 +7,13 @@ import pytest
 from scipy import optimize
 
 import gaussequiv as ge
+from gaussequiv.equivalence.offsets import FULL
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.binary import Binary
 from gaussequiv.ingredients.losses.named import Square
-from gaussequiv.learners.convex.optimum import FINE, SECANTS, _secants, best_lam, lam_slope, optimum_at
+from gaussequiv.learners.convex.lam_path import LamPath
+from gaussequiv.learners.convex.optimum import FINE, GRID, SECANTS, _grid, _secants, best_lam, lam_slope, optimum_at
 from gaussequiv.numerics.status import Status
 
 
@@ -256,3 +258,16 @@ def test_students_without_weights_rank_nothing():
     assert empty["auc"][0] == pytest.approx(0.5, abs=1e-9) and empty["q"][0] < 1e-20
     best = ge.ERM("squared_hinge", "optimal", "l1", minimise="auc").solve(e, alpha)
     assert best["status"][0] == 0 and best["auc"][0] == pytest.approx(0.519590, abs=1e-5)
+
+
+def test_searches_begin_in_the_middle_of_what_the_inputs_ask_for():
+    """Penalties count in mean eigenvalues; with inputs a thousand times as large the same grid, times a thousand, in the same order."""
+    erm, order = ge.ERM("logistic", "optimal"), []
+    for scale in (1.0, 1000.0):
+        path = LamPath(erm, equivalent(Sign(0.1), w=(0.5 * scale, 1.5 * scale)), ALPHA, FULL)
+        assert path.model.scale == pytest.approx(scale)
+        logs = _grid(path, several=False)
+        assert logs[0] == pytest.approx(np.log(scale) + GRID[np.argmin(np.abs(GRID))])
+        assert np.all(np.diff(np.abs(logs - np.log(scale))) > -1e-9)
+        order.append(logs - np.log(scale))
+    np.testing.assert_allclose(order[0], order[1], atol=1e-9)
