@@ -165,9 +165,9 @@ class Model:
         return out | {key: np.where(np.isfinite(out["test_error"]), 0.0, np.nan) for key in self.odd}
 
     def harmless(self, b0: FloatArray, residual: FloatArray) -> NDArray[np.bool_]:
-        """Which rare offsets may hold less well than others: what they count is their mass."""
+        """Which rare offsets may hold less well than others: what they count is their mass; others than the rule's count wholly."""
         mass = dict(zip(self.b0.tolist(), self.mass.tolist(), strict=True))
-        return np.array([mass[one] for one in b0.tolist()]) * residual < HARMLESS
+        return np.array([mass.get(one, 1.0) for one in b0.tolist()]) * residual < HARMLESS
 
     def points(self, alpha: FloatArray, lam: FloatArray) -> Points:
         """Every (alpha, lam) at every offset, the offsets of one alpha side by side."""
