@@ -59,6 +59,7 @@ _NAMES = {
     "OnlineSGD": "problems.online_sgd.description",
     "TwoLayer": "problems.online_sgd.two_layer",
     "RandomGenerator": "ingredients.generators.random_layers",
+    "FunctionGenerator": "ingredients.generators.function",
     "solve": "run.solve",
     "samples_for": "run.solve",
     "information": "run.information",
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.features.kernels import NNGP as NNGP
     from gaussequiv.ingredients.features.kernels import NTK as NTK
     from gaussequiv.ingredients.features.kernels import DotProductKernel as DotProductKernel
+    from gaussequiv.ingredients.generators.function import FunctionGenerator as FunctionGenerator
     from gaussequiv.ingredients.generators.random_layers import RandomGenerator as RandomGenerator
     from gaussequiv.ingredients.inputs.base import DataInputs as DataInputs
     from gaussequiv.ingredients.inputs.base import GaussianInputs as GaussianInputs

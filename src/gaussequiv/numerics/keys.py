@@ -33,6 +33,9 @@ LATENTS = 42  # of fresh samples
 TWIN = 43  # what the Gaussian twin has beside the latents
 FRESH = 44  # samples on which errors are measured
 
+# estimated moments of a generator, (seed, purpose, block)
+MOMENTS = 45  # latents
+
 # posterior sampling, (seed, trial, purpose, ...)
 CHAIN_STARTS = 20  # (..., n)
 CHAINS = 21  # (..., n)

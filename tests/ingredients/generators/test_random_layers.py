@@ -17,7 +17,7 @@ def test_moments_are_those_of_samples(activations, allowed):
     """One layer within the error of 200,000 samples; two also within the O(1/D) of fields that are nearly Gaussian."""
     drawn = ge.RandomGenerator(activations, latent_ratio=2.0).draw(12, np.random.default_rng(1))
     assert (drawn.dimension, drawn.latent_dim) == (12, 24)
-    mean, omega, phi = drawn.moments()
+    mean, omega, phi = drawn.moments()[:3]
     c = np.random.default_rng(2).standard_normal((COUNT, 24))
     x = drawn.outputs(c)
     scale = np.sqrt(np.diag(omega))
@@ -41,7 +41,7 @@ def test_no_layer_is_the_latents():
     drawn = ge.RandomGenerator(()).draw(5, np.random.default_rng(0))
     c = np.random.default_rng(1).standard_normal((3, 5))
     assert drawn.isotropic and np.array_equal(drawn.outputs(c), c)
-    assert ge.RandomGenerator((), latent_ratio=0.3).latent_dim(10) == 10
+    assert ge.RandomGenerator((), latent_ratio=0.3).latents_at(10) == 10
 
 
 def test_what_a_generator_leaves_out_is_named():

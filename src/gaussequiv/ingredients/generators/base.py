@@ -10,11 +10,17 @@ from gaussequiv.errors import FloatArray
 
 
 class GeneratorMoments(NamedTuple):
-    """E x, shape (N,); Omega = Cov(x), shape (N, N); Phi = Cov(x, c), shape (N, D)."""
+    """E x, shape (N,); Omega = Cov(x), shape (N, N); Phi = Cov(x, c), shape (N, D).
+
+    Where they were estimated: relative errors (Frobenius norms; Phi's in units of sqrt(tr Omega)) and the number of samples, else 0.
+    """
 
     mean: FloatArray
     omega: FloatArray
     phi: FloatArray
+    omega_error: float = 0.0
+    phi_error: float = 0.0
+    samples: int = 0
 
 
 class DrawnGenerator:
@@ -42,11 +48,15 @@ class DrawnGenerator:
 
 
 class Generator:
-    """A law of generators: `draw` one of N outputs. `latent_dim(N)` is its D."""
+    """A law of generators: `draw` one of N outputs.
 
-    def latent_dim(self, size: int) -> int:
-        """D at N = size."""
-        raise NotImplementedError(f"{type(self).__name__} has no `latent_dim`.")
+    Attributes
+    ----------
+    dimension : int or None
+        N, where the generator fixes it.
+    """
+
+    dimension: int | None = None
 
     def draw(self, size: int, rng: np.random.Generator) -> DrawnGenerator:
         """One generator of N = size outputs; all that is random comes from `rng`."""

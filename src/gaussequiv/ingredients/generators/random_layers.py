@@ -57,12 +57,13 @@ class RandomGenerator(Generator):
             if layer.parity != "odd":
                 raise fail("activations", "odd below the last layer, as the means of hidden units are left out", layer.name)
 
-    def latent_dim(self, size: int) -> int:
+    def latents_at(self, size: int) -> int:
+        """D at N = size."""
         return max(round(self.latent_ratio * size), 1)
 
     def draw(self, size: int, rng: np.random.Generator) -> DrawnGenerator:
         N = integer("N", size, minimum=1, meaning="N is the dimension of the inputs.")
-        D = self.latent_dim(N)
+        D = self.latents_at(N)
         if self.activations:  # else nobody needs matrices
             require_memory(6.0 * FLOAT * N * (N + D), "N", N, "the generator and its covariances")
         widths = [D] * len(self.activations) + [N]

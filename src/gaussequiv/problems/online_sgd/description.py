@@ -14,6 +14,7 @@ from gaussequiv.curve import Curve, Observable
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer, number
 from gaussequiv.ingredients.activations.jumps import jump_of
 from gaussequiv.ingredients.generators.base import Generator
+from gaussequiv.ingredients.generators.named import generator_from
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
 from gaussequiv.numerics.flow import flow
 from gaussequiv.numerics.status import Status
@@ -24,6 +25,7 @@ from gaussequiv.problems.online_sgd.instance import Instance, instance_of
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 
+DIMENSION = 1000  # N where nothing fixes it
 AXIS = Axis("time", "steps of SGD per input dimension, t = steps/N", size="N", size_label="dimension of the inputs")
 DATA = ("generator", "twin")
 WORDS = {
@@ -54,7 +56,7 @@ class OnlineSGD(Solvable):
     student, teacher : TwoLayer
         The student's readout and `weight_std` are where it starts; the teacher sees the latents.
     generator : Generator
-        ``RandomGenerator(("sign",), latent_ratio=0.5)``; ``RandomGenerator(())``, the default, is x = c.
+        ``RandomGenerator(("sign",), latent_ratio=0.5)``, a `FunctionGenerator`; ``RandomGenerator(())``, the default, is x = c.
     rate, readout_rate : float, not negative
         Of the first and of the second layer; a readout_rate of 0 trains the first layer alone.
     noise : float
@@ -66,8 +68,8 @@ class OnlineSGD(Solvable):
     data : "generator", "twin", or both
         What the trials learn from: samples of the generator, or Gaussian ones of the same Omega and Phi. With several, results have a
         dim `data`.
-    dimension : int
-        N where none is given to the verb: theory, too, is that of an instance.
+    dimension : int, optional
+        N where none is given to the verb: theory, too, is that of an instance. Default: that of the generator, if it fixes one, or 1000.
     instance : int
         Seed of what all trials share with the theory: generator, teacher and the student's start. Trials differ in their samples.
 
@@ -95,7 +97,7 @@ class OnlineSGD(Solvable):
     weight_decay: float = 0.0
     batch: int = 1
     data: Any = "generator"
-    dimension: int = 1000
+    dimension: Any = None  # an int, once the problem is built
     instance: int = 0
 
     def __post_init__(self) -> None:
@@ -104,7 +106,11 @@ class OnlineSGD(Solvable):
                 raise fail(role, "a TwoLayer network", network)
             _refuse_jumps(role, network)
         if not isinstance(self.generator, Generator):
-            raise fail("generator", "a Generator, e.g. RandomGenerator('sign')", self.generator)
+            raise fail("generator", "a Generator, e.g. RandomGenerator('sign') or FunctionGenerator(function, latent_dim)", self.generator)
+        fixed = self.generator.dimension
+        if fixed is not None and self.dimension not in (None, fixed):
+            raise fail("dimension", f"{fixed}, that of the generator's outputs", self.dimension)
+        object.__setattr__(self, "dimension", fixed or (DIMENSION if self.dimension is None else self.dimension))
         for name in ("rate", "readout_rate", "noise", "weight_decay"):
             object.__setattr__(self, name, number(name, getattr(self, name), nonnegative=True))
         for name, minimum in (("batch", 1), ("dimension", 2), ("instance", 0)):
@@ -232,23 +238,8 @@ def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = 
         if name in given:
             given[name] = two_layer(name, given[name], known)
     if "generator" in given:
-        given["generator"] = _generator(given["generator"], known)
+        given["generator"] = generator_from(given["generator"], known)
     try:
         return OnlineSGD(**given)
     except TypeError as error:
         raise ArgumentError(f"Argument `problem` must have the fields of online SGD, but does not: {error}.") from None
-
-
-def _generator(description: Any, parts: Mapping[str, Any]) -> Generator:
-    if isinstance(description, Generator):
-        return description
-    if not isinstance(description, Mapping) or description.get("kind") != "random":
-        raise fail("generator", "a table with kind = 'random', activations and latent_ratio", description)
-    fields = {key: value for key, value in description.items() if key != "kind"}
-    layers = fields.get("activations", ())
-    layers = [layers] if isinstance(layers, str) else layers
-    fields["activations"] = [parts.get(one, one) if isinstance(one, str) else one for one in layers]
-    try:
-        return RandomGenerator(**fields)
-    except TypeError as error:
-        raise ArgumentError(f"Argument `generator` must have the fields of a random generator, but does not: {error}.") from None

@@ -1,0 +1,170 @@
+r"""`FunctionGenerator`: any function of Gaussian latents, a trained network for one, with moments estimated from its samples."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussequiv._memory import FLOAT, require_memory
+from gaussequiv._text import name_of
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer, number
+from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
+from gaussequiv.ingredients.generators.callables import Rows, as_rows
+from gaussequiv.ingredients.generators.streamed_moments import streamed_moments
+from gaussequiv.numerics.keys import MOMENTS
+
+PILOT = 256  # rows in which outputs that never vary are looked for
+STILL = 1e-12  # deviation, relative to the largest one, below which an output does not vary
+DIGITS = 5  # of the outputs in the digest, so that rounding of other processors seldom counts
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionGenerator(Generator, DrawnGenerator):
+    r"""x = G(c) for any function G of latents c ~ N(0, I_D): Gaussian equivalence through Omega = Cov(x) and Phi = Cov(x, c).
+
+    Parameters
+    ----------
+    function : callable
+        (rows, D) -> (rows, N), or (rows, height, width, ...), which is flattened: a function of NumPy or JAX arrays, or a PyTorch module,
+        which must be in evaluation mode and runs where it is, on its own device. It must be deterministic, row by row. An Equinox module
+        (or any JAX function with ``batched=False``) maps one latent vector.
+    latent_dim : int
+        D.
+    batched : bool, optional
+        Whether it maps many latents at once. Default: True, but False for Equinox modules.
+    name : str
+        For cards and saved files; default: that of the function.
+    normalise : bool
+        Divide the outputs by one number, so that tr(Omega)/N = 1.
+    tolerance : float
+        Relative error (Frobenius norm) of Omega and Phi at which sampling stops; it is estimated from two halves of the samples.
+    max_samples : int
+        Where sampling stops in any case, with an `AccuracyWarning` if the tolerance was not reached.
+    seed : int
+        Of those samples.
+    cache : path of a folder, optional
+        Where moments are kept under the generator's digest (of its outputs at a few latents), while they are sampled and afterwards: a
+        call that was killed goes on where it was, a later one finds them.
+
+    Attributes
+    ----------
+    dimension : int
+        N, without outputs that never vary.
+    dropped : tuple of int
+        Those outputs.
+
+    Validity: of the equivalence, Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020: a theorem for one random layer, a conjecture
+    with experiments for trained and deep generators; worse where few latents or outputs dominate. `diagnose` measures it.
+
+    Examples
+    --------
+    >>> F = np.random.default_rng(0).standard_normal((40, 10))
+    >>> generator = FunctionGenerator(lambda c: np.tanh(c @ F.T / np.sqrt(10)), latent_dim=10)
+    >>> generator.dimension, generator.moments().phi.shape
+    (40, (40, 10))
+    """
+
+    function: Any
+    latent_dim: int
+    batched: bool | None = None
+    name: str = ""
+    normalise: bool = False
+    tolerance: float = 0.01
+    max_samples: int = 1_000_000
+    seed: int = 0
+    cache: Any = None
+    dimension: int = field(init=False, default=0)
+    dropped: tuple[int, ...] = field(init=False, default=())
+    _rows: Any = field(init=False, repr=False, default=None)
+    _kept: Any = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        D = integer("latent_dim", self.latent_dim, minimum=1, meaning="latent_dim is D, the number of the latents.")
+        object.__setattr__(self, "latent_dim", D)
+        object.__setattr__(self, "tolerance", number("tolerance", self.tolerance, positive=True))
+        object.__setattr__(self, "max_samples", integer("max_samples", self.max_samples, minimum=1))
+        object.__setattr__(self, "seed", integer("seed", self.seed, minimum=0))
+        if self.cache is not None and not isinstance(self.cache, (str, os.PathLike)):
+            raise fail("cache", "a folder, or None", self.cache)
+        rows: Rows = as_rows(self.function, D, self.batched)
+        pilot = rows(np.random.default_rng((self.seed, MOMENTS)).standard_normal((PILOT, D)))
+        spread = pilot.std(axis=0)
+        varies = spread > STILL * max(float(spread.max()), float(np.abs(pilot).max()))
+        if not varies.any():
+            raise ArgumentError("Argument `function` must have outputs that vary with the latents, but all of them are constant.")
+        object.__setattr__(self, "_rows", rows)
+        object.__setattr__(self, "_kept", None if varies.all() else np.flatnonzero(varies))
+        object.__setattr__(self, "dimension", int(varies.sum()))
+        object.__setattr__(self, "dropped", tuple(int(i) for i in np.flatnonzero(~varies)))
+        object.__setattr__(self, "name", self.name or name_of(self.function))
+        require_memory(6.0 * FLOAT * self.dimension * (self.dimension + D), "function", f"{self.dimension} outputs", "its covariances")
+
+    def __str__(self) -> str:
+        dropped = f"; {len(self.dropped)} constant outputs dropped" if self.dropped else ""
+        return f"{self.name}, {self.latent_dim} latents, {self.dimension} outputs" + dropped
+
+    def draw(self, size: int, rng: np.random.Generator) -> DrawnGenerator:
+        if size != self.dimension:
+            raise fail("N", f"{self.dimension}, the outputs of the generator that vary", size)
+        return self
+
+    def raw(self, latents: FloatArray) -> FloatArray:
+        """Outputs that vary, in the function's own units."""
+        rows: FloatArray = self._rows(latents)
+        return rows if self._kept is None else rows[:, self._kept]
+
+    def outputs(self, latents: FloatArray) -> FloatArray:
+        return self.raw(latents) / self.scale if self.normalise else self.raw(latents)
+
+    @cached_property
+    def scale(self) -> float:
+        """What outputs are divided by: 1, or sqrt(tr Omega/N) of the function's own outputs."""
+        return float(np.sqrt(np.trace(self._estimated.omega) / self.dimension)) if self.normalise else 1.0
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the outputs at a few latents, to 5 digits of the largest one, and of the dimensions."""
+        values = self.raw(np.random.default_rng(self.latent_dim).standard_normal((8, self.latent_dim)))
+        rounded = np.rint(values / np.abs(values).max() * 10**DIGITS).astype(np.int64) + 0
+        return hashlib.sha256(np.ascontiguousarray(rounded).tobytes() + f"{self.latent_dim}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def _estimated(self) -> GeneratorMoments:
+        path = None if self.cache is None else Path(self.cache) / f"moments-{self.digest}-{self.seed}.npz"
+        found = streamed_moments(
+            self.raw,
+            self.dimension,
+            self.latent_dim,
+            tolerance=self.tolerance,
+            max_samples=self.max_samples,
+            seed=self.seed,
+            path=path,
+            header={"digest": self.digest},
+        )
+        error = max(found.omega_error, found.phi_error)
+        if error > self.tolerance:
+            warnings.warn(
+                f"The moments of {self.name} have a relative error of {error:.2g} after {found.samples} samples, more than the tolerance "
+                f"{self.tolerance:g}; a larger max_samples makes it smaller.",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+        return found
+
+    def moments(self) -> GeneratorMoments:
+        """Mean, Omega and Phi, estimated once."""
+        found = self._estimated
+        if not self.normalise:
+            return found
+        return found._replace(mean=found.mean / self.scale, omega=found.omega / self.scale**2, phi=found.phi / self.scale)
+
+    def to_dict(self) -> dict[str, Any]:
+        plain = ("latent_dim", "normalise", "tolerance", "max_samples", "seed")
+        return {"kind": "function", "name": self.name, "N": self.dimension, "digest": self.digest} | {key: vars(self)[key] for key in plain}
