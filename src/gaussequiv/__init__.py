@@ -16,6 +16,7 @@ _NAMES = {
     "DeepNetwork": "ingredients.targets.deep_network",
     "GaussianInputs": "ingredients.inputs.base",
     "DataInputs": "ingredients.inputs.base",
+    "GeneratorInputs": "ingredients.inputs.generated",
     "RandomFeatures": "ingredients.features.base",
     "GivenFeatures": "ingredients.features.base",
     "FeatureMatrix": "ingredients.features.base",
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
     from gaussequiv.ingredients.generators.random_layers import RandomGenerator as RandomGenerator
     from gaussequiv.ingredients.inputs.base import DataInputs as DataInputs
     from gaussequiv.ingredients.inputs.base import GaussianInputs as GaussianInputs
+    from gaussequiv.ingredients.inputs.generated import GeneratorInputs as GeneratorInputs
     from gaussequiv.ingredients.inputs.spectra import MarchenkoPastur as MarchenkoPastur
     from gaussequiv.ingredients.inputs.spectra import PowerLaw as PowerLaw
     from gaussequiv.ingredients.inputs.spectra import TwoLevel as TwoLevel

@@ -32,12 +32,13 @@ def from_features(inputs: Inputs, network: DeepNetwork, features: Features, d: i
     """
     raw = from_network(inputs, network, d)
     modes = features.modes(inputs, d)
+    seen = raw if inputs.seen_by_target is inputs else from_network(inputs.seen_by_target, network)
     assert raw.validity is not None
     return replace(
         raw,
         eigenvalues=modes.eigenvalues,
         weights=modes.weights,
-        alignment=raw.slope2 * modes.overlap,
+        alignment=seen.slope2 * modes.overlap,
         aspect=modes.aspect,
         nugget=modes.nugget,
         input_mean_square=modes.mean_square,

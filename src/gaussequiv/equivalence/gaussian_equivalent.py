@@ -217,7 +217,9 @@ class GaussianEquivalent:
 
 
 def from_network(inputs: Inputs, network: Any, d: int | None = None) -> GaussianEquivalent:
-    """Reduce a deep network on given inputs to its Gaussian equivalent, at size d or in the limit."""
+    """Reduce a deep network on given inputs, or on latents behind them, to its Gaussian equivalent, at size d or in the limit."""
+    if inputs.seen_by_target is not inputs:
+        return _from_latents(inputs, network, d)
     eigenvalues, weights = inputs.modes(d)
     variance = float(weights @ eigenvalues)
     if variance <= 0:
@@ -245,4 +247,20 @@ def from_network(inputs: Inputs, network: Any, d: int | None = None) -> Gaussian
         prior=prior,
         rotated=rotated,
         _source=(network, variance, inputs.mean_square),
+    )
+
+
+def _from_latents(inputs: Inputs, network: Any, d: int | None) -> GaussianEquivalent:
+    """The target's own half from the law of what it sees, the student's from the inputs."""
+    seen = from_network(inputs.seen_by_target, network)
+    eigenvalues, weights = inputs.modes(d)
+    return replace(
+        seen,
+        eigenvalues=eigenvalues,
+        weights=weights,
+        alignment=seen.slope2 * inputs.overlap(d),
+        validity=assess(inputs, network),
+        inputs=str(inputs),
+        input_mean_square=inputs.mean_square,
+        rotated=True,
     )

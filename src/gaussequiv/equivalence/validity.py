@@ -171,8 +171,11 @@ def assess(inputs: Inputs, network: Target) -> Validity:
         if network.depth == 0:
             return Validity("theorem", "a linear target needs no reduction", hypotheses)
         return Validity("theorem", "Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1 and Corollary 3", hypotheses)
+    if not inputs.gaussian and inputs.matrix is None:
+        reason = "inputs replaced by Gaussian ones of equal moments; Goldt et al. 2020: proved for generators of one random layer"
+        return Validity("extension verified numerically", reason, hypotheses)
     if not inputs.gaussian:
-        rows, columns = (0, 1) if inputs.matrix is None else inputs.matrix.shape
+        rows, columns = inputs.matrix.shape
         words = f"at least {ROWS_PER_COLUMN} rows per column, so that the spectrum is the population's ({rows}/{columns})"
         enough = (words, bool(rows >= ROWS_PER_COLUMN * columns))
         hypotheses = (*hypotheses, enough)

@@ -192,7 +192,7 @@ class RandomFeatures(Features):
         moments = layer_moments(self.layers, self.weight_variance, float(masses @ eigenvalues))
         if route == "analytic":
             return marchenko_pastur_modes(moments[0], self.weight_variance[0], float(eigenvalues[0]), ratios[0])
-        return deterministic_modes(moments, self.weight_variance, ratios, eigenvalues, masses)
+        return deterministic_modes(moments, self.weight_variance, ratios, eigenvalues, masses, inputs.overlap(d))
 
     def _route(self, inputs: Inputs, eigenvalues: FloatArray) -> str:
         plain = inputs.mean_square == 0 and not any(self.bias_variance)
@@ -373,7 +373,8 @@ class _MatrixRows:
 def _realised(drawn: FeatureMap, inputs: Inputs, d: int) -> FeatureModes:
     rotation, variances = inputs.whiten(d)
     covariance = variances if rotation is None else (rotation * variances) @ rotation.T
-    return realised_modes(drawn.layers, drawn.weights, drawn.biases, covariance, np.asarray(inputs.centre(d), dtype=np.float64))
+    centre = np.asarray(inputs.centre(d), dtype=np.float64)
+    return realised_modes(drawn.layers, drawn.weights, drawn.biases, covariance, centre, inputs.cross(d))
 
 
 def _digest(*matrices: FloatArray) -> str:

@@ -48,14 +48,19 @@ class Transforms(NamedTuple):
 
 
 def deterministic_modes(
-    layers: list[LayerMoments], weight_variance: tuple[float, ...], ratios: tuple[float, ...], eigenvalues: FloatArray, masses: FloatArray
+    layers: list[LayerMoments],
+    weight_variance: tuple[float, ...],
+    ratios: tuple[float, ...],
+    eigenvalues: FloatArray,
+    masses: FloatArray,
+    overlap: FloatArray,
 ) -> FeatureModes:
-    """Modes of features of relative widths k_l/d = `ratios` on inputs of the given spectrum.
+    """Modes of features of relative widths k_l/d = `ratios` on inputs of the given spectrum and overlap with what the target sees.
 
     All layers but the last must be centred. Raises `ArgumentError` where a few discrete modes cannot represent the spectrum to 1e-9.
     """
     keep = masses > 0
-    modes = LayerModes(eigenvalues[keep], masses[keep], eigenvalues[keep] ** 2)
+    modes = LayerModes(eigenvalues[keep], masses[keep], overlap[keep])
     below = 1.0
     for layer, w, ratio in zip(layers, weight_variance, ratios, strict=True):
         modes = next_layer(modes, layer.slope2 * w, layer.rest, ratio / below)

@@ -46,12 +46,12 @@ class Kernel(Features):
         raise self.lacks("block")
 
     def modes(self, inputs: Inputs, d: int | None) -> FeatureModes:
-        """The features' side of the Gaussian equivalent: aspect 1, eigenvalues C1 w, overlap C1 w^2, and the nugget."""
+        """The features' side of the Gaussian equivalent: aspect 1, eigenvalues C1 w, overlap C1 times theirs (w^2), and the nugget."""
         w, masses = inputs.modes(d)
         linear = self.linearise(float(masses @ w), inputs.mean_square)
         constant = linear.constant if linear.constant > NO_MEAN * (linear.nugget + linear.slope * float(masses @ w)) else 0.0
         words = f"C0 = {linear.constant:.6g}, C1 = {linear.slope:.6g}, nugget = {linear.nugget:.6g}"
-        return FeatureModes(linear.slope * w, masses, linear.slope * w**2, 1.0, linear.nugget, constant, words)
+        return FeatureModes(linear.slope * w, masses, linear.slope * inputs.overlap(d), 1.0, linear.nugget, constant, words)
 
 
 class _KernelBase(Kernel):

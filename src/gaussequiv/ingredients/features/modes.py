@@ -116,6 +116,7 @@ def realised_modes(
     biases: Sequence[FloatArray],
     covariance: FloatArray,
     mean: FloatArray,
+    seen: FloatArray | None = None,
 ) -> FeatureModes:
     r"""Features of given matrices F_l (fan-in x width, scale included) and biases, with every neuron's own coefficients.
 
@@ -124,10 +125,11 @@ def realised_modes(
 
     The mean of one layer is a frozen bias of the next, hence the coefficients per neuron. Random or trained, structured weights.
     Linearised covariances: Schroeder, Cui, Dmitriev, Loureiro 2023 and 2024 (replica result / conjecture for centred activations);
-    neuron by neuron with means: extension verified numerically. `covariance` has shape (d,) (diagonal) or (d, d).
+    neuron by neuron with means: extension verified numerically. `covariance` has shape (d,) (diagonal) or (d, d); `seen` is the covariance
+    of the inputs with what the target sees, shape (d, D), where that is not the inputs.
     """
     d = mean.size
-    centre, second, cross = mean, covariance, covariance
+    centre, second, cross = mean, covariance, covariance if seen is None else seen
     diagonal = second.ndim == 1
     for phi, weight, bias in zip(layers, weights, biases, strict=True):
         beta = weight.T @ centre + bias
@@ -139,21 +141,21 @@ def realised_modes(
         pre *= slope[:, None]
         pre *= slope
         np.fill_diagonal(pre, neurons.variance)
-        cross = (weight.T * cross if diagonal else weight.T @ cross) * slope[:, None]
+        cross = (weight.T * cross if cross.ndim == 1 else weight.T @ cross) * slope[:, None]
         centre, second, diagonal = neurons.mean, pre, False
     if diagonal:
-        second, cross = np.diag(second), np.diag(cross)
+        second, cross = np.diag(second), np.diag(cross) if cross.ndim == 1 else cross
     return explicit_modes(second, cross, centre, d, "per neuron, given matrices")
 
 
 def explicit_modes(omega: FloatArray, cross: FloatArray, mean: FloatArray, d: int, route: str) -> FeatureModes:
-    """Modes of a given covariance Omega (p, p), cross-covariance with the inputs (p, d) and mean (p,)."""
+    """Modes of a given covariance Omega (p, p), cross-covariance with the D variables that the target sees (p, D) and mean (p,)."""
     from scipy import linalg
 
     p = len(omega)
     values, vectors = linalg.eigh(0.5 * (omega + omega.T), overwrite_a=True, check_finite=True, driver="evd")
     values = np.where(values < 1e-13 * max(float(values[-1]), 0.0), 0.0, values)
-    overlap = (p / d) * np.einsum("ij,ij->i", part := vectors.T @ cross, part)
+    overlap = (p / cross.shape[1]) * np.einsum("ij,ij->i", part := vectors.T @ cross, part)
     overlap = np.where(values > 0, overlap, 0.0)
     mean_square = float(np.mean(mean**2))
     mean_square = mean_square if mean_square > NO_MEAN * float(values.mean()) else 0.0

@@ -18,7 +18,7 @@ APART = 1e-3  # of the largest output: what a row may change with the rows besid
 
 
 def as_rows(function: Any, latent_dim: int, batched: bool | None) -> Rows:
-    """(rows, D) -> (rows, N) in float64; outputs of more dims (images) are flattened.
+    """(rows, D) -> (rows, N) in float64, finite; outputs of more dims (images) are flattened.
 
     Raises
     ------
@@ -29,11 +29,9 @@ def as_rows(function: Any, latent_dim: int, batched: bool | None) -> Rows:
         raise ArgumentError(f"Argument `function` must be a function of latents, a network or a Generator, but function={function!r:.100}.")
     whole = batched if batched is not None else not _of("equinox", "Module", function)
     rows: Rows = _TorchRows(function) if _of_torch("nn.Module", function) else partial(_called if whole else _mapped, function)
+    rows = partial(_finite, rows)
     probe = np.random.default_rng(latent_dim).standard_normal((PROBE, latent_dim))
     values = _tried(rows, probe, whole)
-    if not np.all(np.isfinite(values)):
-        bad = int(np.sum(~np.isfinite(values)))
-        raise ArgumentError(f"Argument `function` must give finite outputs, but {bad} of {values.size} at random latents are not.")
     scale = float(np.abs(values).max())
     if float(np.abs(rows(probe) - values).max()) > APART * scale:
         raise ArgumentError(
@@ -44,6 +42,14 @@ def as_rows(function: Any, latent_dim: int, batched: bool | None) -> Rows:
             "Argument `function` must map every row by itself, but outputs change with the other rows: batch norm in training mode?"
         )
     return rows
+
+
+def _finite(rows: Rows, latents: FloatArray) -> FloatArray:
+    values = rows(latents)
+    if not np.all(np.isfinite(values)):
+        bad = int(np.sum(~np.isfinite(values)))
+        raise ArgumentError(f"Argument `function` must give finite outputs, but {bad} of {values.size} at random latents are not.")
+    return values
 
 
 def _tried(rows: Rows, probe: FloatArray, whole: bool) -> FloatArray:

@@ -57,6 +57,10 @@ class RandomGenerator(Generator):
             if layer.parity != "odd":
                 raise fail("activations", "odd below the last layer, as the means of hidden units are left out", layer.name)
 
+    def __str__(self) -> str:
+        names = ", ".join(one.name for one in self.activations)
+        return f"random generator, {names}, D/N = {self.latent_ratio:g}" if names else "Gaussian latents themselves"
+
     def latents_at(self, size: int) -> int:
         """D at N = size."""
         return max(round(self.latent_ratio * size), 1)

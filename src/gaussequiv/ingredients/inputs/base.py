@@ -18,7 +18,7 @@ BLOCK = 1024  # rows per random key; a block's first rows do not depend on how m
 
 
 class Rows(Protocol):
-    """The input rows of one trial, produced block by block."""
+    """The input rows of one trial, produced block by block. Those of latents have `seen` as well, see `GeneratedRows`."""
 
     def block(self, purpose: int, start: int, stop: int) -> FloatArray:
         """Rows start..stop of the stream `keys.TRAIN` or `keys.TEST`; start is a multiple of BLOCK, stop - start at most BLOCK."""
@@ -38,8 +38,11 @@ class Inputs:
         Where it was given, in place of a spectrum.
     matrix : array of shape (rows, d) or None
         The data of which the law draws rows.
+    citations : tuple of str
+        Keys of the papers behind it.
     """
 
+    citations: Any = ()
     gaussian: bool = False
     isotropic: bool = False
     covariance: Any = None
@@ -77,6 +80,27 @@ class Inputs:
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         """(R, w): (x - mean) R / sqrt(w) has identity covariance; R = None for coordinates that are already independent."""
         raise self.lacks("whiten")
+
+    @cached_property
+    def seen_by_target(self) -> Inputs:
+        """The law of what the target is a function of: these inputs, or latents behind them, whose rows then have `seen`."""
+        return self
+
+    def seen_dimension(self, d: int) -> int:
+        """Its dimension D."""
+        return d
+
+    def overlap(self, d: int | None) -> FloatArray:
+        """(d/D) |psi_i' Cov(x, s)|^2 of every mode psi_i, s what the target sees: the eigenvalues squared where that is x."""
+        return self.modes(d)[0] ** 2
+
+    def cross(self, d: int) -> FloatArray | None:
+        """Cov(x, s), of shape (d, D), where the target sees other variables s than x, else None."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description that saved results carry."""
+        return {"kind": "custom", "name": type(original(self)).__qualname__}
 
     def lacks(self, member: str) -> LeftOut:
         """The error for a member that this law leaves out."""
@@ -193,6 +217,12 @@ class GaussianInputs(Inputs):
             return self._vectors, self._law.values
         return None, self._at(d)
 
+    def to_dict(self) -> dict[str, Any]:
+        mean = self.mean if np.isscalar(self.mean) else np.asarray(self.mean).tolist()
+        if self.covariance is not None:
+            return {"kind": "gaussian", "covariance": list(self.covariance.shape), "digest": self.digest, "mean": mean}
+        return {"kind": "gaussian", "spectrum": str(self.spectrum), "mean": mean}
+
     def _at(self, d: int) -> FloatArray:
         """The d eigenvalues, of which one at least is positive."""
         values: FloatArray = self._law.at(d)
@@ -307,6 +337,11 @@ class DataInputs(Inputs):
 
     def whiten(self, d: int) -> tuple[FloatArray | None, FloatArray]:
         return self._vectors, self._values
+
+    def to_dict(self) -> dict[str, Any]:
+        shape = [int(n) for n in self.matrix.shape]
+        own = {name: vars(self)[name] for name in ("name", "digest", "normalise", "scale")}
+        return {"kind": "data", "shape": shape, "dropped": list(self.dropped)} | own
 
 
 @dataclass(frozen=True)

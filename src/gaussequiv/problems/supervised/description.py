@@ -19,7 +19,7 @@ from gaussequiv.errors import fail, integer
 from gaussequiv.ingredients.features import given as features
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures
 from gaussequiv.ingredients.inputs import base as inputs
-from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
+from gaussequiv.ingredients.inputs.base import GaussianInputs
 from gaussequiv.ingredients.targets import base as targets
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.base import Learner, as_learner
@@ -91,11 +91,22 @@ class Problem(Solvable):
         labels = [learner.label for learner in self.learners]
         if len(set(labels)) < len(labels):
             raise fail("learner", "a sequence of different learners", labels)
+        if self.hidden and any(learner.sees_inputs for learner in self.learners):
+            raise fail(
+                "learner",
+                "one that learns from rows and labels alone, as the target sees latents of which the inputs say more than is known",
+                ", ".join(labels),
+            )
 
     @property
     def learners(self) -> tuple[Learner, ...]:
         """All learners, also when there is one; an object with the required members alone has the contract's defaults for the rest."""
         return self._learners
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the target is a function of latents behind the inputs."""
+        return self.inputs.seen_by_target is not self.inputs
 
     @property
     def dimension(self) -> int | None:
@@ -304,7 +315,7 @@ class Problem(Solvable):
     def citations(self) -> tuple[str, ...]:
         """Keys of the papers behind the equivalent and the learners."""
         keys = ["cui2023", "camilli2025"] + (["schroder2023"] if self.features is not None else [])
-        return tuple(dict.fromkeys([*keys, *(key for learner in self.learners for key in learner.citations)]))
+        return tuple(dict.fromkeys([*keys, *self.inputs.citations, *(key for learner in self.learners for key in learner.citations)]))
 
     def with_parameter(self, name: str, value: Any) -> Problem:
         """The same problem with one field of its target, inputs, features or (single) learner replaced; used by sweeps.
@@ -319,30 +330,10 @@ class Problem(Solvable):
         features = {} if self.features is None else {"features": self.features.to_dict()}
         return {
             "target": self.target.to_dict(),
-            "inputs": _inputs_dict(self.inputs),
+            "inputs": self.inputs.to_dict(),
             **features,
             "learner": learners if isinstance(self.learner, tuple) else learners[0],
         }
-
-
-def _inputs_dict(inputs: Any) -> dict[str, Any]:
-    if isinstance(inputs, DataInputs):
-        shape = [int(n) for n in inputs.matrix.shape]
-        return {
-            "kind": "data",
-            "name": inputs.name,
-            "shape": shape,
-            "digest": inputs.digest,
-            "normalise": inputs.normalise,
-            "scale": inputs.scale,
-            "dropped": list(inputs.dropped),
-        }
-    if not isinstance(inputs, GaussianInputs):
-        return {"kind": "custom", "name": type(inputs).__qualname__}
-    mean = inputs.mean if np.isscalar(inputs.mean) else np.asarray(inputs.mean).tolist()
-    if inputs.covariance is not None:
-        return {"kind": "gaussian", "covariance": list(inputs.covariance.shape), "digest": inputs.digest, "mean": mean}
-    return {"kind": "gaussian", "spectrum": str(inputs.spectrum), "mean": mean}
 
 
 def check_supervised(problem: Any) -> None:

@@ -12,7 +12,9 @@ from gaussequiv._text import as_json
 from gaussequiv.errors import ArgumentError, choice, did_you_mean, fail
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures, RandomFeatures
 from gaussequiv.ingredients.features.kernels import NNGP, NTK, DotProductKernel
+from gaussequiv.ingredients.generators.named import generator_from
 from gaussequiv.ingredients.inputs.base import GaussianInputs
+from gaussequiv.ingredients.inputs.generated import GeneratorInputs
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.ingredients.targets.linear_target import LinearTarget
 from gaussequiv.learners.base import as_learner
@@ -55,7 +57,7 @@ def from_dict(
     if isinstance(target.get("labels"), str):
         target["labels"] = own.get(target["labels"], target["labels"])
     built = _build(TARGETS[kind], "target", target)
-    given = inputs if inputs is not None else _inputs_from(dict(_table("inputs", description.get("inputs", {}))))
+    given = inputs if inputs is not None else _inputs_from(dict(_table("inputs", description.get("inputs", {}))), own)
     if features is None and description.get("features") is not None:
         features = _features_from(dict(_table("features", description["features"])), own)
     learner = description.get("learner", {"name": "bayes"})
@@ -94,8 +96,10 @@ def _table(name: str, section: Any) -> Mapping[str, Any]:
     return section
 
 
-def _inputs_from(section: dict[str, Any]) -> Any:
+def _inputs_from(section: dict[str, Any], parts: Mapping[str, Any]) -> Any:
     kind = section.pop("kind", "gaussian")
+    if kind == "generator":
+        return _build(GeneratorInputs, "inputs", section | {"generator": generator_from(section.get("generator", {}), parts)})
     if kind != "gaussian" or (isinstance(section.get("covariance"), list) and np.ndim(section["covariance"]) == 1):
         raise ArgumentError(
             f"Argument `inputs` must be given again: the description keeps {section.get('name', 'a covariance matrix')} by shape only."

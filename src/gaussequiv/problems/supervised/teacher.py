@@ -37,11 +37,17 @@ class Teacher:
     channel: Any
     key: tuple[int, ...]
     shift: float = 0.0
+    hidden: bool = False  # whether the network sees latents behind the rows
+
+    def seen(self, x: FloatArray, purpose: int, start: int, stop: int) -> FloatArray:
+        """What the network sees of rows x."""
+        rows: Any = self.rows
+        return rows.seen(x, purpose, start, stop) if self.hidden else x
 
     def block(self, purpose: int, start: int, stop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Inputs, local field and labels."""
         x = self.rows.block(purpose, start, stop)
-        field = self.network(x) + self.shift
+        field = self.network(self.seen(x, purpose, start, stop)) + self.shift
         rng = np.random.default_rng((*self.key, LABELS, purpose, start // BLOCK))
         return x, field, self.channel.sample(rng, field)
 
@@ -62,17 +68,18 @@ class TrialPlan:
     def teacher(self, key: tuple[int, ...]) -> Teacher:
         """The network of a trial's key (seed, trial), with its rows."""
         target, inputs = self.problem.target, self.problem.inputs
-        network = target.sample(np.random.default_rng((*key, TEACHER)), self.d, normalise=self.normalise)
+        size = inputs.seen_dimension(self.d)
+        network = target.sample(np.random.default_rng((*key, TEACHER)), size, normalise=self.normalise)
         rows = inputs.rows((*key, ROWS), self.d, int(self.n[-1]), self.test)
         shift = 0.0
         if target.offset is not None:  # condition on the offset: replace the network's own mean by the given one
             if isinstance(inputs, DataInputs):
                 mean = float(np.mean(network(inputs.matrix)))
             else:
-                centre = inputs.rows((*key, CENTRE), self.d, 0, _CENTRE_ROWS)
+                centre = inputs.seen_by_target.rows((*key, CENTRE), size, 0, _CENTRE_ROWS)
                 mean = float(np.mean([network(centre.block(TEST, a, b)).mean() for a, b in blocks(_CENTRE_ROWS)]))
             shift = target.offset - mean
-        return Teacher(network, rows, target.channel, key, shift)
+        return Teacher(network, rows, target.channel, key, shift, self.problem.hidden)
 
     def noiseless(self, field: FloatArray) -> FloatArray:
         """The label without its noise: the field, a function of it, or its sign."""

@@ -1,0 +1,88 @@
+"""`FunctionGenerator`: outputs, what is dropped and scaled, and moments that are kept."""
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+
+F = np.random.default_rng(0).standard_normal((12, 4))
+LATENTS = np.random.default_rng(1).standard_normal((6, 4))
+
+
+def curved(c):
+    return np.tanh(c @ F.T) + 0.3 * (c @ F.T) ** 2
+
+
+def with_still_outputs(c):
+    rows = curved(c)
+    rows[:, [0, 7]] = 3.0
+    return rows
+
+
+def test_outputs_that_never_vary_are_dropped_and_reported():
+    generator = ge.FunctionGenerator(with_still_outputs, 4)
+    kept = [i for i in range(12) if i not in (0, 7)]
+    assert generator.dropped == (0, 7) and generator.dimension == 10 and "2 constant outputs dropped" in str(generator)
+    assert np.array_equal(generator.outputs(LATENTS), curved(LATENTS)[:, kept])
+    assert np.all(np.diag(generator.moments().omega) > 0)
+    with pytest.raises(ge.ArgumentError, match="outputs that vary"):
+        ge.FunctionGenerator(lambda c: np.ones((len(c), 3)), 4)
+
+
+def test_normalised_outputs_have_unit_variance_on_average():
+    raw, scaled = ge.FunctionGenerator(curved, 4), ge.FunctionGenerator(curved, 4, normalise=True)
+    assert np.trace(scaled.moments().omega) / 12 == pytest.approx(1.0, rel=1e-12)
+    assert scaled.outputs(LATENTS) * scaled.scale == pytest.approx(raw.outputs(LATENTS), rel=1e-12)
+    for name, power in (("mean", 1), ("phi", 1), ("omega", 2)):
+        assert getattr(scaled.moments(), name) * scaled.scale**power == pytest.approx(getattr(raw.moments(), name), rel=1e-12)
+
+
+def test_moments_are_kept_under_the_digest(tmp_path):
+    calls = []
+
+    def counted(c):
+        calls.append(len(c))
+        return curved(c)
+
+    first = ge.FunctionGenerator(curved, 4, cache=tmp_path).moments()
+    again = ge.FunctionGenerator(counted, 4, cache=tmp_path)
+    assert np.array_equal(again.moments().omega, first.omega) and sum(calls) < 5_000
+    assert ge.FunctionGenerator(lambda c: curved(c) * 1.001 + c[:, :1], 4).digest != again.digest
+    ge.FunctionGenerator(lambda c: curved(c) + c[:, :1], 4, cache=tmp_path).moments()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_error_above_the_tolerance_is_told():
+    generator = ge.FunctionGenerator(curved, 4, tolerance=1e-5, max_samples=20_000)
+    with pytest.warns(ge.AccuracyWarning, match=r"relative error of .* after 16384 samples, more than the tolerance 1e-05"):
+        generator.moments()
+
+
+def test_values_that_overflow_in_rare_places_are_named():
+    generator = ge.FunctionGenerator(lambda c: np.where(c > 4.0, np.inf, c), 4)
+    with pytest.raises(ge.ArgumentError, match="must give finite outputs, but"):
+        generator.moments()
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ge.ArgumentError, match="`latent_dim`"):
+        ge.FunctionGenerator(curved, 0)
+    with pytest.raises(ge.ArgumentError, match="`cache`"):
+        ge.FunctionGenerator(curved, 4, cache=3)
+    with pytest.raises(ge.ArgumentError, match="`N` must be 12"):
+        ge.FunctionGenerator(curved, 4).draw(10, np.random.default_rng(0))
+
+
+def test_online_learning_of_a_function_is_that_of_its_twin():
+    """SGD on the function's samples and on Gaussian ones, beside the equations: within 4 standard errors and 8% for N = 60."""
+    weights = np.random.default_rng(3).standard_normal((60, 30)) / np.sqrt(30)
+    generator = ge.FunctionGenerator(lambda c: np.tanh(2 * (c @ weights.T)), 30, normalise=True)
+    network = ge.TwoLayer("erf", 2, readout="ones")
+    problem = ge.OnlineSGD(network, network, generator, rate=0.2, data=("generator", "twin"))
+    assert problem.dimension == 60
+    result = ge.compare(problem, time=[0.5, 4.0], trials=16, seed=0)
+    theory = result.test_error.sel(source="theory").values
+    found = result.test_error.sel(source="simulation").values
+    assert np.all(np.abs(found - theory) < 4 * result.test_error_stderr.sel(source="simulation").values + 0.08 * theory)
+    with pytest.raises(ge.ArgumentError, match="`dimension` must be 60"):
+        ge.OnlineSGD(network, network, generator, dimension=100)

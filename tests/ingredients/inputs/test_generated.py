@@ -1,0 +1,152 @@
+"""Inputs of generators: exact where the generator is linear, else beside simulations of the true generator."""
+
+import json
+
+import numpy as np
+import pytest
+
+import gaussequiv as ge
+
+RNG = np.random.default_rng(0)
+TALL = RNG.standard_normal((60, 30)) / np.sqrt(30)
+ROTATION = np.linalg.qr(RNG.standard_normal((40, 40)))[0]
+LEARNERS = [ge.Ridge(0.1), ge.Ridge("optimal"), ge.Huber(0.3)]
+ALPHA = np.array([0.4, 1.0, 3.0])
+
+
+def tall(c):
+    return c @ TALL.T
+
+
+def rotated(c):
+    return c @ ROTATION.T
+
+
+def errors(problem, alpha):
+    return ge.solve(problem, alpha=alpha).test_error.values
+
+
+def test_no_layer_is_isotropic_inputs():
+    target = ge.DeepNetwork("tanh", noise=0.2)
+    generated = ge.Problem(target, ge.GeneratorInputs(ge.RandomGenerator(())), LEARNERS)
+    assert errors(generated, ALPHA) == pytest.approx(errors(ge.Problem(target, learner=LEARNERS), ALPHA), rel=1e-8)
+
+
+def test_a_linear_generator_is_a_linear_feature_map_of_its_latents():
+    """x = F c seen by the student, labels of c: n/N = (n/D)/2."""
+    target = ge.DeepNetwork("tanh", noise=0.2)
+    generated = ge.Problem(target, ge.GeneratorInputs(tall, 30), LEARNERS)
+    features = ge.Problem(target, learner=LEARNERS, features=ge.GivenFeatures([TALL.T], activations="linear"))
+    assert errors(generated, ALPHA) == pytest.approx(errors(features, 2 * ALPHA), rel=1e-7)
+
+
+def test_features_of_generated_inputs_are_deeper_features_of_the_latents():
+    F = RNG.standard_normal((60, 50)) / np.sqrt(60)
+    target = ge.DeepNetwork("tanh", noise=0.2, task="classification")
+    learner = ge.Ridge(0.1)
+    generated = ge.Problem(target, ge.GeneratorInputs(tall, 30), learner, ge.GivenFeatures([F], activations="erf"))
+    features = ge.Problem(target, learner=learner, features=ge.GivenFeatures([TALL.T, F], activations=("linear", "erf")))
+    assert errors(generated, ALPHA) == pytest.approx(errors(features, 2 * ALPHA), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        ge.NNGP("tanh"),
+        ge.RandomFeatures("erf", ratio=2, spectrum="deterministic"),
+        ge.RandomFeatures(("tanh", "relu"), ratio=1.5, spectrum="deterministic"),
+    ],
+    ids=["kernel", "one layer", "two layers"],
+)
+def test_students_of_rotated_latents_are_those_of_the_latents(features):
+    target = ge.DeepNetwork("tanh", noise=0.2)
+    generated = ge.Problem(target, ge.GeneratorInputs(rotated, 40), ge.Ridge(0.1), features)
+    plain = ge.Problem(target, learner=ge.Ridge(0.1), features=features)
+    found = ge.solve(generated, alpha=ALPHA, d=40).test_error.values
+    assert found == pytest.approx(ge.solve(plain, alpha=ALPHA, d=40).test_error.values, rel=1e-6)
+
+
+def test_labels_of_the_inputs_are_those_of_their_covariance():
+    target = ge.DeepNetwork("tanh", noise=0.2)
+    learners = [*LEARNERS, ge.BayesOptimal()]
+    generated = ge.Problem(target, ge.GeneratorInputs(tall, 30, target_sees="inputs"), learners)
+    plain = ge.Problem(target, ge.GaussianInputs(covariance=TALL @ TALL.T), learners)
+    assert errors(generated, ALPHA) == pytest.approx(errors(plain, ALPHA), rel=1e-8)
+
+
+def test_what_the_inputs_cannot_say_is_noise():
+    """One layer of signs: E[c|x] carries tr(Phi' Omega^-1 Phi)/D of the latents' variance."""
+    inputs = ge.GeneratorInputs(ge.RandomGenerator("sign", latent_ratio=0.5), size=80)
+    equivalent = ge.Problem(ge.LinearTarget(noise=0.1), inputs, ge.Ridge(0.1)).equivalent()
+    moments = inputs.at(None).generator.moments()
+    carried = np.trace(np.linalg.solve(moments.omega, moments.phi) @ moments.phi.T) / 40
+    assert equivalent.unexplained == pytest.approx(1 - carried, rel=1e-9)
+    assert "latents" in equivalent.card()
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("sees", ["latents", "inputs"])
+def test_curves_are_those_of_the_true_generator(task, sees):
+    """Ridge and a convex loss on relu outputs, N = 150, 24 teachers: within 4 standard errors and 3% for the size."""
+    target = ge.DeepNetwork("tanh", noise=0.1, task=task)
+    inputs = ge.GeneratorInputs(ge.RandomGenerator("relu", latent_ratio=0.6), target_sees=sees)
+    learners = [ge.Ridge(0.2), ge.ERM("huber" if task == "regression" else "logistic", 0.2)]
+    result = ge.compare(ge.Problem(target, inputs, learners), alpha=[0.5, 2.0], d=150, trials=24, seed=1)
+    theory, found = (result.test_error.sel(source=source).values for source in ("theory", "simulation"))
+    spread = result.test_error_stderr.sel(source="simulation").values
+    assert np.all(np.abs(found - theory) < 4 * spread + 0.03 * theory)
+    assert np.all(result.converged)
+
+
+def test_a_mean_that_is_left_acts_as_an_intercept():
+    """Labels with a constant part b0 = 0.8, no intercept fitted: the outputs' mean learns it."""
+    target = ge.LinearTarget(noise=0.1, offset=0.8)
+    generator = ge.RandomGenerator("relu", latent_ratio=0.6)
+    learner = ge.Ridge(0.2)
+    inputs = ge.GeneratorInputs(generator, centred=False, size=100)
+    problem = ge.Problem(target, inputs, learner)
+    centred = ge.Problem(target, ge.GeneratorInputs(generator, size=100), learner)
+    assert inputs.mean_square == pytest.approx(float(np.mean(inputs.centre(100) ** 2)))
+    assert problem.equivalent().input_mean_square > 0.1 and centred.equivalent().input_mean_square == 0
+    result = ge.compare(problem, alpha=[2.0], d=100, trials=16, seed=0)
+    theory, found = (float(result.test_error.sel(source=source)[0]) for source in ("theory", "simulation"))
+    assert abs(found - theory) < 4 * float(result.test_error_stderr.sel(source="simulation")[0]) + 0.03 * theory
+
+
+def test_descriptions_and_results_come_back(tmp_path):
+    random = ge.Problem(ge.LinearTarget(), ge.GeneratorInputs(ge.RandomGenerator("sign", latent_ratio=0.5), size=60, seed=3), ge.Ridge(0.1))
+    saved = ge.save(ge.solve(random, alpha=[1.0]), tmp_path / "random.json")
+    assert ge.rerun(ge.load(saved)).test_error.values == pytest.approx(ge.load(saved).test_error.values, rel=1e-12)
+    own = ge.FunctionGenerator(tall, 30, name="tall")
+    problem = ge.Problem(ge.LinearTarget(), ge.GeneratorInputs(own), ge.Ridge(0.1))
+    saved = ge.save(ge.solve(problem, alpha=[1.0]), tmp_path / "own.json")
+    described = json.loads(json.dumps(problem.to_dict()))["inputs"]
+    assert described["generator"]["digest"] == own.digest and described["target_sees"] == "latents"
+    for part in (own, tall):
+        again = ge.rerun(ge.load(saved), parts={"tall": part})
+        assert again.test_error.values == pytest.approx(ge.load(saved).test_error.values, rel=1e-9)
+    with pytest.raises(ge.ArgumentError, match="outputs are others"):
+        ge.rerun(ge.load(saved), parts={"tall": lambda c: 2 * np.tanh(tall(c))})
+    with pytest.raises(ge.ArgumentError, match="given again"):
+        ge.rerun(ge.load(saved))
+
+
+def test_sweeps_vary_its_fields():
+    inputs = ge.GeneratorInputs(ge.RandomGenerator("sign", latent_ratio=0.5), size=60)
+    problem = ge.Problem(ge.LinearTarget(noise=0.1), inputs, ge.Ridge(0.1))
+    curve = ge.sweep(problem, [2.0], {"target_sees": ["latents", "inputs"]})
+    assert float(curve.test_error[1, 0]) < float(curve.test_error[0, 0])
+
+
+def test_wrong_descriptions_are_refused_by_name():
+    generator = ge.RandomGenerator("sign")
+    with pytest.raises(ge.ArgumentError, match="`latent_dim` must be given"):
+        ge.GeneratorInputs(tall)
+    with pytest.raises(ge.ArgumentError, match="`latent_dim` must be left out"):
+        ge.GeneratorInputs(generator, 10)
+    with pytest.raises(ge.ArgumentError, match="`target_sees`"):
+        ge.GeneratorInputs(generator, target_sees="latent")
+    with pytest.raises(ge.ArgumentError, match="`learner` must be one that learns from rows"):
+        ge.Problem(ge.LinearTarget(), ge.GeneratorInputs(generator), ge.BayesOptimal())
+    with pytest.raises(ge.ArgumentError, match="`d` must be 60"):
+        ge.solve(ge.Problem(ge.LinearTarget(), ge.GeneratorInputs(tall, 30), ge.Ridge(0.1)), alpha=1.0, d=50)
