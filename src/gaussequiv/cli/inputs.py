@@ -203,6 +203,13 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
             raise fail("data", "given without --spectrum, --covariance and --mean", options["data"])
         return data_inputs(options["data"], bool(options["normalise"]))
     section = dict(_section(description, "inputs"))
+    if options["generator"] is not None:
+        refuse_together({"generator": options["generator"]}, {name: options[name] for name in ("spectrum", "covariance", "mean")})
+        return _generated(options["generator"], options["target_sees"])
+    if options["target_sees"] is not None and section.get("kind") == "generator":
+        section["target_sees"] = options["target_sees"]
+    elif options["target_sees"] is not None:
+        raise fail("target_sees", "given together with --generator", options["target_sees"])
     if options["normalise"] is not None:
         raise fail("normalise", "given together with --data", options["normalise"])
     if options["covariance"] is not None:
@@ -219,6 +226,17 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
             raise fail("inputs", "a section with kind, file and normalise only, for data", key)
         return data_inputs(str(section["file"]), bool(section.get("normalise", False)))
     return section
+
+
+def _generated(text: str, target_sees: str | None) -> dict[str, Any]:
+    """The section of a random generator."""
+    names, separator, ratio = text.rpartition(":")
+    try:
+        number, layers = float(ratio), names
+    except ValueError:
+        number, layers = 0.5, text  # the colon, if there is one, is the activation's own
+    generator = {"kind": "random", "activations": layers.split(","), "latent_ratio": number if separator else 0.5}
+    return {"kind": "generator", "generator": generator} | ({} if target_sees is None else {"target_sees": target_sees})
 
 
 def _features(options: dict[str, Any], description: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,12 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "offset": _text("--offset", "Constant part of the target's output. [default: random, curves average over its law]"),
     "widths": _text("--widths", "Widths of the hidden layers in simulations, one or a comma list. [default: --width-ratios times d]"),
     "width_ratios": _text("--width-ratios", "Widths over d where --widths is not given. [default: 1.4]"),
+    "generator": _text(
+        "--generator",
+        "Inputs of a random generative network: its activations, lowest first, and latents per input, e.g. sign:0.5 or tanh,sign:0.3. "
+        "[default of the ratio: 0.5]",
+    ),
+    "target_sees": _text("--target-sees", "What labels are a function of, with --generator: latents or inputs. [default: latents]"),
     "spectrum": _text(
         "--spectrum",
         "Eigenvalues of the input covariance: identity, power-law:EXPONENT, two-level:HIGH:LOW:FRACTION, marchenko-pastur:RATIO, or "

@@ -17,7 +17,7 @@ from gaussequiv.ingredients.targets.deep_network import DeepNetwork
 from gaussequiv.learners.bayes.observables import BAYES
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.supervised.axis import WORDS
-from gaussequiv.problems.supervised.description import Problem
+from gaussequiv.problems.supervised.description import Problem, check_supervised
 from gaussequiv.problems.supervised.teacher import make_plan
 from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import keeping
@@ -152,6 +152,7 @@ def sample_posterior(
     import jax  # noqa: F401  # before the scope, which does nothing without it
 
     test = integer("test_samples", test_samples, minimum=64)
+    check_supervised(problem)
     plan = make_plan(problem, alpha, d, test)
     trials, seed = integer("trials", trials, minimum=1), integer("seed", seed, minimum=0)
     network = _network(problem)

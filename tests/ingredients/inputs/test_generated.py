@@ -148,5 +148,9 @@ def test_wrong_descriptions_are_refused_by_name():
         ge.GeneratorInputs(generator, target_sees="latent")
     with pytest.raises(ge.ArgumentError, match="`learner` must be one that learns from rows"):
         ge.Problem(ge.LinearTarget(), ge.GeneratorInputs(generator), ge.BayesOptimal())
+    hidden = ge.Problem(ge.DeepNetwork("tanh", noise=0.1), ge.GeneratorInputs(generator, size=20), ge.Ridge(0.1))
+    for verb in (ge.thresholds, ge.information, ge.sample_posterior, ge.fixed_points):
+        with pytest.raises(ge.ArgumentError, match="`problem` must be one whose target sees the inputs"):
+            verb(hidden, **({} if verb is ge.thresholds else {"alpha": 1.0}))
     with pytest.raises(ge.ArgumentError, match="`d` must be 60"):
         ge.solve(ge.Problem(ge.LinearTarget(), ge.GeneratorInputs(tall, 30), ge.Ridge(0.1)), alpha=1.0, d=50)

@@ -91,12 +91,8 @@ class Problem(Solvable):
         labels = [learner.label for learner in self.learners]
         if len(set(labels)) < len(labels):
             raise fail("learner", "a sequence of different learners", labels)
-        if self.hidden and any(learner.sees_inputs for learner in self.learners):
-            raise fail(
-                "learner",
-                "one that learns from rows and labels alone, as the target sees latents of which the inputs say more than is known",
-                ", ".join(labels),
-            )
+        if any(learner.sees_inputs for learner in self.learners):
+            check_not_hidden(self, "learner", ", ".join(labels))
 
     @property
     def learners(self) -> tuple[Learner, ...]:
@@ -337,6 +333,15 @@ class Problem(Solvable):
 
 
 def check_supervised(problem: Any) -> None:
-    """The error for a target alone, or a problem of another kind, where supervised learning is meant."""
+    """The error for a target alone, or a problem of another kind, where optimal learning of a supervised problem is meant."""
     if not isinstance(problem, Problem):
         raise fail("problem", "a Problem, e.g. ge.Problem(target)", problem)
+    check_not_hidden(problem, "problem", problem.inputs)
+
+
+def check_not_hidden(problem: Problem, argument: str, value: Any) -> None:
+    """The error for latents behind the inputs where the law of the labels given the inputs is asked for."""
+    if problem.hidden:
+        words = "one that learns from rows and labels alone" if argument == "learner" else "one whose target sees the inputs"
+        meaning = "Here it sees latents, of which the inputs say more than their linear part: how much is not known."
+        raise fail(argument, words, str(value), meaning)
