@@ -89,8 +89,8 @@ def test_the_published_equations_by_regression_have_the_same_rates(units):
     for mode in (0, 7, instance.modes.rho.size - 1):
         one = instance.modes
         dr, dq = published(C, one.q[mode], one.r[mode], one.t[mode], instance.v, instance.A, one.rho[mode], instance.delta, 0.3)
-        assert found["r"][mode] == pytest.approx(dr, rel=1e-10, abs=1e-10)
-        assert found["q"][mode] == pytest.approx(dq, rel=1e-10, abs=1e-10)
+        assert found["r"][..., mode] == pytest.approx(dr, rel=1e-10, abs=1e-10)
+        assert found["q"][..., mode] == pytest.approx(dq, rel=1e-10, abs=1e-10)
     i2, _, _ = integrals(C)
     s = np.append(instance.v, -instance.A)
     assert found["v"] == pytest.approx([-0.2 * sum(s[a] * i2(k, a) for a in range(K + M)) for k in range(K)], rel=1e-10)
@@ -139,7 +139,7 @@ def test_a_student_that_is_the_teacher_stays():
     one = ge.TwoLayer("erf", 1, readout="ones")
     task = ge.OnlineSGD(one, one, rate=0.5, dimension=60)
     instance = instance_of(task, 60)
-    aligned = {"q": instance.T[None], "r": instance.T[None], "v": instance.A}
+    aligned = {"q": instance.T[..., None], "r": instance.T[..., None], "v": instance.A}
     rate, observables = dynamics.equations(dynamics.averages_for(task))
     _, given = dynamics.posed(task, instance)
     with jax.enable_x64(True):

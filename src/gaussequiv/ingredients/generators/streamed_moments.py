@@ -33,7 +33,7 @@ SUMS = ("x", "c", "xx", "xc", "cc")
 
 
 class Sums(NamedTuple):
-    """Sums over samples, the outputs less a fixed centre: n, x (N,), c (D,), xx (N, N), xc (N, D), cc (D, D)."""
+    """Sums over samples, the outputs less a fixed centre: n, x (N,), c (D,), xx (N, N; its upper triangle), xc (N, D), cc (D, D)."""
 
     n: int
     x: FloatArray
@@ -48,17 +48,17 @@ class Sums(NamedTuple):
 
 def no_samples(N: int, D: int) -> Sums:
     """The sums over nothing."""
-    return Sums(0, np.zeros(N), np.zeros(D), np.zeros((N, N)), np.zeros((N, D)), np.zeros((D, D)))
+    return Sums(0, np.zeros(N), np.zeros(D), np.zeros((N, N), order="F"), np.zeros((N, D)), np.zeros((D, D)))
 
 
 def added(sums: Sums, x: FloatArray, c: FloatArray) -> Sums:
     """In place, but for the number of samples."""
     sums.x[:] += x.sum(axis=0)
     sums.c[:] += c.sum(axis=0)
-    sums.xx[:] += x.T @ x
+    xx = linalg.blas.dsyrk(1.0, x.T, beta=1.0, c=sums.xx, overwrite_c=1)  # half the products, and no array beside
     sums.xc[:] += x.T @ c
     sums.cc[:] += c.T @ c
-    return sums._replace(n=sums.n + len(x))
+    return sums._replace(n=sums.n + len(x), xx=xx)
 
 
 def moments_of(sums: Sums, centre: FloatArray) -> GeneratorMoments:
@@ -69,7 +69,8 @@ def moments_of(sums: Sums, centre: FloatArray) -> GeneratorMoments:
     cross = sums.xc - n * np.outer(x, c)
     inverse = linalg.inv(scatter)
     phi = cross @ inverse
-    rest = (sums.xx - n * np.outer(x, x) - cross @ phi.T) / (n - D - 1)
+    upper = np.triu(sums.xx)
+    rest = (upper + np.triu(upper, 1).T - n * np.outer(x, x) - cross @ phi.T) / (n - D - 1)
     omega = phi @ phi.T + (1 - float(np.trace(inverse))) * rest
     return GeneratorMoments(centre + x - phi @ c, 0.5 * (omega + omega.T), phi, samples=n)
 
@@ -156,5 +157,5 @@ def _keep(path: Path, header: dict[str, Any], halves: list[Sums], blocks: int) -
 def _kept(path: Path, header: dict[str, Any]) -> tuple[list[Sums], int]:
     stored, arrays = checkpoint.read(path)
     checkpoint.same_call(path, stored, header)
-    halves = [Sums(int(n), *(arrays[f"{name}{i}"] for name in SUMS)) for i, n in enumerate(arrays["n"])]
+    halves = [Sums(int(n), *(np.asfortranarray(arrays[f"{name}{i}"]) for name in SUMS)) for i, n in enumerate(arrays["n"])]
     return halves, int(arrays["blocks"])

@@ -25,7 +25,7 @@ from gaussequiv.problems.online_sgd.instance import Instance
 if TYPE_CHECKING:
     from gaussequiv.problems.online_sgd.description import OnlineSGD
 
-State = dict[str, Any]  # q (modes, K, K), r (modes, K, M), v (K,)
+State = dict[str, Any]  # q (K, K, modes), r (K, M, modes), v (K,): with the modes last, products are of matrices of one long side
 
 
 def averages_for(problem: OnlineSGD) -> Averages:
@@ -43,7 +43,8 @@ def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
         size *= 2 if size > 1 else 64
 
     def padded(values: FloatArray) -> FloatArray:
-        return np.concatenate([values, np.zeros((size - count, *values.shape[1:]))])
+        full = np.concatenate([values, np.zeros((size - count, *values.shape[1:]))])
+        return np.ascontiguousarray(np.moveaxis(full, 0, -1))
 
     rates = {"eta": problem.rate, "eta_v": problem.readout_rate, "kappa": problem.weight_decay, "batch": float(problem.batch)}
     own = {"rho": padded(modes.rho), "share": padded(modes.share), "t": padded(modes.t), "noise": problem.noise}
@@ -58,8 +59,8 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
     def overlaps(state: State, given: State) -> tuple[Any, Any, Any]:
         import jax.numpy as jnp
 
-        Q = jnp.einsum("g,gkl->kl", given["share"] * given["rho"], state["q"])
-        R = jnp.einsum("g,gkm->km", given["share"], state["r"]) / jnp.sqrt(given["delta"])
+        Q = jnp.einsum("g,klg->kl", given["share"] * given["rho"], state["q"])
+        R = jnp.einsum("g,kmg->km", given["share"], state["r"]) / jnp.sqrt(given["delta"])
         return Q, R, jnp.block([[Q, R], [R.T, given["T"]]])
 
     def rate(_: Any, state: State, given: State) -> State:
@@ -72,11 +73,15 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
         J = seen.slopes[:, :K]
         VH = v[:, None] * (J * v + jnp.diag(seen.bend))
         VG = -v[:, None] * seen.slopes[:, K:] * given["A"] / jnp.sqrt(given["delta"])
-        rho, eta, kappa = given["rho"][:, None, None], given["eta"], given["kappa"]
-        dr = -eta * (rho * (VH @ r) + VG @ given["t"] + kappa * r)
-        half = -eta * (rho * (VH @ q) + VG @ r.transpose(0, 2, 1) + kappa * q)
+        rho, eta, kappa = given["rho"], given["eta"], given["kappa"]
+
+        def times(matrix: Any, modes: Any) -> Any:
+            return jnp.tensordot(matrix, modes, axes=1)
+
+        dr = -eta * (rho * times(VH, r) + times(VG, given["t"]) + kappa * r)
+        half = -eta * (rho * times(VH, q) + times(VG, r.transpose(1, 0, 2)) + kappa * q)
         spread = v[:, None] * (seen.diffusion + given["noise"] * J) * v
-        dq = half + half.transpose(0, 2, 1) + eta**2 / given["batch"] * rho * spread
+        dq = half + half.transpose(1, 0, 2) + eta**2 / given["batch"] * rho * spread[..., None]
         return {"q": dq, "r": dr, "v": -given["eta_v"] * (seen.outputs + kappa * v)}
 
     def observables(_: Any, state: State, given: State) -> State:
