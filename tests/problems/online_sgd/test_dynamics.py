@@ -81,7 +81,7 @@ def test_the_published_equations_by_regression_have_the_same_rates(units):
     task = problem(student=ge.TwoLayer("erf", K, gain=GAIN), teacher=ge.TwoLayer("erf", M, gain=GAIN))
     instance = instance_of(task, 60)
     state, given = dynamics.posed(task, instance)
-    rate, _ = dynamics.equations(dynamics.averages_for(task))
+    rate, _, _ = dynamics.equations(dynamics.averages_for(task))
     with jax.enable_x64(True):
         found = {name: np.asarray(value) for name, value in rate(0.0, state, given).items()}
     Q, R = instance.overlaps(instance.w)
@@ -118,7 +118,7 @@ def test_adaptive_steps_end_where_small_fixed_ones_do():
     task = problem()
     instance = instance_of(task, 60)
     state, given = dynamics.posed(task, instance)
-    rate, observables = dynamics.equations(dynamics.averages_for(task))
+    rate, observables, _ = dynamics.equations(dynamics.averages_for(task))
     with jax.enable_x64(True):
         move = jax.jit(rate)
         dt = 0.01
@@ -140,7 +140,7 @@ def test_a_student_that_is_the_teacher_stays():
     task = ge.OnlineSGD(one, one, rate=0.5, dimension=60)
     instance = instance_of(task, 60)
     aligned = {"q": instance.T[..., None], "r": instance.T[..., None], "v": instance.A}
-    rate, observables = dynamics.equations(dynamics.averages_for(task))
+    rate, observables, _ = dynamics.equations(dynamics.averages_for(task))
     _, given = dynamics.posed(task, instance)
     with jax.enable_x64(True):
         moved = rate(0.0, aligned, given)

@@ -21,7 +21,8 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.expectations import how
-from gaussequiv.problems.online_sgd.instance import Instance, instance_of
+from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
+from gaussequiv.problems.online_sgd.plateaus import Plateau, plateaus, time_to
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 
@@ -34,9 +35,11 @@ WORDS = {
     "Q": Observable("covariance of the student's fields, w Omega w'/N"),
     "R": Observable("covariance of the student's and the teacher's fields, w Phi B'/sqrt(N D)"),
     "readout": Observable("second layer of the student"),
+    "cosine": Observable("correlation of the student's and the teacher's fields, R/sqrt(Q T)"),
+    "specialisation": Observable("largest |cosine| of a student's unit less the second largest, mean over units"),
     "T": Observable("covariance of the teacher's fields, B B'/D", averaged=False, solved=False),
 }
-PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "readout": ("unit",)}
+PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "cosine": ("unit", "teacher_unit"), "readout": ("unit",)}
 MOST_STEPS = 1e15  # whole numbers that floats count
 TIME_MEANING = "time is steps/N, N the dimension of the inputs."
 
@@ -73,7 +76,8 @@ class OnlineSGD(Solvable):
     instance : int
         Seed of what all trials share with the theory: generator, teacher and the student's start. Trials differ in their samples.
 
-    Observables along `time`: test_error (with the labels' noise; no factor 1/2), clean_error, Q, R, readout; beside them T.
+    Observables along `time`: test_error (with the labels' noise; no factor 1/2), clean_error, Q, R, readout, cosine = R/sqrt(Q T),
+    specialisation (how much more a unit looks like one unit of the teacher than like any other); beside them T.
 
     Validity: theorem for one layer of generator, weights that are not aligned with few inputs or products of them, and a smooth student
     (Goldt et al. 2020, Theorem 1); for deeper generators a conjecture, as is the closure along training. iid inputs: Saad and Solla 1995,
@@ -138,7 +142,9 @@ class OnlineSGD(Solvable):
         return N, steps, place
 
     def _curve(self, values: Mapping[str, FloatArray], time: FloatArray, instance: Instance, attributes: dict[str, Any]) -> Curve:
-        """Arrays (data, time, ...)."""
+        """Arrays (data, time, ...), and what follows from Q and R."""
+        cosine = cosines(values["Q"], values["R"], instance.T)
+        values = {**values, "cosine": cosine, "specialisation": specialisation(cosine)}
         several = len(self.sources) > 1
         observed: dict[str, Any] = {}
         for name, value in values.items():
@@ -163,7 +169,7 @@ class OnlineSGD(Solvable):
         N, steps, place = self._steps(points, size)
         instance = instance_of(self, N)
         start, given = dynamics.posed(self, instance)
-        rate, observables = dynamics.equations(dynamics.averages_for(self))
+        rate, observables, _ = dynamics.equations(dynamics.averages_for(self))
         times = steps / N
         grid = times if times[-1] > 0 else np.append(times, 1 / N)  # a flow has to go somewhere
         found = flow(
@@ -202,6 +208,30 @@ class OnlineSGD(Solvable):
             row = {"test_error": clean + self.noise, "clean_error": clean, "Q": Q, "R": R, "readout": readouts, "status": status}
             rows.append({name: value[place] for name, value in row.items()})
         return self._curve({name: np.stack([row[name] for row in rows]) for name in rows[0]}, steps[place] / N, instance, {"N": N})
+
+    def time_to(self, error: float, *, longest: float = 1e4, N: int | None = None, tolerance: float = 1e-8) -> float:
+        """The first time (steps/N) at which the clean error has fallen to `error`; 0 if it starts below.
+
+        Raises
+        ------
+        UnreachableError : not by time `longest`.
+
+        Examples
+        --------
+        >>> import gaussequiv as ge
+        >>> problem = ge.OnlineSGD(rate=0.5, dimension=200)
+        >>> when = problem.time_to(0.05)
+        >>> bool(abs(float(ge.solve(problem, time=[when]).clean_error[0]) - 0.05) < 1e-4)
+        True
+        """
+        return time_to(self, error, longest, N, tolerance)
+
+    def plateaus(self, longest: float = 1e4, N: int | None = None) -> list[Plateau]:
+        """Where the clean error stands still, -d log(error)/d log(time) < 0.1 for a factor of 2 in time: (start, end, error) of each.
+
+        `end` is the escape time, infinite where the curve still stands at time `longest`.
+        """
+        return plateaus(self, longest, N)
 
     def to_dict(self) -> dict[str, Any]:
         """kind and the fields."""

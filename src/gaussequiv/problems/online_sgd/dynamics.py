@@ -46,15 +46,24 @@ def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
         full = np.concatenate([values, np.zeros((size - count, *values.shape[1:]))])
         return np.ascontiguousarray(np.moveaxis(full, 0, -1))
 
-    rates = {"eta": problem.rate, "eta_v": problem.readout_rate, "kappa": problem.weight_decay, "batch": float(problem.batch)}
+    rates = {
+        "target": 0.0,
+        "eta": problem.rate,
+        "eta_v": problem.readout_rate,
+        "kappa": problem.weight_decay,
+        "batch": float(problem.batch),
+    }
     own = {"rho": padded(modes.rho), "share": padded(modes.share), "t": padded(modes.t), "noise": problem.noise}
     given = rates | own | {"T": instance.T, "A": instance.A, "delta": instance.delta}
     return {"q": padded(modes.q), "r": padded(modes.r), "v": instance.v}, given
 
 
 @lru_cache(maxsize=32)
-def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., State]]:
-    """(rate, observables) of `numerics.flow`, one pair of functions for each set of averages, so that it compiles them once."""
+def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., State], Callable[..., Any]]:
+    """(rate, observables, event) of `numerics.flow`: the event is the clean error less given["target"].
+
+    One set of functions for each set of averages, so that it compiles them once.
+    """
 
     def overlaps(state: State, given: State) -> tuple[Any, Any, Any]:
         import jax.numpy as jnp
@@ -91,4 +100,7 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
         seen = averages(C, jnp.concatenate([state["v"], -given["A"]]))
         return {"clean_error": seen.error, "Q": Q, "R": R, "readout": state["v"]}
 
-    return rate, observables
+    def missing(time: Any, state: State, given: State, **_: Any) -> Any:
+        return observables(time, state, given)["clean_error"] - given["target"]
+
+    return rate, observables, missing

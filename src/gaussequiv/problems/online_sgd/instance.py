@@ -106,3 +106,16 @@ def _drawn(law: Generator, teacher: TwoLayer, student: TwoLayer, instance: int, 
     w = student.weight_std * of_student.standard_normal((student.units, N))
     A, v = teacher.draw_readout(of_teacher), student.draw_readout(of_student)
     return Instance(generator, None if generator.isotropic else generator.moments(), B, A, w, v)
+
+
+def cosines(Q: FloatArray, R: FloatArray, T: FloatArray) -> FloatArray:
+    """R_km/sqrt(Q_kk T_mm), shape (..., K, M); 0 where a field does not vary."""
+    size = np.sqrt(np.maximum(np.diagonal(Q, axis1=-2, axis2=-1), 0.0)[..., None] * np.diag(T))
+    return np.divide(R, size, out=np.where(np.isfinite(size), 0.0, np.nan), where=size > 0)
+
+
+def specialisation(cosine: FloatArray) -> FloatArray:
+    """Largest |cosine| of a unit less the second largest (0 for one unit of the teacher), mean over the student's units, shape (...)."""
+    ranked = np.sort(np.abs(cosine), axis=-1)
+    second = ranked[..., -2] if ranked.shape[-1] > 1 else 0.0
+    return np.asarray(np.mean(ranked[..., -1] - second, axis=-1))
