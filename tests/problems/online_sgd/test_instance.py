@@ -29,3 +29,17 @@ def test_trials_have_them_too():
     assert set(run.cosine.dims) == {"time", "unit", "teacher_unit", "trial"} and np.all(np.abs(run.cosine) <= 1)
     start = ge.solve(problem, time=[0.0]).specialisation
     assert run.specialisation.sel(time=0.0).values == pytest.approx(float(start[0]), rel=1e-9)
+
+
+def test_a_teacher_of_the_inputs_has_their_covariance():
+    generator = ge.RandomGenerator("relu", latent_ratio=0.5)
+    network = ge.TwoLayer("erf", 2, readout="ones")
+    problem = ge.OnlineSGD(network, network, generator, rate=0.3, teacher_sees="inputs", dimension=150, data=("generator", "twin"))
+    both = ge.compare(problem, time=[0.0, 1.0, 4.0], trials=16, seed=0, test_samples=4000, allowance=12.0)
+    assert both.attrs["verdict"] == "agree"
+    plain = ge.OnlineSGD(network, network, dimension=60)
+    seen = ge.OnlineSGD(network, network, dimension=60, teacher_sees="inputs")  # x = c
+    for name in ("test_error", "R", "T"):
+        assert np.array_equal(ge.solve(plain, time=[0.0, 2.0])[name], ge.solve(seen, time=[0.0, 2.0])[name])
+    with pytest.raises(ge.ArgumentError, match="`teacher_sees`"):
+        ge.OnlineSGD(teacher_sees="input")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.curve import Curve, Observable
-from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer, number
+from gaussequiv.errors import ArgumentError, FloatArray, array, choice, fail, integer, number
 from gaussequiv.ingredients.activations.jumps import jump_of
 from gaussequiv.ingredients.generators.base import Generator
 from gaussequiv.ingredients.generators.named import generator_from
@@ -20,7 +20,7 @@ from gaussequiv.numerics.flow import flow
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.online_sgd import dynamics
-from gaussequiv.problems.online_sgd.expectations import how
+from gaussequiv.problems.online_sgd.expectations import has_kinks, how
 from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
 from gaussequiv.problems.online_sgd.plateaus import Plateau, plateaus, time_to
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
@@ -28,16 +28,17 @@ from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 
 DIMENSION = 1000  # N where nothing fixes it
 AXIS = Axis("time", "steps of SGD per input dimension, t = steps/N", size="N", size_label="dimension of the inputs")
-DATA = ("generator", "twin")
+DATA, LABELS, SEEN = ("generator", "twin"), ("real", "sign"), ("latents", "inputs")
 WORDS = {
     "test_error": Observable("error on labels with noise", "output units^2"),
     "clean_error": Observable("error on noiseless labels", "output units^2"),
-    "Q": Observable("covariance of the student's fields, w Omega w'/N"),
-    "R": Observable("covariance of the student's and the teacher's fields, w Phi B'/sqrt(N D)"),
+    "classification_error": Observable("P(the sign of the output is not the label)"),
+    "Q": Observable("covariance of the student's fields"),
+    "R": Observable("covariance of the student's and the teacher's fields"),
     "readout": Observable("second layer of the student"),
     "cosine": Observable("correlation of the student's and the teacher's fields, R/sqrt(Q T)"),
     "specialisation": Observable("largest |cosine| of a student's unit less the second largest, mean over units"),
-    "T": Observable("covariance of the teacher's fields, B B'/D", averaged=False, solved=False),
+    "T": Observable("covariance of the teacher's fields", averaged=False, solved=False),
 }
 PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "cosine": ("unit", "teacher_unit"), "readout": ("unit",)}
 MOST_STEPS = 1e15  # whole numbers that floats count
@@ -62,8 +63,12 @@ class OnlineSGD(Solvable):
         ``RandomGenerator(("sign",), latent_ratio=0.5)``, a `FunctionGenerator`; ``RandomGenerator(())``, the default, is x = c.
     rate, readout_rate : float, not negative
         Of the first and of the second layer; a readout_rate of 0 trains the first layer alone.
+    labels : "real" or "sign"
+        y = f + noise, f the teacher's output, or y = sign(f + noise), whose student is smooth and learns them by the same square loss.
     noise : float
-        Variance of the labels' noise.
+        Variance of the labels' noise, before the sign.
+    teacher_sees : "latents" or "inputs"
+        nu_m = B_m.c/sqrt(D), or B_m.x/sqrt(N).
     weight_decay : float, not negative
         kappa: each layer also moves by -(its rate) kappa (its weights)/N in a step.
     batch : int
@@ -76,8 +81,9 @@ class OnlineSGD(Solvable):
     instance : int
         Seed of what all trials share with the theory: generator, teacher and the student's start. Trials differ in their samples.
 
-    Observables along `time`: test_error (with the labels' noise; no factor 1/2), clean_error, Q, R, readout, cosine = R/sqrt(Q T),
-    specialisation (how much more a unit looks like one unit of the teacher than like any other); beside them T.
+    Observables along `time`: test_error (squared, with the labels' noise; no factor 1/2), clean_error, classification_error (sign labels),
+    Q, R, readout, cosine = R/sqrt(Q T), specialisation (how much more a unit looks like one unit of the teacher than like any other);
+    beside them T.
 
     Validity: theorem for one layer of generator, weights that are not aligned with few inputs or products of them, and a smooth student
     (Goldt et al. 2020, Theorem 1); for deeper generators a conjecture, as is the closure along training. iid inputs: Saad and Solla 1995,
@@ -100,6 +106,8 @@ class OnlineSGD(Solvable):
     noise: float = 0.0
     weight_decay: float = 0.0
     batch: int = 1
+    labels: str = "real"
+    teacher_sees: str = "latents"
     data: Any = "generator"
     dimension: Any = None  # an int, once the problem is built
     instance: int = 0
@@ -120,6 +128,12 @@ class OnlineSGD(Solvable):
         for name, minimum in (("batch", 1), ("dimension", 2), ("instance", 0)):
             object.__setattr__(self, name, integer(name, getattr(self, name), minimum=minimum))
         _sources(self.data)
+        choice("labels", self.labels, LABELS)
+        choice("teacher_sees", self.teacher_sees, SEEN)
+        if self.labels == "sign" and has_kinks(self.student.activation):
+            raise fail(
+                "student", "of a smooth activation for sign labels, whose equations take its curvature", self.student.activation.name
+            )
 
     @property
     def axis(self) -> Axis:
@@ -149,7 +163,8 @@ class OnlineSGD(Solvable):
         observed: dict[str, Any] = {}
         for name, value in values.items():
             own = value if several else value[0]
-            observed[name] = (PAIRS[name], own) if name in PAIRS else own
+            if name != "classification_error" or self.labels == "sign":
+                observed[name] = (PAIRS[name], own) if name in PAIRS else own
         units = {"unit": self.student.units, "other_unit": self.student.units, "teacher_unit": self.teacher.units}
         coordinates: dict[str, Any] = {"time": time} | {name: (name, np.arange(count)) for name, count in units.items()}
         if several:
@@ -183,12 +198,15 @@ class OnlineSGD(Solvable):
             stiff=False,
         )
         values = {name: np.stack([value[place]] * len(self.sources)) for name, value in found.values.items()}
-        values = {"test_error": values["clean_error"] + self.noise} | values
         reached = np.isfinite(values["clean_error"])
         values["status"] = np.where(reached, float(Status.converged), float(found.status or Status.nonfinite))
         values["steps"] = np.full_like(values["status"], found.steps)
         units = self.student.units, self.teacher.units
-        attributes = {"N": N, "modes": instance.modes.rho.size, "averages": how(self.student.activation, self.teacher.activation, units)}
+        attributes = {
+            "N": N,
+            "modes": instance.modes.rho.size,
+            "averages": how(self.student.activation, self.teacher.activation, units, self.labels == "sign"),
+        }
         return self._curve(values, times[place], instance, attributes)
 
     def trial(self, points: ArrayLike, size: int | None, key: Key, *, test_samples: int = 10_000) -> Curve:
@@ -201,11 +219,11 @@ class OnlineSGD(Solvable):
             source = Source(self, instance, kind == "twin", key)
             weights, readouts = train(self, instance, source, steps)
             with np.errstate(over="ignore", invalid="ignore"):  # weights that ran away have a status
-                clean = measured_errors(self, source, weights, readouts, tested)
+                errors = measured_errors(self, source, weights, readouts, tested)
                 pairs = [instance.overlaps(w) for w in weights]
             Q, R = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
-            status = np.where(np.isfinite(clean), float(Status.converged), float(Status.nonfinite))
-            row = {"test_error": clean + self.noise, "clean_error": clean, "Q": Q, "R": R, "readout": readouts, "status": status}
+            status = np.where(np.isfinite(errors["clean_error"]), float(Status.converged), float(Status.nonfinite))
+            row = errors | {"Q": Q, "R": R, "readout": readouts, "status": status}
             rows.append({name: value[place] for name, value in row.items()})
         return self._curve({name: np.stack([row[name] for row in rows]) for name in rows[0]}, steps[place] / N, instance, {"N": N})
 
@@ -236,7 +254,7 @@ class OnlineSGD(Solvable):
     def to_dict(self) -> dict[str, Any]:
         """kind and the fields."""
         own = {"student": self.student.to_dict(), "teacher": self.teacher.to_dict(), "generator": self.generator.to_dict()}
-        names = ("rate", "readout_rate", "noise", "weight_decay", "batch", "dimension", "instance")
+        names = ("rate", "readout_rate", "noise", "weight_decay", "batch", "labels", "teacher_sees", "dimension", "instance")
         data = self.data if isinstance(self.data, str) else list(self.sources)
         return {"kind": "online_sgd"} | own | {name: getattr(self, name) for name in names} | {"data": data}
 

@@ -1,9 +1,9 @@
 r"""The order parameters of one-pass SGD in time t = steps/N, mode by mode, in Stein's form.
 
-With the averages of `expectations.py`, H = slopes diag(v) + diag(bend) and G = -slopes diag(A), V = diag(v):
+With the averages of `expectations.py`, H = slopes diag(v) + diag(bend) and G = -towards, V = diag(v):
 
     dr/dt = -eta (rho V H r + V G t/sqrt(delta)) - eta kappa r
-    dq/dt = -eta (rho V H q + V G r'/sqrt(delta)) - eta kappa q + transpose + (eta^2/batch) rho V S V,   S = diffusion + noise slopes
+    dq/dt = -eta (rho V H q + V G r'/sqrt(delta)) - eta kappa q + transpose + (eta^2/batch) rho V S V,   S = diffusion
     dv/dt = -eta_v (outputs + kappa v),       Q = sum of share rho q,   R = sum of share r/sqrt(delta)
 
 Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020, section 3, whose printed equations follow by regression; here no determinant is
@@ -21,6 +21,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray
 from gaussequiv.problems.online_sgd.expectations import Averages, averages_of
 from gaussequiv.problems.online_sgd.instance import Instance
+from gaussequiv.problems.online_sgd.sign_labels import sign_averages
 
 if TYPE_CHECKING:
     from gaussequiv.problems.online_sgd.description import OnlineSGD
@@ -31,7 +32,8 @@ State = dict[str, Any]  # q (K, K, modes), r (K, M, modes), v (K,): with the mod
 def averages_for(problem: OnlineSGD) -> Averages:
     """The averages of a problem's activations."""
     student, teacher = problem.student, problem.teacher
-    return averages_of(student.activation, teacher.activation, (student.gain, teacher.gain), (student.units, teacher.units))
+    kind = sign_averages if problem.labels == "sign" else averages_of
+    return kind(student.activation, teacher.activation, (student.gain, teacher.gain), (student.units, teacher.units))
 
 
 def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
@@ -77,11 +79,9 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
 
         q, r, v = state["q"], state["r"], state["v"]
         _, _, C = overlaps(state, given)
-        seen = averages(C, jnp.concatenate([v, -given["A"]]))
-        K = v.size
-        J = seen.slopes[:, :K]
-        VH = v[:, None] * (J * v + jnp.diag(seen.bend))
-        VG = -v[:, None] * seen.slopes[:, K:] * given["A"] / jnp.sqrt(given["delta"])
+        seen = averages(C, jnp.concatenate([v, -given["A"]]), given["noise"])
+        VH = v[:, None] * (seen.slopes * v + jnp.diag(seen.bend))
+        VG = -v[:, None] * seen.towards / jnp.sqrt(given["delta"])
         rho, eta, kappa = given["rho"], given["eta"], given["kappa"]
 
         def times(matrix: Any, modes: Any) -> Any:
@@ -89,7 +89,7 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
 
         dr = -eta * (rho * times(VH, r) + times(VG, given["t"]) + kappa * r)
         half = -eta * (rho * times(VH, q) + times(VG, r.transpose(1, 0, 2)) + kappa * q)
-        spread = v[:, None] * (seen.diffusion + given["noise"] * J) * v
+        spread = v[:, None] * seen.diffusion * v
         dq = half + half.transpose(1, 0, 2) + eta**2 / given["batch"] * rho * spread[..., None]
         return {"q": dq, "r": dr, "v": -given["eta_v"] * (seen.outputs + kappa * v)}
 
@@ -97,8 +97,11 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
         import jax.numpy as jnp
 
         Q, R, C = overlaps(state, given)
-        seen = averages(C, jnp.concatenate([state["v"], -given["A"]]))
-        return {"clean_error": seen.error, "Q": Q, "R": R, "readout": state["v"]}
+        seen = averages(C, jnp.concatenate([state["v"], -given["A"]]), given["noise"])
+        errors = {"test_error": seen.error, "clean_error": seen.clean_error}
+        if seen.wrong is not None:
+            errors["classification_error"] = seen.wrong
+        return errors | {"Q": Q, "R": R, "readout": state["v"]}
 
     def missing(time: Any, state: State, given: State, **_: Any) -> Any:
         return observables(time, state, given)["clean_error"] - given["target"]

@@ -35,13 +35,20 @@ LEAST = 1e-12  # variance of a field that is divided by
 
 
 class FieldAverages(NamedTuple):
-    """The averages of this page, arrays of JAX: (), (K,), (K, K + M), (K,), (K, K)."""
+    """The averages of this page, arrays of JAX.
+
+    error, clean_error () with the labels' noise and against noiseless ones; outputs (K,); slopes (K, K); towards (K, M), E g_k' times the
+    slope of the label in nu_n; bend (K,); diffusion (K, K), with the noise; wrong (), P(sign of the output is not the label), of signs.
+    """
 
     error: Any
+    clean_error: Any
     outputs: Any
     slopes: Any
+    towards: Any
     bend: Any
     diffusion: Any
+    wrong: Any = None
 
 
 class Pairs(NamedTuple):
@@ -52,12 +59,12 @@ class Pairs(NamedTuple):
     bends: Any
 
 
-Averages = Callable[[Any, Any], FieldAverages]
+Averages = Callable[[Any, Any, Any], FieldAverages]
 
 
 @lru_cache(maxsize=32)
 def averages_of(student: Activation, teacher: Activation, gains: tuple[float, float], units: tuple[int, int]) -> Averages:
-    """(C, s) -> averages, traced by JAX, of K and M units whose fields are multiplied by the gains."""
+    """(C, s, noise) -> averages, traced by JAX, of K and M units whose fields are multiplied by the gains."""
     K, M = units
     scale = np.repeat(gains, units)
     kind = _kind(student, teacher)
@@ -71,8 +78,10 @@ def averages_of(student: Activation, teacher: Activation, gains: tuple[float, fl
     return _assembled(_pairs_on_a_grid(student, teacher, K, scale), diffusion, K)
 
 
-def how(student: Activation, teacher: Activation, units: tuple[int, int]) -> str:
+def how(student: Activation, teacher: Activation, units: tuple[int, int], signs: bool = False) -> str:
     """In words, how the averages are found."""
+    if signs:
+        return f"drift and diffusion by {2 * POINTS} Sobol points"
     kind, count = _kind(student, teacher), sum(units)
     if kind == "erf":
         return "closed forms"
@@ -85,11 +94,11 @@ def _kind(*networks: Activation) -> str:
     for kind, type_ in (("erf", Erf), ("linear", PiecewiseLinear)):
         if all(isinstance(one, type_) for one in networks):
             return kind
-    return "kinked" if any(_has_kinks(one) for one in networks) else "smooth"
+    return "kinked" if any(has_kinks(one) for one in networks) else "smooth"
 
 
 @lru_cache(maxsize=64)
-def _has_kinks(activation: Activation) -> bool:
+def has_kinks(activation: Activation) -> bool:
     """Declared ones, or such that the second derivative misses: E g'' = E z g' (Stein) fails for z ~ N(0, 1)."""
     if activation.kinks:
         return True
@@ -97,14 +106,23 @@ def _has_kinks(activation: Activation) -> bool:
     z = np.linspace(-9.0, 9.0, 3601)
     mass = np.exp(-0.5 * z * z)
     with float64_scope():
-        bend, along = mass * np.asarray(_derivative(g, 2)(z)), mass * z * np.asarray(_derivative(g, 1)(z))
+        bend, along = mass * np.asarray(derivative(g, 2)(z)), mass * z * np.asarray(derivative(g, 1)(z))
     return bool(abs(bend.sum() - along.sum()) > MISSED * (np.abs(bend).sum() + np.abs(along).sum()))
 
 
 def _assembled(pairs: Callable[[Any], Pairs], diffusion: Callable[[Any, Any], Any], K: int) -> Averages:
-    def averages(C: Any, s: Any) -> FieldAverages:
+    def averages(C: Any, s: Any, noise: Any) -> FieldAverages:
         one = pairs(C)
-        return FieldAverages(s @ one.product @ s, one.product[:K] @ s, one.slopes[:K], one.bends[:K] @ s, diffusion(C, s))
+        clean, slopes = s @ one.product @ s, one.slopes[:K, :K]
+        return FieldAverages(
+            error=clean + noise,
+            clean_error=clean,
+            outputs=one.product[:K] @ s,
+            slopes=slopes,
+            towards=-one.slopes[:K, K:] * s[K:],
+            bend=one.bends[:K] @ s,
+            diffusion=diffusion(C, s) + noise * slopes,
+        )
 
     return averages
 
@@ -168,7 +186,7 @@ def _pairs_of_lines(a: FloatArray, b: FloatArray, C: Any) -> Pairs:
 
 def _pairs_on_a_grid(student: Activation, teacher: Activation, K: int, scale: FloatArray) -> Callable[[Any], Pairs]:
     g, target = student.traced(), teacher.traced()
-    z, weights = _nodes(2, True)
+    z, weights = nodes(2, True)
 
     def pairs(C: Any) -> Pairs:
         import jax.numpy as jnp
@@ -181,7 +199,7 @@ def _pairs_on_a_grid(student: Activation, teacher: Activation, K: int, scale: Fl
         def at(order: int, x: Any, axis: int) -> Any:
             """Derivatives of each unit's function, by u, on fields whose `axis` is that of the units."""
             parts = jnp.split(x, [K], axis=axis)
-            of_each = [_derivative(function, order)(part) for function, part in zip((g, target), parts, strict=True)]
+            of_each = [derivative(function, order)(part) for function, part in zip((g, target), parts, strict=True)]
             return jnp.concatenate(of_each, axis=axis)
 
         one = scale[:, None]
@@ -195,18 +213,18 @@ def _pairs_on_a_grid(student: Activation, teacher: Activation, K: int, scale: Fl
 
 def _diffusion_by_nodes(student: Activation, teacher: Activation, K: int, M: int, scale: FloatArray) -> Callable[[Any, Any], Any]:
     g, target = student.traced(), teacher.traced()
-    z, weights = _nodes(K + M, _kind(student, teacher) == "smooth")
+    z, weights = nodes(K + M, _kind(student, teacher) == "smooth")
 
     def diffusion(C: Any, s: Any) -> Any:
-        u = _spread(C, z) * scale
+        u = spread(C, z) * scale
         missed = g(u[:, :K]) @ s[:K] + target(u[:, K:]) @ s[K:]
-        pull = _derivative(g, 1)(u[:, :K]) * scale[:K]
+        pull = derivative(g, 1)(u[:, :K]) * scale[:K]
         return ((weights * missed**2)[:, None] * pull).T @ pull
 
     return diffusion
 
 
-def _spread(C: Any, z: FloatArray) -> Any:
+def spread(C: Any, z: FloatArray) -> Any:
     """Standard normal points, shape (points, units), as fields of covariance C, which may be singular where units coincide."""
     import jax.numpy as jnp
 
@@ -215,7 +233,7 @@ def _spread(C: Any, z: FloatArray) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _nodes(units: int, smooth: bool) -> tuple[FloatArray, FloatArray]:
+def nodes(units: int, smooth: bool) -> tuple[FloatArray, FloatArray]:
     """Standard normal points, shape (points, units), and their weights."""
     if smooth and units in GRIDS:
         count, end, faint = GRIDS[units]
@@ -233,26 +251,35 @@ def _nodes(units: int, smooth: bool) -> tuple[FloatArray, FloatArray]:
 
 def _by_points(student: Activation, teacher: Activation, K: int, M: int, scale: FloatArray) -> Averages:
     g, target = student.traced(), teacher.traced()
-    z, weights = _nodes(K + M, False)
+    z, weights = nodes(K + M, False)
 
-    def averages(C: Any, s: Any) -> FieldAverages:
+    def averages(C: Any, s: Any, noise: Any) -> FieldAverages:
         import jax.numpy as jnp
 
-        u = _spread(C, z)
+        u = spread(C, z)
         lam, nu = u[:, :K] * scale[:K], u[:, K:] * scale[K:]
         value = jnp.concatenate([g(lam), target(nu)], axis=1)
-        slope = jnp.concatenate([_derivative(g, 1)(lam), _derivative(target, 1)(nu)], axis=1) * scale
+        slope = jnp.concatenate([derivative(g, 1)(lam), derivative(target, 1)(nu)], axis=1) * scale
         delta = value @ s
         slopes = (weights[:, None] * slope[:, :K]).T @ slope
         along = (weights * delta) @ (u[:, :K] * slope[:, :K]) - (C[:K] * slopes) @ s
         diffusion = ((weights * delta**2)[:, None] * slope[:, :K]).T @ slope[:, :K]
         bend = along / jnp.maximum(jnp.diagonal(C)[:K], LEAST)
-        return FieldAverages(weights @ delta**2, (weights * delta) @ value[:, :K], slopes, bend, diffusion)
+        clean = weights @ delta**2
+        return FieldAverages(
+            error=clean + noise,
+            clean_error=clean,
+            outputs=(weights * delta) @ value[:, :K],
+            slopes=slopes[:, :K],
+            towards=-slopes[:, K:] * s[K:],
+            bend=bend,
+            diffusion=diffusion + noise * slopes[:, :K],
+        )
 
     return averages
 
 
-def _derivative(function: Callable[[Any], Any], order: int) -> Callable[[Any], Any]:
+def derivative(function: Callable[[Any], Any], order: int) -> Callable[[Any], Any]:
     """Elementwise, for arrays of any shape."""
     if order == 0:
         return function

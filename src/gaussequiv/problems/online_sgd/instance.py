@@ -35,7 +35,10 @@ class Modes:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """The generator with its moments (None: identities), B (M, D), A (M,), w (K, N) and v (K,) of the start."""
+    """The generator with its moments (None: identities), B (M, D), A (M,), w (K, N) and v (K,) of the start.
+
+    Where the teacher sees the inputs in place of the latents (`direct`), B is (M, N), and Omega takes the places of Phi and of Cov(c) = I.
+    """
 
     generator: DrawnGenerator
     moments: GeneratorMoments | None
@@ -43,23 +46,36 @@ class Instance:
     A: FloatArray
     w: FloatArray
     v: FloatArray
+    direct: bool = False
+
+    @property
+    def seen(self) -> int:
+        """Dimension of what the teacher sees, D or N."""
+        return int(self.B.shape[1])
 
     @property
     def delta(self) -> float:
-        """D/N."""
-        return self.generator.latent_dim / self.generator.dimension
+        """D/N; 1 where the teacher sees the inputs."""
+        return self.seen / self.generator.dimension
 
-    @property
+    @cached_property
     def T(self) -> FloatArray:
-        """B B'/D."""
-        return self.B @ self.B.T / self.generator.latent_dim
+        """Covariance of the teacher's fields: B B'/D, or B Omega B'/N."""
+        B = self.B if self.moments is None or not self.direct else self.B @ self.moments.omega
+        return B @ self.B.T / self.seen
+
+    @cached_property
+    def towards(self) -> FloatArray:
+        """Covariance of the inputs with the teacher's fields, times sqrt(D): Phi B' (or Omega B', B'), shape (N, M)."""
+        if self.moments is None:
+            return self.B.T
+        return (self.moments.omega if self.direct else self.moments.phi) @ self.B.T
 
     def overlaps(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Q = w Omega w'/N and R = w Phi B'/sqrt(N D) of weights (K, N)."""
-        N, D = self.generator.dimension, self.generator.latent_dim
-        if self.moments is None:
-            return w @ w.T / N, w @ self.B.T / np.sqrt(N * D)
-        return w @ self.moments.omega @ w.T / N, w @ (self.moments.phi @ self.B.T) / np.sqrt(N * D)
+        N = self.generator.dimension
+        own = w if self.moments is None else w @ self.moments.omega
+        return own @ w.T / N, w @ self.towards / np.sqrt(N * self.seen)
 
     @cached_property
     def twin_root(self) -> FloatArray:
@@ -77,7 +93,7 @@ class Instance:
             rho, student, teacher = np.ones(self.w.shape[1]), self.w, self.B
         else:
             rho, vectors = np.linalg.eigh(self.moments.omega)
-            student, teacher = self.w @ vectors, self.B @ (self.moments.phi.T @ vectors)
+            student, teacher = self.w @ vectors, self.towards.T @ vectors
         starts = np.append(0, np.flatnonzero(np.diff(rho) > ALIKE * rho[-1]) + 1)
         counts = np.diff(np.append(starts, rho.size))
         level = np.maximum(np.add.reduceat(rho, starts) / counts, 0.0)
@@ -91,21 +107,21 @@ class Instance:
 
 def instance_of(problem: OnlineSGD, size: int) -> Instance:
     """The instance of N = size that all trials share; the last one is kept, for further rates, times and trials."""
-    return _drawn(problem.generator, problem.teacher, problem.student, problem.instance, size)
+    return _drawn(problem.generator, problem.teacher, problem.student, problem.instance, size, problem.teacher_sees == "inputs")
 
 
 @lru_cache(maxsize=1)
-def _drawn(law: Generator, teacher: TwoLayer, student: TwoLayer, instance: int, size: int) -> Instance:
+def _drawn(law: Generator, teacher: TwoLayer, student: TwoLayer, instance: int, size: int, direct: bool) -> Instance:
     def rng(purpose: int) -> np.random.Generator:
         return np.random.default_rng((instance, size, purpose))
 
     generator = law.draw(size, rng(GENERATOR))
     N, D = generator.dimension, generator.latent_dim
     of_teacher, of_student = rng(TEACHER), rng(STUDENT)
-    B = teacher.weight_std * of_teacher.standard_normal((teacher.units, D))
+    B = teacher.weight_std * of_teacher.standard_normal((teacher.units, N if direct else D))
     w = student.weight_std * of_student.standard_normal((student.units, N))
     A, v = teacher.draw_readout(of_teacher), student.draw_readout(of_student)
-    return Instance(generator, None if generator.isotropic else generator.moments(), B, A, w, v)
+    return Instance(generator, None if generator.isotropic else generator.moments(), B, A, w, v, direct)
 
 
 def cosines(Q: FloatArray, R: FloatArray, T: FloatArray) -> FloatArray:

@@ -39,10 +39,11 @@ class Source:
             x = instance.generator.outputs(c)
             if instance.moments is not None:
                 x = x - instance.moments.mean
-        y = teacher.activation(teacher.gain * (c @ instance.B.T) / np.sqrt(c.shape[1])) @ instance.A
+        seen = x if instance.direct else c
+        y = teacher.activation(teacher.gain * (seen @ instance.B.T) / np.sqrt(instance.seen)) @ instance.A
         if noisy and self.problem.noise > 0:
             y = y + np.sqrt(self.problem.noise) * np.random.default_rng((*stream, LABELS)).standard_normal(SAMPLES)
-        return x, y
+        return x, np.where(y >= 0, 1.0, -1.0) if self.problem.labels == "sign" else y
 
 
 def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
@@ -96,13 +97,22 @@ def _updates(activation: Activation) -> Any:
     return jax.jit(run)
 
 
-def measured_errors(problem: OnlineSGD, source: Source, weights: FloatArray, readouts: FloatArray, samples: int) -> FloatArray:
-    """Mean squared error against noiseless labels of fresh samples, for every record."""
-    student, square = problem.student, np.zeros(len(weights))
+def measured_errors(problem: OnlineSGD, source: Source, weights: FloatArray, readouts: FloatArray, samples: int) -> dict[str, FloatArray]:
+    """Mean squared errors on labels with and without noise of fresh samples, for every record; of signs also the share of wrong ones.
+
+    The noise of real labels, which is independent of all else, is added in its mean.
+    """
+    student, signs = problem.student, problem.labels == "sign"
+    names = ("test_error", "clean_error", "classification_error")
+    sums = {name: np.zeros(len(weights)) for name in names}
     for number in range(-(-samples // SAMPLES)):
-        x, y = source.block(number, FRESH, noisy=False)
         count = min(SAMPLES, samples - number * SAMPLES)
+        x, clean = (part[:count] for part in source.block(number, FRESH, noisy=False))
+        noisy = source.block(number, FRESH)[1][:count] if signs and problem.noise > 0 else clean
         for i, (w, v) in enumerate(zip(weights, readouts, strict=True)):
-            output = student.activation(student.gain * (x[:count] @ w.T) / np.sqrt(w.shape[1])) @ v
-            square[i] += np.sum((output - y[:count]) ** 2)
-    return square / samples
+            output = student.activation(student.gain * (x @ w.T) / np.sqrt(w.shape[1])) @ v
+            sums["clean_error"][i] += np.sum((output - clean) ** 2)
+            sums["test_error"][i] += np.sum((output - noisy) ** 2)
+            sums["classification_error"][i] += np.sum(np.where(output >= 0, 1.0, -1.0) != noisy)
+    means = {name: value / samples for name, value in sums.items()}
+    return means if signs else means | {"test_error": means["clean_error"] + problem.noise}
