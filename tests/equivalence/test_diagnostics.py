@@ -49,6 +49,28 @@ def test_fields_that_do_not_vary_and_outputs_that_are_not_finite_are_refused():
         sampled_fields(Given(lambda c: np.where(c > 2, np.nan, c), 5, 5), np.ones((1, 5)), one, 2000, 0)
 
 
+@pytest.mark.parametrize(("apart", "varies"), [(2e-10, True), (1e-10, False)])
+def test_what_does_not_vary_is_measured_by_its_terms(apart, varies):
+    """Two outputs that nearly cancel: a deviation of `apart`/sqrt(2) of what independent ones would give."""
+    generator = Given(lambda c: np.hstack([c, c * (1 + apart)]), 1, 2)
+    w = np.array([[-1.0, 1.0]])
+    if varies:
+        fields, _ = sampled_fields(generator, w, np.ones((1, 1)), 2000, 0)
+        assert fields.std() == pytest.approx(apart / np.sqrt(2), rel=0.1)
+    else:
+        with pytest.raises(ge.ArgumentError, match="Argument `weights` must give fields that vary"):
+            sampled_fields(generator, w, np.ones((1, 1)), 2000, 0)
+
+
+def test_more_fields_than_memory_are_refused(monkeypatch):
+    monkeypatch.setattr("gaussequiv._memory.available", lambda: 3e6)
+    generator = Given(lambda c: c, 5, 5)
+    assert sampled_fields(generator, np.ones((12, 5)), np.ones((12, 5)), 5000, 0)[0].shape == (5000, 12)
+    for K, M in ((25, 1), (1, 25), (13, 13)):
+        with pytest.raises(ge.ArgumentError, match="Argument `samples` must be small enough for the memory, but samples=5000"):
+            sampled_fields(generator, np.ones((K, 5)), np.ones((M, 5)), 5000, 0)
+
+
 def test_one_coordinate_each():
     generator = ge.RandomGenerator("sign").draw(20, np.random.default_rng(0))
     w = one_coordinate(generator, 20, 3)
@@ -68,6 +90,11 @@ def test_hermite_directions_are_found():
     third, known = hermite_direction(generator, u, 3, 20_000, 0)
     assert third[1, 1] == pytest.approx(np.sqrt(6), rel=1e-3) and known[1] > 0.99
     np.testing.assert_allclose(np.linalg.norm(third, axis=1), np.sqrt(6))
+
+
+def test_a_large_mean_does_not_hide_a_direction():
+    second, known = hermite_direction(Given(lambda c: squares(c) + 1e3, 6, 6), np.eye(6)[:1], 2, 20_000, 0)
+    assert second.shape == (1, 6) and second[0, 0] > 0.99 * np.sqrt(6) and known[0] > 0.99
 
 
 def test_directions_come_from_samples_of_their_own():

@@ -99,6 +99,28 @@ def scores(draw, expected, seeds=200):
     return np.array(out).T
 
 
+@pytest.mark.parametrize("seed", [7, 8])
+def test_standard_errors_are_those_of_leaving_one_out(seed):
+    rng = np.random.default_rng(seed)
+    b = rng.uniform(size=500) ** 2  # skewed and bounded: no sample has a weight of its own
+    a = b + 0.7 * rng.uniform(size=500)
+
+    def all_of(x, y):
+        x, y = standardised(x), standardised(y)
+        return (
+            skewness(x),
+            excess_kurtosis(x),
+            mixed_cumulant(x, y),
+            nonlinear_correlation(x, y, 2),
+            nonlinear_correlation(x, y, 3),
+            unit_effect(x, y),
+        )
+
+    without = np.array([[one.value for one in all_of(np.delete(a, i), np.delete(b, i))] for i in range(500)])
+    jackknife = np.sqrt(499 / 500 * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
+    np.testing.assert_allclose([one.stderr for one in all_of(a, b)], jackknife, rtol=0.01)
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.7])
 def test_standard_errors_cover_on_gaussian_pairs(rho):
     def draw(rng):
