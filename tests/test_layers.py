@@ -143,9 +143,10 @@ def test_no_module_uses_a_private_name_of_another(path):
 
 
 def test_plot_reads_only_results():
-    for module, line, _, typing in imports(ROOT / "plot/figures.py"):
-        allowed = {"results", "errors"} | ({"equivalence"} if typing else set())
-        assert room(module) in allowed, f"plot/figures.py:{line} imports {module}"
+    for path in (ROOT / "plot/figures.py", ROOT / "plot/fields.py"):
+        for module, line, _, typing in imports(path):
+            allowed = {"results", "errors"} | ({"equivalence"} if typing else set())
+            assert room(module) in allowed, f"{path.name}:{line} imports {module}"
 
 
 def test_numerics_and_errors_are_free_of_frameworks():

@@ -64,6 +64,7 @@ _NAMES = {
     "solve": "run.solve",
     "samples_for": "run.solve",
     "information": "run.information",
+    "diagnose": "run.diagnose",
     "Promise": "equivalence.validity",
     "track": "run.track",
     "sample_posterior": "run.posterior",
@@ -157,6 +158,7 @@ if TYPE_CHECKING:
     from gaussequiv.results import load as load
     from gaussequiv.results import save as save
     from gaussequiv.run.compare import compare as compare
+    from gaussequiv.run.diagnose import diagnose as diagnose
     from gaussequiv.run.evidence import network_information as network_information
     from gaussequiv.run.finite_size import fit_finite_size as fit_finite_size
     from gaussequiv.run.fixed_points import fixed_points as fixed_points

@@ -36,6 +36,9 @@ FRESH = 44  # samples on which errors are measured
 # estimated moments of a generator, (seed, purpose, block)
 MOMENTS = 45  # latents
 
+# diagnosis of fields, (seed, purpose, stream, block), with what online learning's trials share
+DIAGNOSIS = 46  # latents, and what families of weights draw
+
 # posterior sampling, (seed, trial, purpose, ...)
 CHAIN_STARTS = 20  # (..., n)
 CHAINS = 21  # (..., n)

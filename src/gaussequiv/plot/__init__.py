@@ -1,5 +1,6 @@
-"""Figures of results: curves, residuals, branches, phases, steps, information, layers."""
+"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields."""
 
+from gaussequiv.plot.fields import diagnosis as diagnosis
 from gaussequiv.plot.figures import branches as branches
 from gaussequiv.plot.figures import curve as curve
 from gaussequiv.plot.figures import information as information

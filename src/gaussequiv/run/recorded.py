@@ -101,6 +101,7 @@ RECORDED: dict[str, dict[str, Check]] = {
     "compare": _TRIALS | {"allowance": _nonnegative},
     "track": _TRIALS | {"allowance": _nonnegative, "steps": _whole(1)},
     "information": {"d": _whole(1), "keep": _whole(0)},
+    "diagnose": {"N": _whole(1), "samples": _whole(1), "seed": _whole(0)},
     "fixed_points": {},
     "phase_diagram": {},
     "sample_posterior": _TRIALS

@@ -16,6 +16,7 @@ from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.problems.dictionary import from_dict
 from gaussequiv.run import recorded
 from gaussequiv.run.compare import compare
+from gaussequiv.run.diagnose import diagnose
 from gaussequiv.run.evidence import network_information
 from gaussequiv.run.fixed_points import fixed_points, phase_diagram
 from gaussequiv.run.information import information
@@ -33,6 +34,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "simulate": simulate,
     "compare": compare,
     "information": information,
+    "diagnose": diagnose,
     "fixed_points": fixed_points,
     "track": track,
     "sample_posterior": sample_posterior,

@@ -145,7 +145,7 @@ class OnlineSGD(Solvable):
         """What the trials learn from."""
         return _sources(self.data)
 
-    def _steps(self, points: ArrayLike | None, size: int | None) -> tuple[int, NDArray[np.int64], NDArray[np.intp]]:
+    def steps_at(self, points: ArrayLike | None, size: int | None) -> tuple[int, NDArray[np.int64], NDArray[np.intp]]:
         """N, the steps that differ, and where each point is among them."""
         N = self.dimension if size is None else integer("N", size, minimum=2, meaning="N is the dimension of the inputs.")
         time = array("time", [] if points is None else points, ndim=1, meaning=TIME_MEANING)
@@ -181,7 +181,7 @@ class OnlineSGD(Solvable):
 
     def theory(self, points: ArrayLike | None, size: int | None = None, *, tolerance: float = 1e-6, max_steps: int = 100_000) -> Curve:
         """The equations of an instance of N = size, at times rounded to whole steps; the same for all `data`."""
-        N, steps, place = self._steps(points, size)
+        N, steps, place = self.steps_at(points, size)
         instance = instance_of(self, N)
         start, given = dynamics.posed(self, instance)
         rate, observables, _ = dynamics.equations(dynamics.averages_for(self))
@@ -211,7 +211,7 @@ class OnlineSGD(Solvable):
 
     def trial(self, points: ArrayLike, size: int | None, key: Key, *, test_samples: int = 10_000) -> Curve:
         """SGD from the instance's start on fresh samples, for each of the `data`; errors on `test_samples` further ones of its kind."""
-        N, steps, place = self._steps(points, size)
+        N, steps, place = self.steps_at(points, size)
         tested = integer("test_samples", test_samples, minimum=1)
         instance = instance_of(self, N)
         rows: list[dict[str, FloatArray]] = []
