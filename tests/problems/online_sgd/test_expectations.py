@@ -20,9 +20,13 @@ def covariance(seed, units):
     return rows @ rows.T / (2 * units)
 
 
-def at(averages, C, s):
+def at(averages, C, s, noise=0.0):
+    """error, outputs, slopes of all units (K, K + M), bend, diffusion."""
     with jax.enable_x64(True):
-        return [np.asarray(value) for value in averages(C, s)]
+        seen = averages(C, s, noise)
+        K = seen.outputs.size
+        slopes = np.concatenate([seen.slopes, -np.asarray(seen.towards) / s[K:]], axis=1)
+        return [np.asarray(value) for value in (seen.error, seen.outputs, slopes, seen.bend, seen.diffusion)]
 
 
 @pytest.mark.parametrize(("K", "M"), [(2, 2), (1, 2), (3, 1), (1, 1), (3, 3)])
@@ -111,3 +115,12 @@ def test_units_that_coincide_are_no_singularity(activation):
     seen = at(averages_of(activation, activation, (1.0, 1.0), (2, 2)), C, np.array([0.5, 0.5, -1.0, -1.0]))
     assert all(np.all(np.isfinite(value)) for value in seen)
     assert seen[2] == pytest.approx(np.full((2, 4), seen[2][0, 0]), rel=1e-9)
+
+
+@pytest.mark.parametrize("activation", [ERF, Activation(lambda x: np.maximum(x, 0), kinks=(0.0,))], ids=["pairs", "points"])
+def test_noise_of_labels_adds_to_the_error_and_to_the_diffusion(activation):
+    C = covariance(3, 4)
+    plain, noisy = (at(averages_of(activation, activation, (1.0, 1.0), (2, 2)), C, SIGNS, noise) for noise in (0.0, 0.3))
+    assert noisy[0] == pytest.approx(plain[0] + 0.3, rel=1e-12)
+    assert noisy[4] == pytest.approx(plain[4] + 0.3 * plain[2][:, :2], rel=1e-12)
+    assert all(np.array_equal(noisy[i], plain[i]) for i in (1, 2, 3))

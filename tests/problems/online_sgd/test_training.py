@@ -104,4 +104,4 @@ def test_errors_are_those_of_the_overlaps_on_iid_inputs():
     instance = instance_of(problem, 200)
     measured = measured_errors(problem, Source(problem, instance, False, (3,)), instance.w[None], instance.v[None], 40_000)
     said = float(ge.solve(problem, time=[0.0], N=200).clean_error[0])
-    assert measured[0] == pytest.approx(said, rel=5 * np.sqrt(3 / 40_000))
+    assert measured["clean_error"][0] == pytest.approx(said, rel=5 * np.sqrt(3 / 40_000))
