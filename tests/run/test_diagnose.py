@@ -120,7 +120,7 @@ def test_the_effect_is_what_the_theory_of_a_curve_misses():
     angles = np.arcsin(Q / (1 + Q)) + np.arcsin(T / (1 + T)) - 2 * np.arcsin(R / np.sqrt((1 + Q) * (1 + T)))
     theory = 2 / np.pi * angles  # Saad and Solla 1995
     source = Source(problem, instance, False, (7, 0))
-    measured = measured_errors(problem, source, instance.w[None], instance.v[None], 400_000)[0]
+    measured = measured_errors(problem, source, instance.w[None], instance.v[None], 400_000)["clean_error"][0]
     found = diagnose(problem)
     assert found.effect.shape == (1, 1, 1) and float(found.effect.sum()) > 5 * float(found.effect_stderr.sum())
     assert 3 * (measured - theory) == pytest.approx(float(found.effect.sum()), rel=0.5)

@@ -106,7 +106,7 @@ def has_kinks(activation: Activation) -> bool:
     z = np.linspace(-9.0, 9.0, 3601)
     mass = np.exp(-0.5 * z * z)
     with float64_scope():
-        bend, along = mass * np.asarray(derivative(g, 2)(z)), mass * z * np.asarray(derivative(g, 1)(z))
+        bend, along = mass * np.asarray(derivatives(g, 2)(z)), mass * z * np.asarray(derivatives(g, 1)(z))
     return bool(abs(bend.sum() - along.sum()) > MISSED * (np.abs(bend).sum() + np.abs(along).sum()))
 
 
@@ -199,7 +199,7 @@ def _pairs_on_a_grid(student: Activation, teacher: Activation, K: int, scale: Fl
         def at(order: int, x: Any, axis: int) -> Any:
             """Derivatives of each unit's function, by u, on fields whose `axis` is that of the units."""
             parts = jnp.split(x, [K], axis=axis)
-            of_each = [derivative(function, order)(part) for function, part in zip((g, target), parts, strict=True)]
+            of_each = [derivatives(function, order)(part) for function, part in zip((g, target), parts, strict=True)]
             return jnp.concatenate(of_each, axis=axis)
 
         one = scale[:, None]
@@ -218,7 +218,7 @@ def _diffusion_by_nodes(student: Activation, teacher: Activation, K: int, M: int
     def diffusion(C: Any, s: Any) -> Any:
         u = spread(C, z) * scale
         missed = g(u[:, :K]) @ s[:K] + target(u[:, K:]) @ s[K:]
-        pull = derivative(g, 1)(u[:, :K]) * scale[:K]
+        pull = derivatives(g, 1)(u[:, :K]) * scale[:K]
         return ((weights * missed**2)[:, None] * pull).T @ pull
 
     return diffusion
@@ -259,7 +259,7 @@ def _by_points(student: Activation, teacher: Activation, K: int, M: int, scale: 
         u = spread(C, z)
         lam, nu = u[:, :K] * scale[:K], u[:, K:] * scale[K:]
         value = jnp.concatenate([g(lam), target(nu)], axis=1)
-        slope = jnp.concatenate([derivative(g, 1)(lam), derivative(target, 1)(nu)], axis=1) * scale
+        slope = jnp.concatenate([derivatives(g, 1)(lam), derivatives(target, 1)(nu)], axis=1) * scale
         delta = value @ s
         slopes = (weights[:, None] * slope[:, :K]).T @ slope
         along = (weights * delta) @ (u[:, :K] * slope[:, :K]) - (C[:K] * slopes) @ s
@@ -279,7 +279,7 @@ def _by_points(student: Activation, teacher: Activation, K: int, M: int, scale: 
     return averages
 
 
-def derivative(function: Callable[[Any], Any], order: int) -> Callable[[Any], Any]:
+def derivatives(function: Callable[[Any], Any], order: int) -> Callable[[Any], Any]:
     """Elementwise, for arrays of any shape."""
     if order == 0:
         return function

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.ingredients.activations.base import Activation
-from gaussequiv.problems.online_sgd.expectations import LEAST, Averages, FieldAverages, derivative, nodes, spread
+from gaussequiv.problems.online_sgd.expectations import LEAST, Averages, FieldAverages, derivatives, nodes, spread
 
 
 @lru_cache(maxsize=32)
@@ -35,7 +35,7 @@ def sign_averages(student: Activation, teacher: Activation, gains: tuple[float, 
         lam, nu = u[:, :K] * scale[:K], u[:, K:]
         field = target(nu * scale[K:]) @ -s[K:]
         mean = erf(field / jnp.sqrt(2 * jnp.maximum(noise, LEAST**2)))
-        value, slope, bend = g(lam), derivative(g, 1)(lam) * scale[:K], derivative(g, 2)(lam) * scale[:K] ** 2
+        value, slope, bend = g(lam), derivatives(g, 1)(lam) * scale[:K], derivatives(g, 2)(lam) * scale[:K] ** 2
         output = value @ s[:K]
         delta = output - mean
         back = jnp.linalg.inv(C[K:, K:])
