@@ -106,6 +106,15 @@ def test_limits_of_no_penalty_stand_beside_penalties():
     assert mixed["lam"].tolist() == [0.0, 0.1]
 
 
+def test_without_penalty_students_of_another_dimension_interpolate_as_ridge_does():
+    """alpha counts rows per input dimension, whatever that of the student."""
+    e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, GaussianNoise(0.3), aspect=1.6)
+    alpha = np.array([0.5, 1.2])
+    limit, ridge = ge.ERM("huber", 0.0).solve(e, alpha), ge.Ridge(0.0).solve(e, alpha)
+    for name in ("test_error", "m", "q"):
+        np.testing.assert_allclose(limit[name], ridge[name], rtol=1e-9, err_msg=name)
+
+
 def test_a_nugget_interpolates_at_every_load():
     """As ridge without penalty does, beyond the rank too; labels of classes are separable there."""
     e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, GaussianNoise(0.3), nugget=0.2)
