@@ -74,6 +74,10 @@ def test_floors_move_with_their_parameters():
         np.testing.assert_allclose(found[name]["floor"], slope, rtol=1e-8, atol=1e-12, err_msg=name)
         excess = found[name]["test_error"] - found[name]["floor"]
         np.testing.assert_allclose(found[name]["excess_over_floor"], excess, rtol=1e-12, err_msg=name)
+    # at the edge of a range, which differences do not leave
+    edge = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([s]), s, np.array([tau]), 0.0, Sign(0.0))
+    by_noise = np.sqrt(s / tau) / (2 * np.pi * (s + tau))
+    np.testing.assert_allclose(ge.ERM("logistic", 0.1).sensitivity(edge, ALPHA, ("noise",))["noise"]["floor"], by_noise, rtol=1e-8)
     bare = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([s]), s, np.array([0.0]), 0.0, GaussianNoise(0.3))
     assert ge.ERM("huber", 0.1).sensitivity(bare, ALPHA, ("effective_noise",))["effective_noise"]["floor"] == pytest.approx(
         [1.0, 1.0], rel=1e-9
