@@ -49,3 +49,12 @@ def test_panels_are_filled_once_and_reach_as_far_as_the_law():
     assert asked[1].size == 4 and {int(np.floor(x / width)) for x in asked[1]} == {max(panels) + 1}
     lattice.averages(0.05 - 2 * width)
     assert {int(np.floor(x / width)) for x in asked[2]} == {min(panels) - 2, min(panels) - 1}
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("place", PLACES)
+def test_panels_at_the_ends_of_what_is_filled_are_cut_at_their_places(place, side):
+    """Those that a far centre reaches last of all, and that count for one nearby."""
+    lattice = Lattice(lambda x: np.abs(x - place)[None], ROOT, PLACES, 16)
+    lattice.averages(place + side * REACH * ROOT)
+    np.testing.assert_allclose(lattice.averages(place), mean_distance(place, place), rtol=1e-13)

@@ -105,6 +105,14 @@ def test_aligned_excess_against_its_integral(b, ratio, floor):
         assert found[0] == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("b", [0.0, 1e-200, 1e-20])
+def test_aligned_excess_of_next_to_no_threshold_is_an_angle(b):
+    """Beside another threshold, where no closed form is taken: int dx/(1 + x^2) from floor to infinity, to nearly all digits."""
+    floor = 0.5
+    found = aligned_excess(np.array([b, 0.7]), *(np.full(2, value) for value in (np.inf, floor, np.inf)))
+    assert found[0] == pytest.approx((np.pi / 2 - np.arctan(floor)) / np.pi, rel=1e-13)
+
+
 def test_standard_units():
     assert standardise([3.0, -1.0], 0.25).tolist() == [6.0, -2.0]
     assert standardise([3.0, -1.0], 0.0).tolist() == [np.inf, np.inf]

@@ -41,7 +41,7 @@ def by_differences(learner: Learner, e: GaussianEquivalent, alpha: FloatArray, n
         )
     value: Any = alpha if name == "alpha" else own[name] if name in own else present(e, name)
     step = STEP * np.where(np.asarray(value) == 0, 1.0, np.abs(value))
-    stencil = FORWARD if np.any(np.asarray(value) - 2 * step < 0) else CENTRAL
+    stencil = FORWARD if np.any(np.asarray(value) <= 0) else CENTRAL  # steps are relative: nothing positive leaves its range
 
     def at(k: int) -> Curve:
         if name == "alpha":

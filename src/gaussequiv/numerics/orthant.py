@@ -66,8 +66,8 @@ def aligned_excess(b: ArrayLike, ratio: FloatArray, floor: FloatArray, differenc
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         quotient = difference / (ratio * np.hypot(1, floor) + floor * np.hypot(1, ratio))
         length = np.where(np.isinf(ratio), np.inf, np.arcsinh(quotient))
-        longest = np.minimum(np.arcsinh(np.sqrt(floor**2 + 80 / b**2)) - start, 40.0)
-        length = np.minimum(length, np.where(b == 0, 40.0, longest))
+        longest = np.arcsinh(np.sqrt(floor**2 + 80 / b**2)) - start
+        length = np.minimum(length, np.minimum(longest, 40.0))  # 1/cosh falls by as much without b
         y = start[..., None] + 0.5 * length[..., None] * (1 + _NODES)
         integrand = np.exp(-0.5 * (b[..., None] * np.cosh(y)) ** 2) / np.cosh(y)
     return 0.5 * length * (integrand @ _WEIGHTS) / np.pi

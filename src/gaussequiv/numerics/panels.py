@@ -144,7 +144,7 @@ def shared_panels(centres: FloatArray, root: float, breaks: FloatArray, order: i
     t = centres[by_size]
     starts = [0]
     while (stop := int(np.searchsorted(t, t[starts[-1]] + GROUP * root, side="right"))) < t.size:
-        starts.append(max(stop, starts[-1] + 1))
+        starts.append(stop)
     breaks = np.sort(breaks)
     out = []
     for start, stop in zip(starts, [*starts[1:], t.size], strict=True):

@@ -239,6 +239,15 @@ def test_one_potential_for_every_offset():
         assert point.R == pytest.approx(float(e.channel.fisher(np.array(point.q), point.left + e.model_noise, curve.b0)), rel=1e-8)
 
 
+def test_knowing_nothing_is_a_fixed_point_of_labels_without_a_sign():
+    """q = 0 solves state evolution at any alpha, stable up to weak recovery and unstable above."""
+    found = potential(ge.LinearTarget(labels="abs", noise=0.1))
+    for alpha in (0.6 * found.onset, found.onset, 1.7 * found.onset):
+        zero = found.solutions(alpha)[0]
+        assert (zero.R, zero.q, zero.left, zero.free_entropy) == (0.0, 0.0, found.total, pytest.approx(alpha * found.output(found.start)))
+        assert zero.stable == (alpha <= found.onset) == (zero in found.solutions(alpha, stable=True))
+
+
 RISES, FALLS = True, False
 FOLD = [(2.0, 1.5, True), (5.0, 1.2, False)]  # a maximum and a minimum of alpha(R)
 

@@ -232,3 +232,9 @@ def test_without_penalty_students_interpolate_up_to_the_rank_of_their_inputs():
     assert found["test_error"][0] == pytest.approx(ge.Ridge(0.0).solve(e, alpha[:1])["test_error"][0], rel=1e-12)
     np.testing.assert_allclose(found["test_error"], near["test_error"], rtol=1e-6)
     np.testing.assert_allclose(found["train_loss"], near["train_loss"], rtol=1e-6, atol=1e-8)
+
+
+def test_a_fit_of_its_family_is_looked_up_by_the_penalty_and_the_parameters_of_the_loss():
+    e = equivalent(GaussianNoise(0.3))
+    assert ge.ERM("huber:0.7", "optimal").place(e, 0.2) == {"lam": 0.2, "threshold": 0.7}
+    assert ge.ERM("absolute", 0.1).place(e, 0.3) == {"lam": 0.3}

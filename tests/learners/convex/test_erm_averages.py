@@ -74,6 +74,10 @@ def test_floors_move_with_their_parameters():
         np.testing.assert_allclose(found[name]["floor"], slope, rtol=1e-8, atol=1e-12, err_msg=name)
         excess = found[name]["test_error"] - found[name]["floor"]
         np.testing.assert_allclose(found[name]["excess_over_floor"], excess, rtol=1e-12, err_msg=name)
+    # at the edge of a range, which differences do not leave
+    edge = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([s]), s, np.array([tau]), 0.0, Sign(0.0))
+    by_noise = np.sqrt(s / tau) / (2 * np.pi * (s + tau))
+    np.testing.assert_allclose(ge.ERM("logistic", 0.1).sensitivity(edge, ALPHA, ("noise",))["noise"]["floor"], by_noise, rtol=1e-8)
     bare = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([s]), s, np.array([0.0]), 0.0, GaussianNoise(0.3))
     assert ge.ERM("huber", 0.1).sensitivity(bare, ALPHA, ("effective_noise",))["effective_noise"]["floor"] == pytest.approx(
         [1.0, 1.0], rel=1e-9
@@ -104,6 +108,15 @@ def test_limits_of_no_penalty_stand_beside_penalties():
     mixed = ge.ERM("huber", 0.1).curve(e, np.array([0.5, 0.5]), np.array([0.0, 0.1]))
     assert mixed["test_error"][1] == pytest.approx(ge.ERM("huber", 0.1).solve(e, np.array([0.5]))["test_error"][0], rel=1e-9)
     assert mixed["lam"].tolist() == [0.0, 0.1]
+
+
+def test_without_penalty_students_of_another_dimension_interpolate_as_ridge_does():
+    """alpha counts rows per input dimension, whatever that of the student."""
+    e = ge.GaussianEquivalent(np.ones(1), np.ones(1), np.array([0.8]), 0.8, np.array([0.1]), 0.0, GaussianNoise(0.3), aspect=1.6)
+    alpha = np.array([0.5, 1.2])
+    limit, ridge = ge.ERM("huber", 0.0).solve(e, alpha), ge.Ridge(0.0).solve(e, alpha)
+    for name in ("test_error", "m", "q"):
+        np.testing.assert_allclose(limit[name], ridge[name], rtol=1e-9, err_msg=name)
 
 
 def test_a_nugget_interpolates_at_every_load():

@@ -1,5 +1,7 @@
 """Finite-sample minimisers: each against another solver, its own optimality conditions, and limits."""
 
+from types import SimpleNamespace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import gaussequiv as ge
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.ingredients.penalties.base import L1, L2, ElasticNet, Quadratic
+from gaussequiv.learners.convex import finite_fit
 from gaussequiv.learners.convex.finite_fit import fit_erm, fit_erm_kernel, separable
 from gaussequiv.learners.finite.minimise import minimise
 from gaussequiv.learners.finite.objective import Objective
@@ -70,6 +73,14 @@ def test_elastic_net_by_coordinates_and_by_newton(shape, intercept, ratio):
     assert abs((np.sum(s * losses.Square().value(sample.y, z)) + lam * penalty.value(own.w)) / value - 1) < 1e-11
     assert found.residual < 1e-9 and own.residual < 1e-9
     np.testing.assert_array_equal(own.w == 0, found.coefficients == 0)
+
+
+@pytest.mark.parametrize(("loss", "penalty"), [("square", ElasticNet(0.4)), ("logistic", L2())])
+def test_scikit_learns_solution_needs_no_other_iteration(monkeypatch, loss, penalty):
+    """It has the strengths of the penalty that was asked for: our own iteration would mend any other."""
+    monkeypatch.setattr(finite_fit, "minimise", None)
+    sample, s = data(60, 25, "margin")
+    assert fit_erm(sample, losses.get(loss), 0.4, penalty, True, s).residual < 1e-9
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -254,6 +265,16 @@ def test_separability_by_cover():
         assert ours == (program.status == 0)
         hits += ours
     assert 8 <= hits <= 32  # probability 1/2
+
+
+@pytest.mark.parametrize(("apart", "told"), [(2e-14, False), (1e-10, True)])
+def test_rows_that_differ_by_rounding_are_not_told_apart(monkeypatch, apart, told):
+    """A weight and a constant that put zero halfway between two rows of opposite labels: margins count by the terms that cancel in them."""
+    w, a, y = 1e10, np.array([[1.0], [1.0 + apart]]), np.array([-1.0, 1.0])
+    between = SimpleNamespace(w=np.array([w]), c=-(w + 0.5 * w * apart))
+    assert np.all(y * (a @ between.w + between.c) > 0)
+    monkeypatch.setattr(finite_fit, "minimise", lambda objective: between)
+    assert separable(a, y, True) is told
 
 
 def test_no_penalty_on_data_that_cannot_be_separated():

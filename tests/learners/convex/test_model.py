@@ -1,5 +1,7 @@
 """The solver of one learner in parts: students without weights, starts, what is solved again, and how many steps it takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special
@@ -435,3 +437,10 @@ def test_every_way_knows_how_the_penalty_bends():
         assert model.curvature == pytest.approx(curvature)
         solution, lam = Routes(model)._from_emptiness(model.points(np.ones(1), np.full(1, 0.1)))
         assert np.isfinite(solution.unknowns).all() and lam[0] >= 0.1
+
+
+@pytest.mark.parametrize(("w", "aspect", "words"), [((0.5, 2.0), 1.0, "2 different eigenvalues"), ((1.0,), 1.6, "features or a kernel")])
+def test_a_penalty_of_single_weights_says_what_it_meets(w, aspect, words):
+    e = replace(equivalent(GaussianNoise(0.1), w=w), aspect=aspect)
+    with pytest.raises(ge.ArgumentError, match=f"`penalty` must be l2 unless .*, but penalty=l1 meets {words}"):
+        Model(ge.ERM("square", 0.1, "l1"), e)

@@ -93,6 +93,16 @@ def test_through_solve_names_are_checked():
         ge.solve(problem, [0.5], sensitivity=("lamb",))
 
 
+def test_no_penalty_has_no_slopes(monkeypatch):
+    """Its limit has equations of its own, also where the optimal penalty vanishes at one alpha of several."""
+    e, alpha = equivalent(GaussianNoise(0.3), noise=0.1), np.array([1.0, 3.0])
+    with pytest.raises(ge.ArgumentError, match="`sensitivity` needs lam > 0, but lam=0"):
+        ge.ERM("huber", 0.0).sensitivity(e, alpha, ("noise",))
+    monkeypatch.setattr(ge.ERM, "solve", lambda *given: {"lam": np.array([0.2, 0.0])})
+    with pytest.raises(ge.ArgumentError, match="`sensitivity` needs lam > 0, but lam=0"):
+        ge.ERM("huber", "optimal").sensitivity(e, alpha, ("noise",))
+
+
 @pytest.mark.filterwarnings("ignore::gaussequiv.errors.ConvergenceWarning")
 def test_where_the_equations_are_singular_there_is_no_derivative():
     """Noiseless labels beyond exact recovery: V = 0 ends the descent where the Jacobian is singular; the neighbour keeps its slope."""

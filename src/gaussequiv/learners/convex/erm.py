@@ -318,7 +318,7 @@ def _floor_slope(e: GaussianEquivalent, name: str) -> float:
         return 0.0
     value = present(e, name)
     step = STEP * (value or 1.0)
-    stencil = CENTRAL if value >= 2 * step else FORWARD
+    stencil = CENTRAL if value > 0 else FORWARD
     return sum(weight * moved(e, name, value + k * step).floor for k, weight in stencil) / step
 
 

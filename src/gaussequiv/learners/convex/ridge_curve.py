@@ -169,8 +169,7 @@ def student_moments(e: GaussianEquivalent, labels: LinearLabels, solution: Effec
     kappa = solution.kappa[:, None]
     finite = np.where(np.isinf(kappa), 1.0, np.maximum(kappa, 1e-300))
     shrink = np.where(np.isinf(kappa), 0.0, np.where(w > 0, w / (w + finite), 0.0))
-    missing = np.where(np.isinf(kappa), 1.0, np.where((w > 0) | (kappa > 0), finite / (w + finite), 0.0))
-    missing = np.where(kappa == 0, 0.0, missing)
+    missing = np.where(np.isinf(kappa), 1.0, np.where(kappa == 0, 0.0, finite / (w + finite)))
     df2 = spectral_mean(weights, shrink**2)
     gap = spectral_mean(weights, shrink * missing)
     lost = spectral_mean(weights, v * missing**2)[:, None]  # per unit slope^2
