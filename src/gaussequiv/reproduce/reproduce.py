@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,8 +125,10 @@ def _simulated(result: xr.Dataset) -> list[str]:
     import numpy as np
 
     lines = ["| curve | points | largest deviation | largest abs(z) | unconverged |", "|---|---|---|---|---|"]
-    for label in result["learner"].values:
-        part = result.sel(learner=label)
+    leading = [str(dim) for dim in result["z"].dims if dim != result.attrs["axis"]]
+    for place in product(*(range(result.sizes[dim]) for dim in leading)):
+        part = result.isel(dict(zip(leading, place, strict=True)))
+        label = ", ".join(str(part[dim].values) for dim in leading) or "the curve"
         ok = part["converged"].values & np.isfinite(part["z"].values)
         theory = part["test_error"].sel(source="theory").values[ok]
         off = np.abs(part["test_error"].sel(source="simulation").values[ok] / theory - 1)
