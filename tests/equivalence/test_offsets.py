@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import integrate, special
 
 from gaussequiv import ERM, GaussianEquivalent, Quantised
-from gaussequiv.equivalence.offsets import CUSP, END, STEP, left_by_steps, offset_nodes, spaced_offsets, warn_of_cusps
+from gaussequiv.equivalence.offsets import CUSP, END, STEP, Bend, left_by_steps, offset_nodes, spaced_offsets, warn_of_cusps
 from gaussequiv.errors import AccuracyWarning
 from gaussequiv.ingredients.channels.base import Sign
 from gaussequiv.learners.convex.model import Model
@@ -149,3 +149,34 @@ def test_steps_serve_offsets_that_vary_little_beside_the_field():
         assert not weighed.spaced and (np.abs(weighed.b0) < 2).sum() > 6
     for given in ({"offset": 0.3}, {"offset_variance": 0.0}):
         assert not replace(e, **given).smooth_offset
+
+
+@pytest.mark.parametrize("steep", [lambda r: np.sqrt(r), lambda r: 1 / (4 - np.log(r / 8.5)), lambda r: np.ones_like(r)])
+@pytest.mark.parametrize("place, side, smooth", [(0.01, -1, 7), (0.4, -1, None), (0.71, 1, None), (-0.7, 1, 9), (1.9, -1, 9)])
+def test_panels_that_end_at_a_bend_see_how_steep_it_is(steep, place, side, smooth):
+    """Roots and logarithms of the distance r from a place, on one side of it, beside a substitution r = exp(t) of the integral."""
+
+    def integrand(t):
+        b = place + side * np.exp(t)
+        return steep(np.exp(t)) * np.exp(t - 0.5 * b * b) / np.sqrt(2 * np.pi)
+
+    exact = integrate.quad(integrand, -60, np.log(8.5), limit=500)[0]
+    errors = []
+    for bends in ((), (Bend(place, side),)):
+        b, mass = offset_nodes(1.0, None, even=False, smooth=smooth, bends=bends)
+        assert np.all(np.diff(b) > 0) and mass.sum() == pytest.approx(1, rel=1e-14)
+        r = side * (b - place)
+        errors.append(abs(np.where((r > 0) & (r < 8.5), steep(np.abs(r)), 0.0) @ mass - exact))
+    assert errors[1] < 1e-5 and errors[1] < 0.1 * errors[0]
+
+
+def test_panels_between_two_bends():
+    """Each end of one is resolved where it is steep on both; those of the half line begin at 0."""
+    b, mass = offset_nodes(4.0, None, even=False, bends=(Bend(-0.4, 1), Bend(0.3, -1)))
+    values = np.where((b > -0.4) & (b < 0.3), np.sqrt(np.maximum((b + 0.4) * (0.3 - b), 0)), 0.0)
+    exact = integrate.quad(
+        lambda t: (0.35 * np.sin(t)) ** 2 * np.exp(-((0.35 * np.cos(t) - 0.05) ** 2) / 8) / np.sqrt(8 * np.pi), 0, np.pi
+    )[0]
+    assert values @ mass == pytest.approx(exact, rel=1e-5)
+    half, share = offset_nodes(4.0, None, bends=(Bend(0.3, -1),))
+    assert half[0] > 0 and half**2 @ share == pytest.approx(4, rel=1e-9)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.equivalence.depth import DepthReduction, Layer, PartialReduction, reduce_depth, reduce_partially
-from gaussequiv.equivalence.offsets import END, WIDEST, offset_nodes, spaced_offsets
+from gaussequiv.equivalence.offsets import END, WIDEST, Bend, offset_nodes, spaced_offsets
 from gaussequiv.equivalence.validity import Validity, assess
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels import given
@@ -169,10 +169,12 @@ class GaussianEquivalent:
         """
         return self.parity == "even" or (alike and self.parity == "odd")
 
-    def offset_nodes(self, *, even: bool | None = None, smooth: int | None = None, bent: bool = True) -> tuple[FloatArray, FloatArray]:
+    def offset_nodes(
+        self, *, even: bool | None = None, smooth: int | None = None, bent: bool = True, bends: tuple[Bend, ...] = ()
+    ) -> tuple[FloatArray, FloatArray]:
         """Values of b0 and their weights: the law of the offset, or the given one; b0 >= 0 where averages are `even` (None: `folds()`)."""
         even = self.folds() if even is None else even
-        return offset_nodes(self.offset_variance, self.offset, even=even, smooth=smooth, bent=bent)
+        return offset_nodes(self.offset_variance, self.offset, even=even, smooth=smooth, bent=bent, bends=bends)
 
     def spaced_offsets(self, *, even: bool, step: float) -> tuple[FloatArray, FloatArray]:
         """Values of a random b0 at equal steps and their weights, for averages that vary with b0 as smoothly as the field."""

@@ -106,7 +106,7 @@ def report(paper: Paper, made: list[Reproduction], fast: bool, seed: int) -> str
         lines.append("")
         for name, result in one.data.items():
             if "z" in result:
-                lines += [f"Simulation against theory, `{name}`:", "", *_simulated(result), ""]
+                lines += [f"Simulation against theory, `{name}`:", "", *report_lines(result), ""]
     return "\n".join(lines)
 
 
@@ -121,7 +121,8 @@ def summary(made: Reproduction) -> str:
     )
 
 
-def _simulated(result: xr.Dataset) -> list[str]:
+def report_lines(result: xr.Dataset) -> list[str]:
+    """The table of a `compare`: a row for each curve, named by its learner, its data, or whatever it has beside the axis."""
     import numpy as np
 
     lines = ["| curve | points | largest deviation | largest abs(z) | unconverged |", "|---|---|---|---|---|"]

@@ -10,6 +10,7 @@ import numpy as np
 from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_of_cusps
 from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
+from gaussequiv.learners.convex.bends import bends, solve_bent
 from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.model import HARMLESS, Model, Points
@@ -17,6 +18,7 @@ from gaussequiv.learners.convex.offsets import Starts, interpolated, stretches
 from gaussequiv.learners.convex.ridge_curve import ridge_curve
 from gaussequiv.learners.convex.routes import CHUNK, Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints, joined
+from gaussequiv.learners.convex.weightless import held_at_a_kink
 from gaussequiv.numerics.status import Status
 
 Observables = dict[str, FloatArray]
@@ -30,10 +32,18 @@ def from_afar(model: Model, at: Points) -> SolvedPoints:
 
 
 def averaged_curve(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) -> Observables:
-    """Observables at given penalties, one for each alpha; with half the steps of the offset where the usual ones do not resolve them."""
+    """Observables at given penalties, one for each alpha; with half the steps of the offset where the usual ones do not resolve them, or on
+    panels that end where weights vanish.
+    """
     memory = _Memory(solver)
     out, error = _averaged(model, alpha, lam, memory.solve)
     if not model.spaced:
+        for k in memory.some_vanish(alpha / model.e.aspect, lam):
+            (found,) = bends(model, alpha[[k]] / model.e.aspect, lam[[k]])
+            if found:
+                bent, error[k : k + 1] = _averaged(model.with_bends(found), alpha[[k]], lam[[k]], memory.beside_bends)
+                for key, value in bent.items():
+                    out[key][k] = value[0]
         warn_of_cusps(error)
     elif (again := np.flatnonzero(error > RESOLVED)).size:
         finer, error = _averaged(model.with_rule(FINER), alpha[again], lam[again], memory.near)
@@ -58,12 +68,39 @@ class _Memory:
         self.solutions.append(solution)
         return solution
 
+    def some_vanish(self, load: FloatArray, lam: FloatArray) -> list[int]:
+        """Places of load and lam at which weights vanish at some offsets, and not at others."""
+        if not self.points:
+            return []
+        known, *rest = self._known()
+        held = held_at_a_kink(Points(*rest), known.unknowns)
+        if not held.any():
+            return []
+        parts = [held[(rest[0] == n) & (rest[1] == penalty)] for n, penalty in zip(load, lam, strict=True)]
+        return [k for k, part in enumerate(parts) if part.any() and not part.all()]
+
+    def beside_bends(self, model: Model, at: Points) -> SolvedPoints:
+        """At one load and lam by a rule with bends, from what is known of students with weights."""
+        known, load, lam, b0 = self._known()
+        rows = (load == at.load[0]) & (lam == at.lam[0]) & (known.status == Status.converged)
+        rows &= ~held_at_a_kink(Points(load, lam, b0), known.unknowns)
+        starts = Starts.unknown(at.b0.size)
+        if rows.any():
+            places, once = np.unique(b0[rows], return_index=True)
+            which = np.flatnonzero(rows)[once]
+            starts = interpolated(places, known.unknowns[which], known.sign[which], at.b0, model.mirrored)
+            starts.unknowns[starts.away > 0] = np.nan
+        return solve_bent(model, at, starts)
+
+    def _known(self) -> tuple[SolvedPoints, FloatArray, FloatArray, FloatArray]:
+        load, lam, b0 = (np.concatenate(part) for part in zip(*((one.load, one.lam, one.b0) for one in self.points), strict=True))
+        return joined(self.solutions), load, lam, b0
+
     def near(self, model: Model, at: Points) -> SolvedPoints:
         """From what is known, as often as it has been asked for; from afar where nothing is."""
         if not self.points:
             return from_afar(model, at)
-        load, lam, b0 = (np.concatenate(part) for part in zip(*((one.load, one.lam, one.b0) for one in self.points), strict=True))
-        known, starts = joined(self.solutions), Starts.unknown(at.load.size)
+        (known, load, lam, b0), starts = self._known(), Starts.unknown(at.load.size)
         for first, stop in stretches(at.load, at.lam, at.b0):
             rows = np.flatnonzero((load == at.load[first]) & (lam == at.lam[first]) & (known.status == Status.converged))
             places, once = np.unique(b0[rows], return_index=True)

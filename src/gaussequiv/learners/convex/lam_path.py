@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import OffsetRule
@@ -15,6 +16,7 @@ from gaussequiv.learners.convex.routes import HARDLY, Routes
 from gaussequiv.learners.convex.saddle_point import SolvedPoints
 from gaussequiv.learners.convex.safeguarded_newton import TOLERANCE
 from gaussequiv.learners.convex.sensitivity import tangents
+from gaussequiv.learners.convex.weightless import held_at_a_kink
 from gaussequiv.learners.differences import CENTRAL, SHORT
 from gaussequiv.numerics.status import Status
 
@@ -47,6 +49,7 @@ class LamPath:
         self._known: list[list[tuple[float, FloatArray, FloatArray]]] = [
             [] for _ in alpha
         ]  # log lam, unknowns and sign of mhat at every b0
+        self._held: list[dict[float, NDArray[np.bool_]]] = [{} for _ in alpha]  # by log lam: which offsets leave no weights at a kink
 
     def solve(self, which: IntArray, log_lam: FloatArray) -> tuple[Points, SolvedPoints]:
         """Solved points at one lam for every alpha asked for, all offsets."""
@@ -54,12 +57,21 @@ class LamPath:
         starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
         together = Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
         found = Routes(self.model, False, self.tolerance).solve_near(at, together)
-        nodes = self.model.b0.size
+        nodes, held = self.model.b0.size, held_at_a_kink(at, found.unknowns)
         some = (found.status == Status.converged) & ~self.model.gone(at, HARDLY)  # those without weights are no start
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):
             part = slice(i * nodes, (i + 1) * nodes)
+            self._held[k][y] = held[part]
             self._known[k].append((y, np.where(some[part][:, None], found.unknowns[part], np.nan), found.sign[part].copy()))
         return at, found
+
+    def bends_about(self, k: int, y: float) -> tuple[float, float] | None:
+        """The solved log lam on either side of one, if between them students lose their weights at some offsets."""
+        solved = sorted(self._held[k])
+        i = solved.index(y)
+        about = solved[max(i - 1, 0) : i + 2]
+        held = np.concatenate([self._held[k][one] for one in about])
+        return (about[0], about[-1]) if held.any() and not held.all() else None
 
     def near(self, model: Model, at: Points) -> SolvedPoints:
         """Points of any rule for the offset's law, at loads of the path, from what it has solved."""

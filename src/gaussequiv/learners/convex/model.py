@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import elementwise
 
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
-from gaussequiv.equivalence.offsets import FULL, OffsetRule
+from gaussequiv.equivalence.offsets import FULL, Bend, OffsetRule
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray
 from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.learners.convex.averages import Averages, Fields, about_mean, binary_averages, residual_averages
@@ -90,7 +90,7 @@ class Model:
             if self.spaced:
                 b0, mass = e.spaced_offsets(even=half, step=rule.step)
             else:
-                b0, mass = e.offset_nodes(even=half, smooth=rule.panel, bent=bent)
+                b0, mass = e.offset_nodes(even=half, smooth=rule.panel, bent=bent, bends=rule.bends)
             counted = mass > NEGLIGIBLE * mass.max()  # offsets so rare that they change no digit are left out
             self.b0, self.mass = b0[counted], mass[counted] / mass[counted].sum()
             if self.b0.size > 1:
@@ -151,6 +151,10 @@ class Model:
         other = Model(self.erm, self.e, rule)
         other._constants = self._constants
         return other
+
+    def with_bends(self, bends: tuple[Bend, ...]) -> Model:
+        """The same student at offsets on panels that end at bends of the error."""
+        return self.with_rule(self.rule._replace(bends=bends))
 
     @property
     def odd(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from scipy.optimize import elementwise
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import FULL, OffsetRule
 from gaussequiv.errors import FloatArray, fail
+from gaussequiv.learners.convex.bent_optimum import best_about_bends
 from gaussequiv.learners.convex.erm_averages import averaged_curve
 from gaussequiv.learners.convex.lam_path import LamPath
 from gaussequiv.learners.convex.model import SOME, Model
@@ -42,7 +43,8 @@ def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
     """The curve at the hyperparameters that minimise `erm.minimise`, which are returned beside it.
 
     lam alone: every alpha at once, on a grid and then at the root of d(observable)/d log lam. Where the curve averages over offsets, the
-    search takes a coarse rule for them and ends with secant steps of a fine one. With `tune`: BFGS with exact gradients at every alpha,
+    search takes a coarse rule for them and ends with secant steps of a fine one, or, where students lose their weights at some offsets, at
+    the least average over panels that follow these. With `tune`: BFGS with exact gradients at every alpha,
     from the best lam at the given hyperparameters. An optimum below 1e-9 of the mean eigenvalue is lam = 0 for L2 and stays
     there for other penalties.
     """
@@ -97,6 +99,11 @@ def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatAr
     paths, source = [path], np.zeros(alpha.size, dtype=int)
     if several:
         paths += [LamPath(erm, e, alpha, COARSE, before=path), LamPath(erm, e, alpha, FINE, before=path)]
+    for row in np.flatnonzero(~settled).tolist() if several else ():  # where students lose their weights slopes say little
+        around = path.bends_about(row, float(best[row]))
+        least = best_about_bends(paths[-1], row, *around) if around else None
+        if least is not None:
+            bracket[row], inside[row], settled[row] = least, False, True
     for k in np.flatnonzero(~inside & ~settled):  # slopes beside a plateau, such as that of students without weights, are rounding
         width = GRID[2] - GRID[0] if several else GRID[1] - GRID[0]
         for j in (1, 2) if several else (0,):  # few offsets may say nothing where more do

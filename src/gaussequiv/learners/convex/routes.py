@@ -85,14 +85,14 @@ class Routes:
             return solve(np.arange(gone.size))
         known, rest = np.flatnonzero(gone), np.flatnonzero(~gone)
         part = without_weights(self.model, at.take(known))
-        return _merged((known, rest), [part, solve(rest)]) if rest.size else part
+        return merged((known, rest), [part, solve(rest)]) if rest.size else part
 
     def _between(self, at: Points, curves: Curves, parts: list[IntArray]) -> SolvedPoints:
         """A few offsets of every curve from afar; the others start between those solved before, and from afar if that fails.
 
         An offset that is not solved in any way costs the average, and the rest of its curve is not tried.
         """
-        solution = _spread(self._from_afar(at.take(parts[0])), parts[0], at)
+        solution = spread(self._from_afar(at.take(parts[0])), parts[0], at)
         tried = parts[0]
         for more in parts[1:]:
             others = more[~self._lost(at, solution, tried, curves)[more]]
@@ -118,7 +118,7 @@ class Routes:
         first = self._hastily(at.take(parts[0]))
         if np.mean(first.status != Status.converged) > FEW_ARE_HARD:
             first = self._descend(at.take(parts[0]))
-        solution, asked = _spread(first, parts[0], at), np.zeros(at.load.size, dtype=bool)
+        solution, asked = spread(first, parts[0], at), np.zeros(at.load.size, dtype=bool)
         asked[parts[0]] = True
         for others in parts[1:]:
             asked[others] = True
@@ -175,7 +175,7 @@ class Routes:
             return from_afar(at)
         if unknown.any():
             near, afar = np.flatnonzero(~unknown), np.flatnonzero(unknown)
-            return _merged((near, afar), [self._directly(at.take(near), starts.take(near), from_afar), from_afar(at.take(afar))])
+            return merged((near, afar), [self._directly(at.take(near), starts.take(near), from_afar), from_afar(at.take(afar))])
         empty = held_at_a_kink(at, starts.unknowns)
         if empty.any():
             return self._with_neighbours_without(at, starts, empty, from_afar)
@@ -418,15 +418,15 @@ class Routes:
         starts = starts._replace(unknowns=np.where(empty[:, None], np.nan, starts.unknowns))
         parts = [without_weights(self.model, at.take(gone), shape)] if gone.size else []
         parts += [self._directly(at.take(rest), starts.take(rest), from_afar)] if rest.size else []
-        return _merged((gone, rest), parts)
+        return merged((gone, rest), parts)
 
 
-def _merged(which: tuple[IntArray, IntArray], parts: list[SolvedPoints]) -> SolvedPoints:
+def merged(which: tuple[IntArray, IntArray], parts: list[SolvedPoints]) -> SolvedPoints:
     """Parts of the points in the order of the points."""
     return joined(parts).take(np.argsort(np.concatenate(which)))
 
 
-def _spread(first: SolvedPoints, which: IntArray, at: Points) -> SolvedPoints:
+def spread(first: SolvedPoints, which: IntArray, at: Points) -> SolvedPoints:
     """Some of the points; the others are unsolved, and as yet took no steps."""
     solution = first.take(np.zeros(at.load.size, dtype=int))
     solution.status[:], solution.steps[:], solution.residual[:] = Status.max_steps, 0.0, np.inf

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import elementwise
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.averages import C_, FIELD, RESPONSE, SCORE, SQUARE, Fields
@@ -25,8 +26,10 @@ NO_WEIGHTS = 25.0  # log(Vhat/load) of students that a kink leaves without weigh
 LEAST = 1e-3  # V over that scale
 ROUNDS = 200
 CLEAR = 0.1  # change of the growth in one round, relative to its distance from 1, from which its side is known
+SURE, BEND = 1e-3, 1e-8  # the same where the growth's distance counts; error of an offset at which it is 1, over that of the known ones
 FURTHER, JUMPS = 10.0, 0.3  # times as far from the constant; share of the rise of E dl/dz there that is a jump: a slope's rise is 1/10
-STEP, FARTHEST, CENTRINGS = 0.5, 8.0, 8  # of the constant, in V + sqrt(q), and steps in every round
+STEP, FARTHEST, CENTRINGS = 0.5, 8.0, 8  # of the constant, in V + sqrt(q), and most steps in every round
+CENTRED = 1e-7  # the last of them, of Newton's method: the next would be its square
 ROUNDING = 1e-9  # of the growth
 
 
@@ -60,6 +63,24 @@ def vanishing_weights(model: Model, at: Points) -> tuple[NDArray[np.intp], Shape
     growth, shape = _growth(model, at.take(kinked))
     shrinking = np.flatnonzero(growth < 1 - ROUNDING)
     return kinked[shrinking], shape.take(shrinking)
+
+
+def last_weights(model: Model, at: Points, beyond: FloatArray) -> FloatArray:
+    """The offset between those of `at` and `beyond`, of which one leaves weights, where the growth is 1."""
+    if at.load.size == 0:
+        return at.b0
+    shape = _first_shape(model.untrained(at.b0)[1])
+
+    def excess(b0: FloatArray, rows: FloatArray) -> FloatArray:
+        which = rows.astype(int)
+        growth, new = _growth(model, Points(at.load[which], at.lam[which], b0), shape.take(which), SURE)
+        shape.place(which, new)
+        return np.log(np.clip(growth, SMALLER, 1 / SMALLER))
+
+    rows = np.arange(at.load.size, dtype=float)
+    tolerances = {"xatol": BEND * float(np.max(np.abs(beyond - at.b0))), "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0}
+    found = elementwise.find_root(excess, (at.b0, beyond), args=(rows,), tolerances=tolerances)  # type: ignore[call-overload]
+    return np.asarray(found.x)
 
 
 def without_weights(model: Model, at: Points, shape: Shape | None = None) -> SolvedPoints:
@@ -98,10 +119,10 @@ def _first_shape(field: FloatArray) -> Shape:
     return Shape(half, half.copy(), np.where(field < 0, -0.05, 0.05), np.zeros(field.shape))
 
 
-def _growth(model: Model, at: Points) -> tuple[FloatArray, Shape]:
-    """The growth in one update, inf where its side of 1 is not found, and the shape that updates tend to."""
-    size, field = at.load.size, model.untrained(at.b0)[1]
-    shape = _first_shape(field)
+def _growth(model: Model, at: Points, shape: Shape | None = None, clear: float = CLEAR) -> tuple[FloatArray, Shape]:
+    """The growth in one update, inf where its side of 1 is not found, and the shape that updates tend to, from one nearby."""
+    size = at.load.size
+    shape = _first_shape(model.untrained(at.b0)[1]) if shape is None else shape
     growth, open_points = np.full(size, np.inf), np.arange(size)
     for _ in range(ROUNDS):
         if open_points.size == 0:
@@ -111,7 +132,7 @@ def _growth(model: Model, at: Points) -> tuple[FloatArray, Shape]:
         change = np.abs(new - growth[open_points]) + np.abs(after.root - before.root) + np.abs(after.shift - before.shift)
         growth[open_points] = new
         shape.place(open_points, after)
-        open_points = open_points[np.isfinite(new) & (change > CLEAR * np.abs(new - 1)) & (change > ROUNDING)]
+        open_points = open_points[np.isfinite(new) & (change > clear * np.abs(new - 1)) & (change > ROUNDING)]
     growth[open_points] = np.inf
     return growth, shape
 
@@ -139,4 +160,6 @@ def _centred(model: Model, at: Points, shape: Shape) -> tuple[Shape, FloatArray]
         value, jacobian, *_ = model.average(shape.fields(model, SCALE, constant, at.b0))
         step = value[:, SCORE] / np.maximum(-jacobian[:, SCORE, C_] * SCALE, 1e-300)
         shape = shape._replace(shift=np.clip(shape.shift + np.clip(step, -STEP, STEP), -FARTHEST, FARTHEST))
+        if np.all(np.abs(step) < CENTRED):
+            break
     return shape, model.average(shape.fields(model, SCALE, constant, at.b0)).value
