@@ -17,6 +17,7 @@ from gaussequiv.problems.base import Solvable
 from gaussequiv.problems.dictionary import from_dict as any_from_dict
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.problems.supervised.dictionary import from_dict
+from gaussequiv.trained.files import shipped_generators
 
 GRID_FORM = "start:stop:count[:log] or a comma list of numbers"
 _TARGET_NUMBERS = ("readout_variance", "readout_bias_variance", "noise", "offset")
@@ -205,7 +206,7 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     section = dict(_section(description, "inputs"))
     if options["generator"] is not None:
         refuse_together({"generator": options["generator"]}, {name: options[name] for name in ("spectrum", "covariance", "mean")})
-        return _generated(options["generator"], options["target_sees"])
+        return _generated(options["generator"], options["target_sees"], options["normalise"])
     if options["target_sees"] is not None and section.get("kind") == "generator":
         section["target_sees"] = options["target_sees"]
     elif options["target_sees"] is not None:
@@ -228,15 +229,20 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     return section
 
 
-def _generated(text: str, target_sees: str | None) -> dict[str, Any]:
-    """The section of a random generator."""
+def _generated(text: str, target_sees: str | None, normalise: bool | None) -> dict[str, Any]:
+    """The section of a random generator, or of a trained one by its name or file."""
+    seen = {} if target_sees is None else {"target_sees": target_sees}
+    if text in shipped_generators() or text.endswith(".npz"):
+        return {"kind": "generator", "generator": {"kind": "trained", "source": text, "normalise": bool(normalise)}} | seen
+    if normalise is not None:
+        raise fail("normalise", "given together with --data or a trained --generator", normalise)
     names, separator, ratio = text.rpartition(":")
     try:
         number, layers = float(ratio), names
     except ValueError:
         number, layers = 0.5, text  # the colon, if there is one, is the activation's own
     generator = {"kind": "random", "activations": layers.split(","), "latent_ratio": number if separator else 0.5}
-    return {"kind": "generator", "generator": generator} | ({} if target_sees is None else {"target_sees": target_sees})
+    return {"kind": "generator", "generator": generator} | seen
 
 
 def _features(options: dict[str, Any], description: dict[str, Any]) -> dict[str, Any]:

@@ -64,8 +64,8 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "width_ratios": _text("--width-ratios", "Widths over d where --widths is not given. [default: 1.4]"),
     "generator": _text(
         "--generator",
-        "Inputs of a random generative network: its activations, lowest first, and latents per input, e.g. sign:0.5 or tanh,sign:0.3. "
-        "[default of the ratio: 0.5]",
+        "Inputs of a generative model: a random network by its activations, lowest first, and latents per input, e.g. sign:0.5 or "
+        "tanh,sign:0.3 [default of the ratio: 0.5]; or a trained one: digits-vae, digits-conv, or a file of train-generator.",
     ),
     "target_sees": _text("--target-sees", "What labels are a function of, with --generator: latents or inputs. [default: latents]"),
     "spectrum": _text(

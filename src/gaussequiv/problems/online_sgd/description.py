@@ -14,11 +14,11 @@ from gaussequiv.curve import Curve, Observable
 from gaussequiv.errors import ArgumentError, FloatArray, array, choice, fail, integer, number
 from gaussequiv.ingredients.activations.jumps import jump_of
 from gaussequiv.ingredients.generators.base import Generator
-from gaussequiv.ingredients.generators.named import generator_from
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
 from gaussequiv.numerics.flow import flow
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
+from gaussequiv.problems.generators import generator_of
 from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.expectations import has_kinks, how
 from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
@@ -286,7 +286,7 @@ def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = 
         if name in given:
             given[name] = two_layer(name, given[name], known)
     if "generator" in given:
-        given["generator"] = generator_from(given["generator"], known)
+        given["generator"] = generator_of(given["generator"], known)
     try:
         return OnlineSGD(**given)
     except TypeError as error:

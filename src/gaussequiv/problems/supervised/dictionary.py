@@ -12,7 +12,6 @@ from gaussequiv._text import as_json
 from gaussequiv.errors import ArgumentError, choice, did_you_mean, fail
 from gaussequiv.ingredients.features.base import FeatureMatrix, GivenFeatures, RandomFeatures
 from gaussequiv.ingredients.features.kernels import NNGP, NTK, DotProductKernel
-from gaussequiv.ingredients.generators.named import generator_from
 from gaussequiv.ingredients.inputs.base import GaussianInputs
 from gaussequiv.ingredients.inputs.generated import GeneratorInputs
 from gaussequiv.ingredients.targets.deep_network import DeepNetwork
@@ -22,6 +21,7 @@ from gaussequiv.learners.bayes.bayes_optimal import BayesOptimal
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.learners.convex.ridge import Ridge
 from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble
+from gaussequiv.problems.generators import generator_of
 from gaussequiv.problems.supervised.description import Problem
 
 LEARNERS: dict[str, type] = {"bayes": BayesOptimal, "ridge": Ridge, "erm": ERM, "ridge_ensemble": RidgeEnsemble}
@@ -99,7 +99,7 @@ def _table(name: str, section: Any) -> Mapping[str, Any]:
 def _inputs_from(section: dict[str, Any], parts: Mapping[str, Any]) -> Any:
     kind = section.pop("kind", "gaussian")
     if kind == "generator":
-        return _build(GeneratorInputs, "inputs", section | {"generator": generator_from(section.get("generator", {}), parts)})
+        return _build(GeneratorInputs, "inputs", section | {"generator": generator_of(section.get("generator", {}), parts)})
     if kind != "gaussian" or (isinstance(section.get("covariance"), list) and np.ndim(section["covariance"]) == 1):
         raise ArgumentError(
             f"Argument `inputs` must be given again: the description keeps {section.get('name', 'a covariance matrix')} by shape only."

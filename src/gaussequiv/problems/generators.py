@@ -1,0 +1,30 @@
+"""Any generator from its description: random, of a user's function, or trained, by its name or file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gaussequiv.errors import ArgumentError
+from gaussequiv.ingredients.generators.base import Generator
+from gaussequiv.ingredients.generators.named import generator_from
+from gaussequiv.trained.files import load_generator, shipped_generators
+
+OPTIONS = ("normalise", "tolerance", "max_samples", "seed")
+
+
+def generator_of(description: Any, parts: Mapping[str, Any]) -> Generator:
+    """What `generator_from` builds, and kind = "trained" with a `source` that `load_generator` reads; shipped ones need no `parts`."""
+    if not isinstance(description, Mapping):
+        return generator_from(description, parts)
+    name = description.get("name")
+    if description.get("kind") == "trained":
+        fields = {key: value for key, value in description.items() if key not in ("kind", "source")}
+        for key in fields:
+            if key not in OPTIONS:
+                raise ArgumentError(f"Argument `generator` has no field {key!r}. Known: source, {', '.join(OPTIONS)}.")
+        return load_generator(description.get("source", ""), **fields)
+    if description.get("kind") == "function" and name not in parts and name in shipped_generators():
+        options = {key: description[key] for key in OPTIONS if key in description}
+        return generator_from(description, {**parts, str(name): load_generator(str(name), **options)})
+    return generator_from(description, parts)
