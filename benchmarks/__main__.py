@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import render, write
 
-PARTS = ("curves", "erm", "glm", "amp", "sampler", "features", "compositions", "cold", "simulation")
+PARTS = ("curves", "erm", "glm", "amp", "sampler", "features", "generative", "compositions", "cold", "simulation")
 
 
 def main(names: list[str]) -> int:
