@@ -27,6 +27,7 @@ RANKS = {
     "samples": 3.5,
     "algorithms": 4,
     "datasets": 4,
+    "trained": 4.5,
     "learners": 5,
     "realdata": 5.5,
     "problems": 6,

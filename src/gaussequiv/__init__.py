@@ -61,6 +61,8 @@ _NAMES = {
     "TwoLayer": "problems.online_sgd.two_layer",
     "RandomGenerator": "ingredients.generators.random_layers",
     "FunctionGenerator": "ingredients.generators.function",
+    "train_generator": "run.train_generator",
+    "load_generator": "trained.files",
     "solve": "run.solve",
     "samples_for": "run.solve",
     "information": "run.information",
@@ -173,6 +175,8 @@ if TYPE_CHECKING:
     from gaussequiv.run.sweep import rerun as rerun
     from gaussequiv.run.sweep import sweep as sweep
     from gaussequiv.run.track import track as track
+    from gaussequiv.run.train_generator import train_generator as train_generator
+    from gaussequiv.trained.files import load_generator as load_generator
 
 
 _moved.install()

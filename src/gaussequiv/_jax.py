@@ -32,6 +32,15 @@ def float64_scope() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def float32_scope() -> Iterator[None]:
+    """Run JAX code in float32 inside this block, whatever the caller's flag: training of networks whose moments are float64 afterwards."""
+    import jax
+
+    with jax.enable_x64(False):
+        yield
+
+
 def on_arrays(function: Callable[[Any], Any], x: FloatArray) -> FloatArray:
     """A user's function of an array, NumPy or JAX, in float64."""
     with float64_scope():

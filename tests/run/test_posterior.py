@@ -239,7 +239,7 @@ def test_a_checkpoint_belongs_to_one_call(tmp_path):
     with pytest.raises(ArgumentError, match="another problem"):
         sample_posterior(ge.Problem(ge.DeepNetwork("erf", noise=0.3, widths=(7,))), 2.0, checkpoint=folder, **SMALL)
     (folder / "current.npz").write_text("something else")
-    with pytest.raises(ArgumentError, match="must be a new file or one that a sampling run wrote"):
+    with pytest.raises(ArgumentError, match="must be a new file or one that an earlier run wrote"):
         sample_posterior(problem, 2.0, checkpoint=folder, **SMALL)
     with pytest.raises(ArgumentError, match="must be a folder"):
         sample_posterior(problem, 2.0, checkpoint=folder / "current.npz", **SMALL)

@@ -2,6 +2,7 @@
 
 from gaussequiv.cli import curves as curves
 from gaussequiv.cli import data as data
+from gaussequiv.cli import generators as generators
 from gaussequiv.cli import inference as inference
 from gaussequiv.cli import information as information
 from gaussequiv.cli import papers as papers

@@ -39,6 +39,9 @@ MOMENTS = 45  # latents
 # diagnosis of fields, (seed, purpose, stream, block), with what online learning's trials share
 DIAGNOSIS = 46  # latents, and what families of weights draw
 
+# training of a generator, (seed, purpose)
+TRAINING = 47  # weights with which it begins, and the seed of JAX's own keys
+
 # posterior sampling, (seed, trial, purpose, ...)
 CHAIN_STARTS = 20  # (..., n)
 CHAINS = 21  # (..., n)

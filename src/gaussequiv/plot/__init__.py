@@ -1,4 +1,4 @@
-"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields."""
+"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields; sheets of samples."""
 
 from gaussequiv.plot.fields import diagnosis as diagnosis
 from gaussequiv.plot.figures import branches as branches
@@ -8,3 +8,4 @@ from gaussequiv.plot.figures import layers as layers
 from gaussequiv.plot.figures import phase_diagram as phase_diagram
 from gaussequiv.plot.figures import residuals as residuals
 from gaussequiv.plot.figures import steps as steps
+from gaussequiv.plot.sheets import sample_sheet as sample_sheet

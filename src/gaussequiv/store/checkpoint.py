@@ -25,15 +25,20 @@ def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> N
     replace(path, seal.sealed(buffer.getvalue()))
 
 
+def unpacked(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and arrays of a file's content; anything may be raised where another program wrote it."""
+    with np.load(io.BytesIO(seal.opened(content)), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    header = json.loads(arrays.pop(HEADER).tobytes().decode())
+    if not isinstance(header, dict):
+        raise ValueError("its header is no object")
+    return header, arrays
+
+
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and arrays of a checkpoint, as they were written."""
     try:
-        with np.load(io.BytesIO(seal.opened(path.read_bytes())), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = json.loads(arrays.pop(HEADER).tobytes().decode())
-        if not isinstance(header, dict):
-            raise ValueError("its header is no object")
-        return header, arrays
+        return unpacked(path.read_bytes())
     except Exception as error:  # the archive of another program may break any of its readers in any way
         raise foreign(path, error) from None
 
@@ -41,7 +46,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def foreign(path: Path, reason: object) -> ArgumentError:
     """The error of a file that no run of this call wrote; the caller raises it."""
     return ArgumentError(
-        f"Argument `checkpoint` must be a new file or one that a sampling run wrote, but {str(path)!r} is not: {str(reason)[:120]}."
+        f"Argument `checkpoint` must be a new file or one that an earlier run wrote, but {str(path)!r} is not: {str(reason)[:120]}."
     )
 
 

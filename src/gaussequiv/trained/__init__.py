@@ -1,0 +1,1 @@
+"""Generators that the package trains: architectures, training, files."""
