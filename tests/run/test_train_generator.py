@@ -99,7 +99,7 @@ def test_a_bar_is_shown_where_asked_for(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "loss", "share"), [("vae", -113, 0.665), ("conv", -111.5, 0.69), ("flow", -29, 0.675)])
+@pytest.mark.parametrize(("kind", "loss", "share"), [("vae", -114, 0.65), ("conv", -112, 0.68), ("flow", -29, 0.675)])
 def test_full_trainings_end_where_they_did(kind, loss, share):
     """Losses of another machine's bits; the share of the variance that is linear in the latents."""
     generator = ge.train_generator(kind, "digits")

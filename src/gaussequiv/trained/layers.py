@@ -46,14 +46,14 @@ def transposed_convolution(images: Any, kernel: Any, xp: Any) -> Any:
     Output 2p + a, a = 0 or 1, sees the inputs p - 1 + a + u through the kernel's entries 3 - a - 2u, u = 0 or 1, in each direction: four
     interleaved convolutions of 2 x 2 inputs, each a product of matrices.
     """
-    rows, h, w, _ = images.shape
+    rows, h, w, below = images.shape
     padded = xp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     phases = []
     for a in range(STRIDE):
         for b in range(STRIDE):
             seen = [padded[:, a + u : a + u + h, b + v : b + v + w] for u in range(2) for v in range(2)]
             entries = [kernel[3 - a - 2 * u, 3 - b - 2 * v] for u in range(2) for v in range(2)]
-            phases.append(xp.concatenate(seen, axis=-1) @ xp.concatenate(entries, axis=0))
+            phases.append(xp.concatenate(seen, axis=-1).reshape(-1, 4 * below) @ xp.concatenate(entries, axis=0))
     together = xp.stack(phases, axis=-2).reshape(rows, h, w, STRIDE, STRIDE, kernel.shape[-1])
     return xp.transpose(together, (0, 1, 3, 2, 4, 5)).reshape(rows, STRIDE * h, STRIDE * w, kernel.shape[-1])
 

@@ -12,7 +12,7 @@ from gaussequiv.errors import FloatArray
 from gaussequiv.trained.base import Architecture
 from gaussequiv.trained.layers import Weights
 
-ROWS = 1024  # that are mapped at a time
+ROWS = 256  # that are mapped at a time: what they need stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
