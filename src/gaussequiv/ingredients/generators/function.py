@@ -22,7 +22,7 @@ from gaussequiv.numerics.keys import MOMENTS
 
 PILOT = 256  # rows in which outputs that never vary are looked for
 STILL = 1e-12  # deviation, relative to the largest one, below which an output does not vary
-DIGITS = 5  # of the outputs in the digest, so that rounding of other processors seldom counts
+DIGITS = 4  # in the digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +130,14 @@ class FunctionGenerator(Generator, DrawnGenerator):
 
     @cached_property
     def digest(self) -> str:
-        """Of the outputs at a few latents, to 5 digits of the largest one, and of the dimensions."""
-        values = self.raw(np.random.default_rng(self.latent_dim).standard_normal((8, self.latent_dim)))
-        rounded = np.rint(values / np.abs(values).max() * 10**DIGITS).astype(np.int64) + 0
-        return hashlib.sha256(np.ascontiguousarray(rounded).tobytes() + f"{self.latent_dim}".encode()).hexdigest()[:16]
+        """Of random sums of the outputs at a few latents, to 4 digits, and of the dimensions: few numbers, so that single precision, which
+        rounds in its own way on every processor, seldom counts.
+        """
+        rng = np.random.default_rng(self.latent_dim)
+        values = self.raw(rng.standard_normal((4, self.latent_dim)))
+        sums = values @ rng.standard_normal((self.dimension, 2)) / np.linalg.norm(values)
+        rounded = np.rint(sums * 10**DIGITS).astype(np.int64)
+        return hashlib.sha256(rounded.tobytes() + f"{self.latent_dim} {self.dimension}".encode()).hexdigest()[:16]
 
     @cached_property
     def _estimated(self) -> GeneratorMoments:
