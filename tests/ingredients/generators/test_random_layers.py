@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.ingredients.activations.base import get
+from gaussequiv.ingredients.activations.dual_kernels import get as kernel_of
 from gaussequiv.ingredients.generators import Generator
+from gaussequiv.ingredients.generators.random_layers import COVARIANCES, about_means
 
 COUNT = 200_000
 
@@ -47,3 +50,44 @@ def test_no_layer_is_the_latents():
 def test_what_a_generator_leaves_out_is_named():
     with pytest.raises(NotImplementedError, match="draw"):
         Generator().draw(3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("activations", [("relu", "relu"), ("relu", "sign"), ("sigmoid", "relu", "tanh")])
+def test_hidden_means_enter_every_neuron(activations):
+    """Above an activation with a mean: within the O(1/D) of fields that are nearly Gaussian, and far from what no mean would give."""
+    drawn = ge.RandomGenerator(activations).draw(150, np.random.default_rng(0))
+    sampled = ge.FunctionGenerator(drawn.outputs, 75, tolerance=0.02).moments()
+    found = drawn.moments()
+    size, spread = np.linalg.norm(sampled.omega), np.sqrt(np.trace(sampled.omega))
+    assert np.linalg.norm(found.omega - sampled.omega) < 0.12 * size
+    assert np.linalg.norm(found.phi - sampled.phi) < 0.08 * spread
+    assert np.abs(found.mean - sampled.mean).max() < 0.05 * np.sqrt(sampled.omega.max())
+    assert np.linalg.norm(sampled.mean) > 0.3 * spread
+
+
+def test_the_series_about_means_is_that_of_gaussian_fields():
+    """relu of fields with a mean: third order against quadrature at a correlation of 0.3, and against the closed kernel without a mean."""
+    relu = get("relu")
+    centre, scale, rho = np.array([0.4, -0.6]), np.array([1.1, 0.8]), 0.3
+    P = np.array([[1.21, rho * 0.88], [rho * 0.88, 0.64]])
+    z, w = np.polynomial.legendre.leggauss(400)
+    z, w = 9 * z, 9 * w
+    u, v = np.meshgrid(z, z)
+    density = np.exp(-(u**2 - 2 * rho * u * v + v**2) / (2 * (1 - rho**2))) / (2 * np.pi * np.sqrt(1 - rho**2)) * np.outer(w, w)
+    first, second = np.maximum(centre[0] + scale[0] * u, 0), np.maximum(centre[1] + scale[1] * v, 0)
+    covariance = (density * first * second).sum() - (density * first).sum() * (density * second).sum()
+    assert about_means(relu, centre, scale, P)[0, 1] == pytest.approx(covariance, rel=2e-3)
+    plain = kernel_of(relu).product(P.copy(), np.diag(P).copy(), np.diag(P).copy())[0, 1] - scale.prod() / (2 * np.pi)
+    assert about_means(relu, 0 * centre, scale, P)[0, 1] == pytest.approx(plain, rel=2e-3)
+
+
+def test_the_linear_recursion_is_offered_and_is_right_as_layers_grow():
+    errors = []
+    for N in (60, 600):
+        found = [ge.RandomGenerator(("erf", "erf"), covariance=kind).draw(N, np.random.default_rng(1)).moments() for kind in COVARIANCES]
+        assert np.allclose(found[0].phi, found[1].phi, rtol=1e-3, atol=1e-3)
+        assert np.allclose(np.diag(found[0].omega), np.diag(found[1].omega), rtol=1e-2)
+        errors.append(np.linalg.norm(found[0].omega - found[1].omega) / np.linalg.norm(found[0].omega))
+    assert 0 < errors[1] < 0.5 * errors[0] < 0.05
+    with pytest.raises(ge.ArgumentError, match="`covariance`"):
+        ge.RandomGenerator("sign", covariance="exact")

@@ -67,7 +67,7 @@ def test_descriptions_come_back():
         (lambda: ge.TwoLayer("erf", 2, readout=[1.0]), "readout"),
         (lambda: ge.TwoLayer("erf", 2, readout="zeros"), "readout"),
         (lambda: ge.TwoLayer("erf", 0), "units"),
-        (lambda: ge.RandomGenerator(("relu", "sign")), "odd"),
+        (lambda: ge.RandomGenerator("relu", covariance="exact"), "covariance"),
         (lambda: ge.RandomGenerator("sign", latent_ratio=0.0), "latent_ratio"),
         (lambda: ge.solve(ge.OnlineSGD(), time=[-1.0]), "time"),
         (lambda: ge.solve(ge.OnlineSGD(), time=[1.0], N=1), "N"),
