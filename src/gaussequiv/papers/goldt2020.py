@@ -80,7 +80,7 @@ def _run(fast: bool, seed: int, progress: bool | None) -> Data:
     return data
 
 
-GENERATOR, TWIN = Style("SGD on the generator", "C3", "o", "none"), Style("SGD on its Gaussian twin", "C0", "s", "none", size=4.5)
+GENERATOR, TWIN = Style("SGD on the generator", "C3", "o", "none", size=8), Style("SGD on its Gaussian twin", "C0", "s", "none", size=3.5)
 THEORY = Style("theory", "black")
 
 
@@ -153,7 +153,7 @@ PAPER = Paper(
         Figure(
             "training",
             "Test error along one-pass SGD on four generators, random and trained: theory, SGD, SGD on the Gaussian twin; and their fields",
-            "on one core, fast 1 min, full 20 min",
+            "on one core, fast 1 min, full 10 min",
             _run,
             _draw,
             _check,

@@ -55,8 +55,8 @@ def test_what_a_generator_leaves_out_is_named():
 @pytest.mark.parametrize("activations", [("relu", "relu"), ("relu", "sign"), ("sigmoid", "relu", "tanh")])
 def test_hidden_means_enter_every_neuron(activations):
     """Above an activation with a mean: within the O(1/D) of fields that are nearly Gaussian, and far from what no mean would give."""
-    drawn = ge.RandomGenerator(activations).draw(150, np.random.default_rng(0))
-    sampled = ge.FunctionGenerator(drawn.outputs, 75, tolerance=0.02).moments()
+    drawn = ge.RandomGenerator(activations).draw(300, np.random.default_rng(0))
+    sampled = ge.FunctionGenerator(drawn.outputs, 150, tolerance=0.02).moments()
     found = drawn.moments()
     size, spread = np.linalg.norm(sampled.omega), np.sqrt(np.trace(sampled.omega))
     assert np.linalg.norm(found.omega - sampled.omega) < 0.12 * size
