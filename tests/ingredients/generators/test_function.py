@@ -54,12 +54,12 @@ def test_moments_are_kept_under_the_digest(tmp_path):
 
 def test_an_error_above_the_tolerance_is_told():
     generator = ge.FunctionGenerator(curved, 4, tolerance=1e-5, max_samples=20_000)
-    with pytest.warns(ge.AccuracyWarning, match=r"relative error of .* after 16384 samples, more than the tolerance 1e-05"):
+    with pytest.warns(ge.AccuracyWarning, match=r"relative error of .* after 18432 samples, more than the tolerance 1e-05"):
         generator.moments()
 
 
 def test_values_that_overflow_in_rare_places_are_named():
-    generator = ge.FunctionGenerator(lambda c: np.where(c > 4.0, np.inf, c), 4)
+    generator = ge.FunctionGenerator(lambda c: np.where(c > 3.9, np.inf, c**3), 4, tolerance=1e-4)
     with pytest.raises(ge.ArgumentError, match="must give finite outputs, but"):
         generator.moments()
 

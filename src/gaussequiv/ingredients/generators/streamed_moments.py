@@ -26,7 +26,6 @@ from gaussequiv.numerics.keys import MOMENTS
 from gaussequiv.store import checkpoint
 
 BLOCK = 1024  # latents that share a random key
-NUMBERS, MOST_JOINED = 1 << 21, 8  # outputs held at a time, if a block is not more; blocks of latents
 LEAST = 4  # samples of a half for each latent before its error is believed
 KEPT_EVERY = 30.0  # seconds
 SUMS = ("x", "c", "xx", "xc", "cc")
@@ -107,13 +106,13 @@ def streamed_moments(
     halves, done = [no_samples(N, D), no_samples(N, D)], 0
     if path is not None and path.exists():
         halves, done = _kept(path, header)
-    joined = min(max(1, NUMBERS // (BLOCK * N)), MOST_JOINED)  # blocks of latents that are multiplied at once
-    mark = 2 * -(-LEAST * (D + 1) // (BLOCK * joined))
-    most = max(max_samples // (BLOCK * joined) // 2 * 2, mark)
+    mark = 2 * -(-LEAST * (D + 1) // BLOCK)
+    most = max(max_samples // BLOCK // 2 * 2, mark)
     kept = time.monotonic()
     while True:
         while done < mark:
-            halves[done % 2] = added(halves[done % 2], *_sampled(rows, centre, seed, done * joined, joined, D))
+            c = _latents(seed, done, D)
+            halves[done % 2] = added(halves[done % 2], rows(c) - centre, c)
             done += 1
             if path is not None and (done == mark or time.monotonic() > kept + KEPT_EVERY):
                 _keep(path, header, halves, done)
@@ -125,13 +124,6 @@ def streamed_moments(
         if error <= tolerance or done >= most:
             return known
         mark = min(2 * mark, most)
-
-
-def _sampled(
-    rows: Callable[[FloatArray], FloatArray], centre: FloatArray, seed: int, block: int, count: int, D: int
-) -> tuple[FloatArray, FloatArray]:
-    c = np.concatenate([_latents(seed, block + i, D) for i in range(count)])
-    return rows(c) - centre, c
 
 
 def _latents(seed: int, block: int, D: int) -> FloatArray:
