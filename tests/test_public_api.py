@@ -82,7 +82,7 @@ DEFAULTS = {
     },
     "SpikedWigner": {"prior": "rademacher", "branch": "uninformed"},
     "TwoLayer": {"activation": "erf", "units": 2, "readout": "gaussian", "weight_std": 1.0, "gain": 1.0},
-    "RandomGenerator": {"activations": ("sign",), "latent_ratio": 0.5},
+    "RandomGenerator": {"activations": ("sign",), "latent_ratio": 0.5, "covariance": "gaussian"},
 }
 
 

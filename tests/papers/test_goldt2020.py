@@ -9,7 +9,7 @@ from gaussequiv.reproduce.reproduce import report_lines
 
 def test_a_check_fails_where_theory_misses_the_simulation():
     """Data of one generator in the place of all four; then a simulation that is 20% off."""
-    one = goldt2020.problem(ge.load_generator("digits-conv", normalise=True), 60)
+    one = goldt2020.online_problem(ge.load_generator("digits-conv", normalise=True), 60)
     assert one.dimension == 64
     both = ge.compare(one, [0.5, 2.0], trials=4, seed=0)
     control = ge.diagnose(ge.RandomGenerator("sign", latent_ratio=0.3), weights="coordinate", N=60, samples=10_000)

@@ -58,7 +58,7 @@ def scaled(generator: Any) -> Generator:
     return found
 
 
-def problem(generator: Generator, dimension: int) -> OnlineSGD:
+def online_problem(generator: Generator, dimension: int) -> OnlineSGD:
     """Two units learn from two; N is the generator's own where it has one."""
     network = TwoLayer("erf", 2, gain=float(np.sqrt(0.5)))
     return OnlineSGD(
@@ -72,7 +72,7 @@ def _run(fast: bool, seed: int, progress: bool | None) -> Data:
     at = np.geomspace(0.1, last, 5 if fast else 13)
     data: Data = {}
     for name, generator in generators(fast, seed, progress).items():
-        one = problem(generator, size)
+        one = online_problem(generator, size)
         data[f"{name}-theory"] = solve(one, np.geomspace(0.1, last, 24 if fast else 90))
         data[name] = compare(one, at, trials=trials, seed=seed, allowance=ALLOWANCE, progress=progress)
         data[f"{name}-fields"] = diagnose(one, at[:: len(at) // 4], samples=samples, seed=seed)

@@ -216,7 +216,7 @@ def _diffusion_by_nodes(student: Activation, teacher: Activation, K: int, M: int
     z, weights = nodes(K + M, _kind(student, teacher) == "smooth")
 
     def diffusion(C: Any, s: Any) -> Any:
-        u = spread(C, z) * scale
+        u = fields_from(C, z) * scale
         missed = g(u[:, :K]) @ s[:K] + target(u[:, K:]) @ s[K:]
         pull = derivatives(g, 1)(u[:, :K]) * scale[:K]
         return ((weights * missed**2)[:, None] * pull).T @ pull
@@ -224,7 +224,7 @@ def _diffusion_by_nodes(student: Activation, teacher: Activation, K: int, M: int
     return diffusion
 
 
-def spread(C: Any, z: FloatArray) -> Any:
+def fields_from(C: Any, z: FloatArray) -> Any:
     """Standard normal points, shape (points, units), as fields of covariance C, which may be singular where units coincide."""
     import jax.numpy as jnp
 
@@ -256,7 +256,7 @@ def _by_points(student: Activation, teacher: Activation, K: int, M: int, scale: 
     def averages(C: Any, s: Any, noise: Any) -> FieldAverages:
         import jax.numpy as jnp
 
-        u = spread(C, z)
+        u = fields_from(C, z)
         lam, nu = u[:, :K] * scale[:K], u[:, K:] * scale[K:]
         value = jnp.concatenate([g(lam), target(nu)], axis=1)
         slope = jnp.concatenate([derivatives(g, 1)(lam), derivatives(target, 1)(nu)], axis=1) * scale

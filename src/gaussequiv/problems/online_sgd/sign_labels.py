@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv.ingredients.activations.base import Activation
-from gaussequiv.problems.online_sgd.expectations import LEAST, Averages, FieldAverages, derivatives, nodes, spread
+from gaussequiv.problems.online_sgd.expectations import LEAST, Averages, FieldAverages, derivatives, fields_from, nodes
 
 
 @lru_cache(maxsize=32)
@@ -31,7 +31,7 @@ def sign_averages(student: Activation, teacher: Activation, gains: tuple[float, 
         import jax.numpy as jnp
         from jax.scipy.special import erf
 
-        u = spread(C, z)
+        u = fields_from(C, z)
         lam, nu = u[:, :K] * scale[:K], u[:, K:]
         field = target(nu * scale[K:]) @ -s[K:]
         mean = erf(field / jnp.sqrt(2 * jnp.maximum(noise, LEAST**2)))

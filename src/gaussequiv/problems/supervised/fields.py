@@ -17,7 +17,9 @@ PARTS = {"target": ("channel",), "inputs": ("modes", "mean_square"), "learner": 
 
 
 def fits(part: str, value: Any) -> bool:
-    """Whether an object (not a class) can be this part of a problem."""
+    """Whether an object (not a class) can be this part of a problem; input laws have all that features need, and are none."""
+    if part == "features" and fits("inputs", value):
+        return False
     return not isinstance(value, type) and not missing(value, PARTS[part])
 
 
