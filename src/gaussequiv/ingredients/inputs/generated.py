@@ -119,8 +119,10 @@ class GeneratorInputs(Inputs):
         found = self.at(d)
         if self.target_sees == "inputs":
             return found.values**2
-        part = found.vectors.T @ found.phi
-        return found.values.size / found.generator.latent_dim * np.einsum("ij,ij->i", part, part)
+        part, D = found.vectors.T @ found.phi, found.generator.latent_dim
+        square, noise = np.einsum("ij,ij->i", part, part), D / found.samples
+        # an estimated Phi has noise of variance w - |psi'Phi|^2 over the samples in each of its D columns, which would count as signal
+        return found.values.size / D * np.maximum((square - noise * found.values) / (1 - noise), 0.0)
 
     def cross(self, d: int) -> FloatArray | None:
         return self.at(d).phi if self.target_sees == "latents" else None
@@ -141,20 +143,22 @@ class GeneratorInputs(Inputs):
 
 
 class GeneratedModes(NamedTuple):
-    """A generator, E G(c), Phi, and the eigenvalues (descending) and eigenvectors of Omega."""
+    """A generator, E G(c), Phi, the eigenvalues (descending) and eigenvectors of Omega, samples of estimated moments (infinite: exact)."""
 
     generator: DrawnGenerator
     mean: FloatArray
     phi: FloatArray
     values: FloatArray
     vectors: FloatArray
+    samples: float
 
 
 def _modes_of(drawn: DrawnGenerator) -> GeneratedModes:
     moments = drawn.moments()
     values, vectors = np.linalg.eigh(moments.omega)
     values = np.where(values < FAINT * values[-1], 0.0, values)
-    return GeneratedModes(drawn, moments.mean, moments.phi, values[::-1].copy(), vectors[:, ::-1].copy())
+    samples = moments.samples or np.inf
+    return GeneratedModes(drawn, moments.mean, moments.phi, values[::-1].copy(), vectors[:, ::-1].copy(), samples)
 
 
 class GeneratedRows(Rows):
