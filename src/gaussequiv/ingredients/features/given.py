@@ -9,11 +9,6 @@ from gaussequiv.ingredients.features.base import Features
 from gaussequiv.ingredients.features.kernels import Kernel
 
 
-def is_features(piece: Any) -> bool:
-    """Whether an object (not a class) means to be features or a kernel."""
-    return isinstance(piece, Features) or (not isinstance(piece, type) and not missing(piece, ("modes", "to_dict")))
-
-
 def get(features: Any) -> Features:
     """Features or a kernel as they are, or a user's object with its own members and the role's defaults."""
     role = Features if missing(features, ("linearise",)) else Kernel

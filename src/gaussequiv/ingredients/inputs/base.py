@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gaussequiv.errors import LARGEST_MOMENT, ArgumentError, FloatArray, array, fail
-from gaussequiv.ingredients.adopted import LeftOut, adopted, missing, original
+from gaussequiv.ingredients.adopted import LeftOut, adopted, original
 from gaussequiv.ingredients.inputs import spectra
 from gaussequiv.numerics.keys import TEST
 
@@ -108,11 +108,6 @@ class Inputs:
             f"Argument `inputs` must be a law with `{member}` for this, but {type(original(self)).__name__} leaves out what "
             f"{__name__} lists."
         )
-
-
-def is_inputs(piece: Any) -> bool:
-    """Whether an object (not a class) means to be an input law."""
-    return isinstance(piece, Inputs) or (not isinstance(piece, type) and not missing(piece, ("modes", "mean_square")))
 
 
 def get(inputs: Any) -> Inputs:

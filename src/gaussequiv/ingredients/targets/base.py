@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.ingredients.adopted import LeftOut, adopted, missing, original
+from gaussequiv.ingredients.adopted import LeftOut, adopted, original
 
 
 class Target:
@@ -71,11 +71,6 @@ class Target:
         return LeftOut(
             f"Argument `target` must be one with `{member}` for this, but {type(original(self)).__name__} leaves out what {__name__} lists."
         )
-
-
-def is_target(piece: Any) -> bool:
-    """Whether an object (not a class) means to be a target."""
-    return isinstance(piece, Target) or (not isinstance(piece, type) and not missing(piece, ("channel",)))
 
 
 def get(target: Any, argument: str = "target") -> Target:
