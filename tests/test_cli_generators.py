@@ -52,6 +52,7 @@ def test_trained_ones_go_by_name(tmp_path):
     ("words", "message"),
     [
         (["--generator", "sgn"], "known activations"),
+        (["--generator", "sign", "--data", "digits"], "left out when data is given"),
         (["--generator", "sign", "--mean", "1"], "left out when generator is given"),
         (["--generator", "sign", "--normalise"], "a trained --generator"),
         (["--target-sees", "inputs"], "together with --generator"),

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import gaussequiv as ge
@@ -32,7 +33,7 @@ def test_trained_ones_are_named_or_read_from_files():
     [
         ({"kind": "trained", "source": "digits-va"}, "Did you mean"),
         ({"kind": "trained", "source": "digits-vae", "scale": 2}, "no field 'scale'"),
-        ({"kind": "function", "name": "mine", "latent_dim": 3}, "given again"),
+        ({"kind": "function", "name": "mine", "latent_dim": 3}, "again"),
         ({"kind": "other"}, "kind = 'random'"),
         ({"kind": "random", "layers": 3}, "fields of a random generator"),
         ("sign", "kind = 'random'"),
@@ -41,3 +42,14 @@ def test_trained_ones_are_named_or_read_from_files():
 def test_others_are_refused_by_name(section, words):
     with pytest.raises(ge.ArgumentError, match=words):
         generator_of(section, {})
+
+
+def test_a_generator_of_a_shipped_name_is_another_one(tmp_path):
+    """Trained elsewhere, with other outputs: it has to be passed again."""
+    own = ge.FunctionGenerator(lambda c: np.tanh(c), 5, name="digits-vae")
+    saved = ge.save(ge.solve(ge.OnlineSGD(generator=own), time=[0.0]), tmp_path / "own.json")
+    with pytest.raises(ge.ArgumentError, match="'digits-vae' again"):
+        ge.rerun(ge.load(saved))
+    again = ge.rerun(ge.load(saved), parts={"digits-vae": own})
+    assert again.test_error.values == pytest.approx(ge.load(saved).test_error.values)
+    assert len(repr(ge.GeneratorInputs(ge.load_generator("digits-vae")))) < 1000

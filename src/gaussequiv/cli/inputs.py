@@ -200,6 +200,7 @@ def _target(options: dict[str, Any]) -> dict[str, Any]:
 
 def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     if options["data"] is not None:
+        refuse_together({"data": options["data"]}, {name: options[name] for name in ("generator", "target_sees")})
         if options["spectrum"] or options["covariance"] or options["mean"]:
             raise fail("data", "given without --spectrum, --covariance and --mean", options["data"])
         return data_inputs(options["data"], bool(options["normalise"]))

@@ -26,5 +26,7 @@ def generator_of(description: Any, parts: Mapping[str, Any]) -> Generator:
         return load_generator(description.get("source", ""), **fields)
     if description.get("kind") == "function" and name not in parts and name in shipped_generators():
         options = {key: description[key] for key in OPTIONS if key in description}
-        return generator_from(description, {**parts, str(name): load_generator(str(name), **options)})
+        shipped = load_generator(str(name), **options)
+        if shipped.digest == description.get("digest", shipped.digest):  # one of the same name may have been trained elsewhere
+            return generator_from(description, {**parts, str(name): shipped})
     return generator_from(description, parts)

@@ -214,7 +214,7 @@ def _check_same(given: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     """Inputs and features that were passed again must be those of the result."""
     if given.get("features") != kept.get("features"):
         raise fail("features", f"those of the result, {kept.get('features')}", given.get("features"))
-    for key in ("kind", "digest", "shape", "covariance", "normalise", "spectrum", "mean"):
+    for key in ("kind", "digest", "shape", "covariance", "normalise", "spectrum", "mean", "generator", "target_sees", "centred", "seed"):
         mine, saved = given.get("inputs", {}).get(key), kept.get("inputs", {}).get(key)
         if mine != saved:
             raise fail("inputs", f"those of the result, of {key} {saved}", mine)

@@ -127,8 +127,11 @@ def test_descriptions_and_results_come_back(tmp_path):
         assert again.test_error.values == pytest.approx(ge.load(saved).test_error.values, rel=1e-9)
     with pytest.raises(ge.ArgumentError, match="outputs are others"):
         ge.rerun(ge.load(saved), parts={"tall": lambda c: 2 * np.tanh(tall(c))})
-    with pytest.raises(ge.ArgumentError, match="given again"):
+    with pytest.raises(ge.ArgumentError, match="'tall' again"):
         ge.rerun(ge.load(saved))
+    with pytest.raises(ge.ArgumentError, match="`inputs` must be those of the result, of generator"):
+        ge.rerun(ge.load(saved), inputs=ge.GeneratorInputs(lambda c: np.sin(tall(c)), 30))
+    assert ge.rerun(ge.load(saved), inputs=ge.GeneratorInputs(own)).test_error.values == pytest.approx(ge.load(saved).test_error.values)
 
 
 def test_sweeps_vary_its_fields():
@@ -140,6 +143,8 @@ def test_sweeps_vary_its_fields():
 
 def test_wrong_descriptions_are_refused_by_name():
     generator = ge.RandomGenerator("sign")
+    with pytest.raises(ge.ArgumentError, match="load_generator"):
+        ge.GeneratorInputs("digits-vae")
     with pytest.raises(ge.ArgumentError, match="`latent_dim` must be given"):
         ge.GeneratorInputs(tall)
     with pytest.raises(ge.ArgumentError, match="`latent_dim` must be left out"):

@@ -55,7 +55,11 @@ def _finite(rows: Rows, latents: FloatArray) -> FloatArray:
 def _tried(rows: Rows, probe: FloatArray, whole: bool) -> FloatArray:
     D = probe.shape[1]
     shape = f"({PROBE}, {D})" if whole else f"({D},), one at a time"
-    hint = " A function of one latent vector takes batched=False." if whole else " A function of rows of latents takes batched=True."
+    hint = (
+        " A function of JAX of one latent vector is FunctionGenerator(function, latent_dim, batched=False)."
+        if whole
+        else " A function of rows of latents takes batched=True."
+    )
     try:
         values = rows(probe)
     except ArgumentError:

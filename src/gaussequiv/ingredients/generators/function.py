@@ -71,7 +71,7 @@ class FunctionGenerator(Generator, DrawnGenerator):
     (40, (40, 10))
     """
 
-    function: Any
+    function: Any = field(repr=False)
     latent_dim: int
     batched: bool | None = None
     name: str = ""

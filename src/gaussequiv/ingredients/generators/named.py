@@ -39,7 +39,9 @@ def _function(fields: dict[str, Any], parts: Mapping[str, Any]) -> FunctionGener
     fields.pop("N", None)
     part = parts.get(name) if isinstance(name, str) else None
     if part is None:
-        raise ArgumentError(f"Argument `generator` must be given again: the description keeps the function {name!r} by its digest only.")
+        raise ArgumentError(
+            f"Argument `parts` must give the generator or function {name!r} again: the description keeps it by its digest only."
+        )
     try:
         found = part if isinstance(part, FunctionGenerator) else FunctionGenerator(part, **fields)
     except TypeError as error:

@@ -68,6 +68,11 @@ class GeneratorInputs(Inputs):
     def __post_init__(self) -> None:
         generator = self.generator
         if not isinstance(generator, Generator):
+            if not callable(generator):
+                expected = (
+                    "a Generator (RandomGenerator('sign'), load_generator('digits-vae')), or a function of latents with its latent_dim"
+                )
+                raise fail("generator", expected, generator)
             if self.latent_dim is None:
                 raise fail("latent_dim", "given together with a function", None, "latent_dim is D, the number of the latents.")
             generator = FunctionGenerator(generator, self.latent_dim)

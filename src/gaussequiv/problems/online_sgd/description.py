@@ -118,7 +118,11 @@ class OnlineSGD(Solvable):
                 raise fail(role, "a TwoLayer network", network)
             _refuse_jumps(role, network)
         if not isinstance(self.generator, Generator):
-            raise fail("generator", "a Generator, e.g. RandomGenerator('sign') or FunctionGenerator(function, latent_dim)", self.generator)
+            raise fail(
+                "generator",
+                "a Generator: RandomGenerator('sign'), load_generator('digits-vae') or FunctionGenerator(function, latent_dim)",
+                self.generator,
+            )
         fixed = self.generator.dimension
         if fixed is not None and self.dimension not in (None, fixed):
             raise fail("dimension", f"{fixed}, that of the generator's outputs", self.dimension)
