@@ -34,6 +34,8 @@ def test_trained_ones_are_named_or_read_from_files():
         ({"kind": "trained", "source": "digits-va"}, "Did you mean"),
         ({"kind": "trained", "source": "digits-vae", "scale": 2}, "no field 'scale'"),
         ({"kind": "function", "name": "mine", "latent_dim": 3}, "again"),
+        ({"kind": "random", "activations": 5}, "activation"),
+        ({"kind": "function", "name": ["a"]}, "again"),
         ({"kind": "other"}, "kind = 'random'"),
         ({"kind": "random", "layers": 3}, "fields of a random generator"),
         ("sign", "kind = 'random'"),
@@ -53,3 +55,13 @@ def test_a_generator_of_a_shipped_name_is_another_one(tmp_path):
     again = ge.rerun(ge.load(saved), parts={"digits-vae": own})
     assert again.test_error.values == pytest.approx(ge.load(saved).test_error.values)
     assert len(repr(ge.GeneratorInputs(ge.load_generator("digits-vae")))) < 1000
+
+
+def test_saved_settings_hold_for_parts_too(tmp_path):
+    plain = ge.FunctionGenerator(lambda c: 3 * np.tanh(c), 5, name="mine")
+    scaled = ge.FunctionGenerator(plain.function, 5, name="mine", normalise=True)
+    problem = ge.Problem(ge.LinearTarget(noise=0.1), ge.GeneratorInputs(scaled), ge.Ridge(0.5))
+    saved = ge.save(ge.solve(problem, alpha=[1.0]), tmp_path / "scaled.json")
+    for part in (plain, scaled, plain.function):
+        again = ge.rerun(ge.load(saved), parts={"mine": part})
+        assert again.test_error.values == pytest.approx(ge.load(saved).test_error.values, rel=1e-12)

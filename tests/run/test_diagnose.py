@@ -183,3 +183,9 @@ def test_named_weights_are_gaussian_and_of_the_student():
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(ge.ArgumentError, match=message):
         diagnose(**({"source": SIGN, "N": 20} | arguments))
+
+
+def test_teachers_of_the_inputs_are_refused():
+    problem = ge.OnlineSGD(generator=ge.RandomGenerator("sign"), teacher_sees="inputs", dimension=60)
+    with pytest.raises(ge.ArgumentError, match="`source` must be a problem whose teacher sees the latents"):
+        ge.diagnose(problem, samples=10_000)

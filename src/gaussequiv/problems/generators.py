@@ -24,7 +24,7 @@ def generator_of(description: Any, parts: Mapping[str, Any]) -> Generator:
             if key not in OPTIONS:
                 raise ArgumentError(f"Argument `generator` has no field {key!r}. Known: source, {', '.join(OPTIONS)}.")
         return load_generator(description.get("source", ""), **fields)
-    if description.get("kind") == "function" and name not in parts and name in shipped_generators():
+    if description.get("kind") == "function" and isinstance(name, str) and name not in parts and name in shipped_generators():
         options = {key: description[key] for key in OPTIONS if key in description}
         shipped = load_generator(str(name), **options)
         if shipped.digest == description.get("digest", shipped.digest):  # one of the same name may have been trained elsewhere

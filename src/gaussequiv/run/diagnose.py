@@ -104,6 +104,8 @@ def diagnose(
     seed = integer("seed", seed, minimum=0)
     problem = source if isinstance(source, OnlineSGD) else None
     if problem is not None:
+        if problem.teacher_sees == "inputs":
+            raise fail("source", "a problem whose teacher sees the latents", "teacher_sees='inputs'")
         instance = instance_of(problem, problem.steps_at([0.0], N)[0])
         generator, B = instance.generator, instance.B
     elif isinstance(source, Generator):

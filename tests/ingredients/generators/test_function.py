@@ -86,3 +86,40 @@ def test_online_learning_of_a_function_is_that_of_its_twin():
     assert np.all(np.abs(found - theory) < 4 * result.test_error_stderr.sel(source="simulation").values + 0.08 * theory)
     with pytest.raises(ge.ArgumentError, match="`dimension` must be 60"):
         ge.OnlineSGD(network, network, generator, dimension=100)
+
+
+def test_digests_know_the_size_of_outputs(tmp_path):
+    """Three times as large, or moved by a constant: other generators, whose moments are kept apart."""
+    others = [lambda c: 3 * curved(c), lambda c: curved(c) + 5, lambda c: 1e6 + curved(c), lambda c: 1e6 + curved(c)[:, ::-1]]
+    digests = {ge.FunctionGenerator(one, 4).digest for one in [curved, *others]}
+    assert len(digests) == 5
+    small = ge.FunctionGenerator(curved, 4, cache=tmp_path).moments()
+    assert np.trace(ge.FunctionGenerator(others[0], 4, cache=tmp_path).moments().omega) == pytest.approx(
+        9 * np.trace(small.omega), rel=1e-9
+    )
+
+
+def test_functions_that_work_in_place_change_no_latents():
+    def in_place(c):
+        np.maximum(c, 0, out=c)
+        return c @ F.T
+
+    found, plain = (ge.FunctionGenerator(one, 4).moments() for one in (in_place, lambda c: np.maximum(c, 0) @ F.T))
+    assert np.array_equal(found.phi, plain.phi) and np.array_equal(found.omega, plain.omega)
+
+
+def test_caches_that_are_no_caches_are_named(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ge.ArgumentError, match="`cache` must be a folder"):
+        ge.FunctionGenerator(curved, 4, cache=file)
+    generator = ge.FunctionGenerator(curved, 4, cache=tmp_path)
+    (tmp_path / f"moments-{generator.digest}-0.npz").write_bytes(b"no archive")
+    with pytest.raises(ge.ArgumentError, match="`cache` must be a new file"):
+        generator.moments()
+
+
+@pytest.mark.parametrize("fields", [{"normalise": "no"}, {"batched": "x"}, {"name": 5}])
+def test_words_in_the_place_of_truth_values_are_refused(fields):
+    with pytest.raises(ge.ArgumentError, match=f"`{next(iter(fields))}`"):
+        ge.FunctionGenerator(curved, 4, **fields)

@@ -7,7 +7,7 @@ import gaussequiv as ge
 from gaussequiv.ingredients.activations.base import get
 from gaussequiv.ingredients.activations.dual_kernels import get as kernel_of
 from gaussequiv.ingredients.generators import Generator
-from gaussequiv.ingredients.generators.random_layers import COVARIANCES, about_means
+from gaussequiv.ingredients.generators.random_layers import COVARIANCES, DrawnLayers, about_means
 
 COUNT = 200_000
 
@@ -91,3 +91,15 @@ def test_the_linear_recursion_is_offered_and_is_right_as_layers_grow():
     assert 0 < errors[1] < 0.5 * errors[0] < 0.05
     with pytest.raises(ge.ArgumentError, match="`covariance`"):
         ge.RandomGenerator("sign", covariance="exact")
+
+
+@pytest.mark.parametrize("activation", ["sign", "erf"])
+def test_odd_layers_have_the_kernel_at_every_depth(activation):
+    """No mean, hence no series: the arcsine law, and its like for erf, of the realised fields."""
+    drawn = ge.RandomGenerator((activation, activation)).draw(20, np.random.default_rng(0))
+    below = DrawnLayers(drawn.activations[:1], drawn.weights[:1], 10, 10)
+    P = drawn.weights[1] @ below.moments().omega @ drawn.weights[1].T
+    spread = np.diag(P)
+    exact = kernel_of(get(activation)).product(P.copy(), spread.copy(), spread.copy())
+    off = ~np.eye(20, dtype=bool)
+    assert drawn.moments().omega[off] == pytest.approx(exact[off], rel=1e-9, abs=1e-12)

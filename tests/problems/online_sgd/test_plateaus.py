@@ -57,3 +57,11 @@ def test_wrong_arguments_are_named():
         committee(dimension=100).time_to(-1.0)
     with pytest.raises(ge.ArgumentError, match="`longest`"):
         committee(dimension=100).plateaus(1e-3)
+
+
+@pytest.mark.parametrize("N", [0, 1, -3, "a", 2.5])
+def test_sizes_that_are_none_are_named(N):
+    problem = committee(dimension=100)
+    for call in (lambda: problem.plateaus(10.0, N=N), lambda: problem.time_to(0.1, N=N)):
+        with pytest.raises(ge.ArgumentError, match="`N`"):
+            call()

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from scipy.special import erf
 
 import gaussequiv as ge
 from gaussequiv.ingredients.activations.base import get as activation
@@ -68,3 +69,24 @@ def test_what_does_not_fit_is_refused():
         ge.OnlineSGD(labels="signs")
     with pytest.raises(ge.ArgumentError, match="smooth activation for sign labels"):
         ge.OnlineSGD(ge.TwoLayer("relu"), labels="sign")
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_outputs_that_are_zero_count_as_plus_one(noise):
+    """A relu teacher of one unit is 0 for half of all inputs, and SGD calls that +1."""
+    C = np.array([[1.2, 0.5], [0.5, 0.9]])
+    found = averaged(sign_averages, C, [0.7, -1.0], noise, teacher=activation("relu"))
+    u = np.random.default_rng(0).standard_normal((400_000, 2)) @ np.linalg.cholesky(C).T
+    output, field = 0.7 * erf(u[:, 0] / np.sqrt(2)), np.maximum(u[:, 1], 0)
+    label = np.where(field + np.sqrt(noise) * np.random.default_rng(1).standard_normal(field.size) >= 0, 1.0, -1.0)
+    assert found["error"] == pytest.approx(np.mean((output - label) ** 2), rel=0.01)
+    assert found["clean_error"] == pytest.approx(np.mean((output - 1) ** 2), rel=0.01)
+    assert found["wrong"] == pytest.approx(np.mean(np.where(output >= 0, 1.0, -1.0) != label), abs=5e-3)
+
+
+def test_teachers_whose_units_depend_on_each_other_are_refused():
+    problem = ge.OnlineSGD(generator=ge.RandomGenerator("sign", latent_ratio=0.01), labels="sign", dimension=50)
+    with pytest.raises(ge.ArgumentError, match="`teacher` must be of at most 1 units"):
+        ge.solve(problem, time=[1.0])
+    with pytest.raises(ge.ArgumentError, match="`teacher` must be of at most 1 units"):
+        problem.time_to(0.1)

@@ -93,7 +93,7 @@ def _flat(values: Any) -> FloatArray:
 
 def _called(function: Callable[[Any], Any], latents: FloatArray) -> FloatArray:
     with float64_scope():
-        return _flat(function(latents))
+        return _flat(function(latents.copy()))  # which may work in place
 
 
 def _mapped(function: Callable[[Any], Any], latents: FloatArray) -> FloatArray:
@@ -124,5 +124,9 @@ class _TorchRows:
         self._check()  # its owner may have gone on training it
         weights = next(iter(self.module.parameters()), None)
         with torch.inference_mode():
-            c = torch.as_tensor(latents) if weights is None else torch.as_tensor(latents, dtype=weights.dtype, device=weights.device)
+            c = (
+                torch.as_tensor(latents.copy())
+                if weights is None
+                else torch.as_tensor(latents.copy(), dtype=weights.dtype, device=weights.device)
+            )
             return _flat(self.module(c))

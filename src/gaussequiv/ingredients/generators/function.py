@@ -46,7 +46,7 @@ class FunctionGenerator(Generator, DrawnGenerator):
     tolerance : float
         Relative error (Frobenius norm) of Omega and Phi at which sampling stops; it is estimated from two halves of the samples.
     max_samples : int
-        Where sampling stops in any case, with an `AccuracyWarning` if the tolerance was not reached.
+        Where sampling stops in any case (but some 8 D are drawn), with an `AccuracyWarning` if the tolerance was not reached.
     seed : int
         Of those samples.
     cache : path of a folder, optional
@@ -58,7 +58,7 @@ class FunctionGenerator(Generator, DrawnGenerator):
     dimension : int
         N, without outputs that never vary.
     dropped : tuple of int
-        Those outputs.
+        Those outputs: the same at 256 random latents.
 
     Validity: of the equivalence, Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020: a theorem for one random layer, a conjecture
     with experiments for trained and deep generators; worse where few latents or outputs dominate. `diagnose` measures it.
@@ -91,8 +91,11 @@ class FunctionGenerator(Generator, DrawnGenerator):
         object.__setattr__(self, "tolerance", number("tolerance", self.tolerance, positive=True))
         object.__setattr__(self, "max_samples", integer("max_samples", self.max_samples, minimum=1))
         object.__setattr__(self, "seed", integer("seed", self.seed, minimum=0))
-        if self.cache is not None and not isinstance(self.cache, (str, os.PathLike)):
+        if self.cache is not None and (not isinstance(self.cache, (str, os.PathLike)) or Path(self.cache).is_file()):
             raise fail("cache", "a folder, or None", self.cache)
+        for name, allowed in (("normalise", (bool,)), ("batched", (bool, type(None))), ("name", (str,))):
+            if not isinstance(vars(self)[name], allowed):
+                raise fail(name, " or ".join(kind.__name__ for kind in allowed).replace("NoneType", "None"), vars(self)[name])
         rows: Rows = as_rows(self.function, D, self.batched)
         pilot = rows(np.random.default_rng((self.seed, MOMENTS)).standard_normal((PILOT, D)))
         spread = pilot.std(axis=0)
@@ -130,14 +133,16 @@ class FunctionGenerator(Generator, DrawnGenerator):
 
     @cached_property
     def digest(self) -> str:
-        """Of random sums of the outputs at a few latents, to 4 digits, and of the dimensions: few numbers, so that single precision, which
-        rounds in its own way on every processor, seldom counts.
+        """Of random sums and sizes of the outputs at a few latents, to 4 digits, and of the dimensions: few numbers, so that single
+        precision, which rounds in its own way on every processor, seldom counts.
         """
         rng = np.random.default_rng(self.latent_dim)
         values = self.raw(rng.standard_normal((4, self.latent_dim)))
-        sums = values @ rng.standard_normal((self.dimension, 2)) / np.linalg.norm(values)
-        rounded = np.rint(sums * 10**DIGITS).astype(np.int64)
-        return hashlib.sha256(rounded.tobytes() + f"{self.latent_dim} {self.dimension}".encode()).hexdigest()[:16]
+        mean, directions = values.mean(axis=0), rng.standard_normal((self.dimension, 2))
+        size = float(np.linalg.norm(values - mean))
+        rounded = np.rint((values - mean) @ directions / size * 10**DIGITS).astype(np.int64)
+        words = " ".join(f"{number:.{DIGITS - 1}e}" for number in (size, float(np.linalg.norm(mean))))
+        return hashlib.sha256(rounded.tobytes() + f"{self.latent_dim} {self.dimension} {words}".encode()).hexdigest()[:16]
 
     @cached_property
     def _estimated(self) -> GeneratorMoments:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gaussequiv.errors import ArgumentError, fail
 from gaussequiv.ingredients.generators.base import Generator
 from gaussequiv.ingredients.generators.function import FunctionGenerator
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
+
+SETTINGS = ("normalise", "tolerance", "max_samples", "seed")
 
 
 def generator_from(description: Any, parts: Mapping[str, Any]) -> Generator:
@@ -26,7 +29,7 @@ def generator_from(description: Any, parts: Mapping[str, Any]) -> Generator:
     if description["kind"] == "function":
         return _function(fields, parts)
     layers = fields.get("activations", ())
-    layers = [layers] if isinstance(layers, str) else layers
+    layers = [layers] if isinstance(layers, str) or not isinstance(layers, Sequence) else layers
     fields["activations"] = [parts.get(one, one) if isinstance(one, str) else one for one in layers]
     try:
         return RandomGenerator(**fields)
@@ -43,7 +46,11 @@ def _function(fields: dict[str, Any], parts: Mapping[str, Any]) -> FunctionGener
             f"Argument `parts` must give the generator or function {name!r} again: the description keeps it by its digest only."
         )
     try:
-        found = part if isinstance(part, FunctionGenerator) else FunctionGenerator(part, **fields)
+        settings = {key: value for key, value in fields.items() if key in SETTINGS}
+        if not isinstance(part, FunctionGenerator):
+            found = FunctionGenerator(part, **fields)
+        else:
+            found = part if all(vars(part)[key] == value for key, value in settings.items()) else replace(part, **settings)
     except TypeError as error:
         raise ArgumentError(f"Argument `generator` must have the fields of a function's generator, but does not: {error}.") from None
     if digest is not None and found.digest != digest:

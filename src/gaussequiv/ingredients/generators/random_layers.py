@@ -102,10 +102,10 @@ class DrawnLayers(DrawnGenerator):
         return rows
 
     def moments(self) -> GeneratorMoments:
-        S, phi = np.eye(self.latent_dim), np.eye(self.latent_dim)
+        S = phi = np.eye(self.latent_dim)
         mean = np.zeros(self.latent_dim)
-        for activation, F in zip(self.activations, self.weights, strict=True):
-            P = F @ (F.T if S is phi else S @ F.T)
+        for layer, (activation, F) in enumerate(zip(self.activations, self.weights, strict=True)):
+            P = F @ (S @ F.T if layer else F.T)
             spread = P.diagonal().copy()
             if not np.all(spread > 0):
                 raise ArgumentError(
@@ -116,7 +116,7 @@ class DrawnLayers(DrawnGenerator):
             units = neuron_moments(activation, centre, scale)
             if self.linear:
                 S = P * units.slope[:, None] * units.slope
-            elif np.any(centre != 0):
+            elif any(below.parity != "odd" for below in self.activations[:layer]):
                 S = about_means(activation, centre, scale, P)
             else:
                 S = kernel_of(activation).product(P, spread, spread) - np.outer(units.mean, units.mean)

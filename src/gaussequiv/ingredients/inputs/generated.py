@@ -33,7 +33,7 @@ class GeneratorInputs(Inputs):
     target_sees : "latents" or "inputs"
         Whose function the labels are. On the latents the target's field is that of D independent Gaussian inputs.
     centred : bool
-        Whether the mean is subtracted; otherwise its direction acts as an intercept.
+        Whether the mean is subtracted; otherwise its direction acts as an intercept, as large as in the draw of `size`.
     size : int
         N of the draw that stands for a random generator where no d is given; otherwise N is d.
     seed : int
@@ -68,7 +68,7 @@ class GeneratorInputs(Inputs):
     def __post_init__(self) -> None:
         generator = self.generator
         if not isinstance(generator, Generator):
-            if not callable(generator):
+            if not callable(generator) or isinstance(generator, type):
                 expected = (
                     "a Generator (RandomGenerator('sign'), load_generator('digits-vae')), or a function of latents with its latent_dim"
                 )
@@ -81,6 +81,8 @@ class GeneratorInputs(Inputs):
         object.__setattr__(self, "generator", generator)
         object.__setattr__(self, "latent_dim", None)
         choice("target_sees", self.target_sees, SEEN)
+        if not isinstance(self.centred, bool):
+            raise fail("centred", "True or False", self.centred)
         object.__setattr__(self, "size", integer("size", self.size, minimum=2))
         object.__setattr__(self, "seed", integer("seed", self.seed, minimum=0))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import FloatArray, fail
 from gaussequiv.problems.online_sgd.expectations import Averages, averages_of
 from gaussequiv.problems.online_sgd.instance import Instance
 from gaussequiv.problems.online_sgd.sign_labels import sign_averages
@@ -37,7 +37,15 @@ def averages_for(problem: OnlineSGD) -> Averages:
 
 
 def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
-    """(start, what the equations hold fixed); numbers of modes within a factor of 2 share one compilation, by modes of no share."""
+    """(start, what the equations hold fixed); numbers of modes within a factor of 2 share one compilation, by modes of no share.
+
+    Raises
+    ------
+    ArgumentError : sign labels of a teacher whose units depend on each other, which has no equations here.
+    """
+    if problem.labels == "sign" and np.linalg.matrix_rank(instance.T, hermitian=True) < len(instance.T):
+        expected = f"of at most {instance.seen} units, the dimension of what it sees, none of which depends on the others, for sign labels"
+        raise fail("teacher", expected, f"{len(instance.T)} units")
     modes = instance.modes
     count = modes.rho.size
     size = 1

@@ -46,7 +46,7 @@ def plateaus_of(time: FloatArray, error: FloatArray) -> list[Plateau]:
 def plateaus(problem: OnlineSGD, longest: float, size: int | None) -> list[Plateau]:
     """Those of the clean error between the first step and `longest`; see `OnlineSGD.plateaus`."""
     end = number("longest", longest, positive=True)
-    N = problem.dimension if size is None else size
+    N = problem.steps_at([0.0], size)[0]
     if end * N < LONG:
         raise fail("longest", f"at least a few steps, {LONG / N:.3g}", longest)
     count = int(np.ceil(PER_DECADE * np.log10(end * N))) + 2
@@ -60,7 +60,7 @@ def plateaus(problem: OnlineSGD, longest: float, size: int | None) -> list[Plate
 def time_to(problem: OnlineSGD, error: float, longest: float, size: int | None, tolerance: float) -> float:
     """The first time at which the clean error is `error`, as an event of the flow; see `OnlineSGD.time_to`."""
     target, end = number("error", error, positive=True), number("longest", longest, positive=True)
-    instance = instance_of(problem, problem.dimension if size is None else size)
+    instance = instance_of(problem, problem.steps_at([0.0], size)[0])
     start, given = dynamics.posed(problem, instance)
     rate, observables, missing = dynamics.equations(dynamics.averages_for(problem))
     found = flow(

@@ -34,7 +34,8 @@ def sign_averages(student: Activation, teacher: Activation, gains: tuple[float, 
         u = fields_from(C, z)
         lam, nu = u[:, :K] * scale[:K], u[:, K:]
         field = target(nu * scale[K:]) @ -s[K:]
-        mean = erf(field / jnp.sqrt(2 * jnp.maximum(noise, LEAST**2)))
+        sign = jnp.where(field >= 0, 1.0, -1.0)  # also of outputs that are 0, as those of relu units may be
+        mean = jnp.where(noise > LEAST**2, erf(field / jnp.sqrt(2 * jnp.maximum(noise, LEAST**2))), sign)
         value, slope, bend = g(lam), derivatives(g, 1)(lam) * scale[:K], derivatives(g, 2)(lam) * scale[:K] ** 2
         output = value @ s[:K]
         delta = output - mean
@@ -43,7 +44,7 @@ def sign_averages(student: Activation, teacher: Activation, gains: tuple[float, 
         square = delta**2 + 1 - mean**2
         return FieldAverages(
             error=weights @ square,
-            clean_error=weights @ (output - jnp.sign(field)) ** 2,
+            clean_error=weights @ (output - sign) ** 2,
             outputs=(weights * delta) @ value,
             slopes=(weights * slope.T) @ slope,
             towards=towards,
