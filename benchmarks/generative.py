@@ -121,7 +121,7 @@ def training() -> Row:
     instance = instance_of(given, LARGE)
     source = Source(given, instance, False, (0, 0))
     steps = np.array([SAMPLES])
-    x, _ = source.block(0, 42)
+    x, *_ = source.block(0, 42)
 
     def products() -> None:
         source.block(0, 42)

@@ -82,19 +82,24 @@ def test_effects_on_a_unit():
     assert found.value == pytest.approx(3 * (exact - 2 / 3 + 4 / np.pi * np.arcsin(np.sqrt(2 / np.pi) / 2)), abs=4 * found.stderr)
 
 
+def all_of(x, y):
+    """Every estimate on a sample of pairs."""
+    x, y = standardised(x), standardised(y)
+    return (
+        skewness(x),
+        excess_kurtosis(x),
+        mixed_cumulant(x, y),
+        nonlinear_correlation(x, y, 2),
+        nonlinear_correlation(x, y, 3),
+        unit_effect(x, y),
+    )
+
+
 def scores(draw, expected, seeds=200):
     """z-scores (statistics, seeds) of all estimates on samples of pairs."""
     out = []
     for seed in range(seeds):
-        a, b = (standardised(x) for x in draw(np.random.default_rng((5, seed))))
-        found = (
-            skewness(a),
-            excess_kurtosis(a),
-            mixed_cumulant(a, b),
-            nonlinear_correlation(a, b, 2),
-            nonlinear_correlation(a, b, 3),
-            unit_effect(a, b),
-        )
+        found = all_of(*draw(np.random.default_rng((5, seed))))
         out.append([(one.value - value) / one.stderr for one, value in zip(found, expected, strict=True)])
     return np.array(out).T
 
@@ -104,17 +109,6 @@ def test_standard_errors_are_those_of_leaving_one_out(seed):
     rng = np.random.default_rng(seed)
     b = rng.uniform(size=500) ** 2  # skewed and bounded: no sample has a weight of its own
     a = b + 0.7 * rng.uniform(size=500)
-
-    def all_of(x, y):
-        x, y = standardised(x), standardised(y)
-        return (
-            skewness(x),
-            excess_kurtosis(x),
-            mixed_cumulant(x, y),
-            nonlinear_correlation(x, y, 2),
-            nonlinear_correlation(x, y, 3),
-            unit_effect(x, y),
-        )
 
     without = np.array([[one.value for one in all_of(np.delete(a, i), np.delete(b, i))] for i in range(500)])
     jackknife = np.sqrt(499 / 500 * np.sum((without - without.mean(axis=0)) ** 2, axis=0))

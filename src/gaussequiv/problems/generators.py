@@ -7,10 +7,9 @@ from typing import Any
 
 from gaussequiv.errors import ArgumentError
 from gaussequiv.ingredients.generators.base import Generator
+from gaussequiv.ingredients.generators.function import SETTINGS
 from gaussequiv.ingredients.generators.named import generator_from
 from gaussequiv.trained.files import load_generator, shipped_generators
-
-OPTIONS = ("normalise", "tolerance", "max_samples", "seed")
 
 
 def generator_of(description: Any, parts: Mapping[str, Any]) -> Generator:
@@ -21,11 +20,11 @@ def generator_of(description: Any, parts: Mapping[str, Any]) -> Generator:
     if description.get("kind") == "trained":
         fields = {key: value for key, value in description.items() if key not in ("kind", "source")}
         for key in fields:
-            if key not in OPTIONS:
-                raise ArgumentError(f"Argument `generator` has no field {key!r}. Known: source, {', '.join(OPTIONS)}.")
+            if key not in SETTINGS:
+                raise ArgumentError(f"Argument `generator` has no field {key!r}. Known: source, {', '.join(SETTINGS)}.")
         return load_generator(description.get("source", ""), **fields)
     if description.get("kind") == "function" and isinstance(name, str) and name not in parts and name in shipped_generators():
-        options = {key: description[key] for key in OPTIONS if key in description}
+        options = {key: description[key] for key in SETTINGS if key in description}
         shipped = load_generator(str(name), **options)
         if shipped.digest == description.get("digest", shipped.digest):  # one of the same name may have been trained elsewhere
             return generator_from(description, {**parts, str(name): shipped})

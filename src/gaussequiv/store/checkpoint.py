@@ -35,28 +35,28 @@ def unpacked(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, arrays
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and arrays of a checkpoint, as they were written."""
+def read(path: Path, argument: str = "checkpoint") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and arrays of a checkpoint, as they were written; `argument` is what the caller's user names it by."""
     try:
         return unpacked(path.read_bytes())
     except Exception as error:  # the archive of another program may break any of its readers in any way
-        raise foreign(path, error) from None
+        raise foreign(path, error, argument) from None
 
 
-def foreign(path: Path, reason: object) -> ArgumentError:
+def foreign(path: Path, reason: object, argument: str = "checkpoint") -> ArgumentError:
     """The error of a file that no run of this call wrote; the caller raises it."""
     return ArgumentError(
-        f"Argument `checkpoint` must be a new file or one that an earlier run wrote, but {str(path)!r} is not: {str(reason)[:120]}."
+        f"Argument `{argument}` must be a new file or one that an earlier run wrote, but {str(path)!r} is not: {str(reason)[:120]}."
     )
 
 
-def same_call(path: Path, stored: Mapping[str, Any], present: Mapping[str, Any]) -> None:
+def same_call(path: Path, stored: Mapping[str, Any], present: Mapping[str, Any], argument: str = "checkpoint") -> None:
     """Refuse a checkpoint of another call: the numbers would be a mixture of two."""
     for key in sorted(set(stored) | set(present)):
         old, new = stored.get(key), present.get(key)
         if old != new:
             raise ArgumentError(
-                f"Argument `checkpoint` must be a new file or one of the same call, but {str(path)!r} was written with another {key}: "
+                f"Argument `{argument}` must be a new file or one of the same call, but {str(path)!r} was written with another {key}: "
                 f"{_short(old)}, now {_short(new)}. Give another path, or remove the file to start again."
             )
 

@@ -90,3 +90,12 @@ def test_teachers_whose_units_depend_on_each_other_are_refused():
         ge.solve(problem, time=[1.0])
     with pytest.raises(ge.ArgumentError, match="`teacher` must be of at most 1 units"):
         problem.time_to(0.1)
+
+
+def test_a_student_that_says_nothing_is_wrong_as_often_in_both():
+    """Readouts of zero: the output is 0 and counts as +1, so that the share of -1 labels is wrong."""
+    student = ge.TwoLayer("erf", 2, readout=[0.0, 0.0])
+    problem = ge.OnlineSGD(student, ge.TwoLayer("relu", 3), readout_rate=0.0, labels="sign", dimension=100)
+    theory = float(ge.solve(problem, time=[0.0]).classification_error[0])
+    run = ge.simulate(problem, time=[0.0], trials=4, test_samples=20_000).classification_error
+    assert theory == pytest.approx(float(run.mean()), abs=5e-3) and theory < 0.49

@@ -78,7 +78,7 @@ def test_one_step_by_hand():
     instance = instance_of(problem, 50)
     source = Source(problem, instance, False, (5,))
     (w,), (v,) = train(problem, instance, source, np.array([1]))
-    x, y = (part[:2] for part in source.block(0, LATENTS))
+    x, _, y = (part[:2] for part in source.block(0, LATENTS))
     lam = instance.w @ x.T / np.sqrt(50)
     g = problem.student.activation(GAIN * lam)
     missed = instance.v @ g - y

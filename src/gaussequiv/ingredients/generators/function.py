@@ -23,6 +23,7 @@ from gaussequiv.numerics.keys import MOMENTS
 PILOT = 256  # rows in which outputs that never vary are looked for
 STILL = 1e-12  # deviation, relative to the largest one, below which an output does not vary
 DIGITS = 4  # in the digest
+SETTINGS = ("normalise", "tolerance", "max_samples", "seed")  # what a description keeps beside the function and its latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,5 +176,6 @@ class FunctionGenerator(Generator, DrawnGenerator):
         return found._replace(mean=found.mean / self.scale, omega=found.omega / self.scale**2, phi=found.phi / self.scale)
 
     def to_dict(self) -> dict[str, Any]:
-        plain = ("latent_dim", "normalise", "tolerance", "max_samples", "seed")
-        return {"kind": "function", "name": self.name, "N": self.dimension, "digest": self.digest} | {key: vars(self)[key] for key in plain}
+        return {"kind": "function", "name": self.name, "N": self.dimension, "digest": self.digest} | {
+            key: vars(self)[key] for key in ("latent_dim", *SETTINGS)
+        }

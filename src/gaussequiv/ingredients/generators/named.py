@@ -8,10 +8,8 @@ from typing import Any
 
 from gaussequiv.errors import ArgumentError, fail
 from gaussequiv.ingredients.generators.base import Generator
-from gaussequiv.ingredients.generators.function import FunctionGenerator
+from gaussequiv.ingredients.generators.function import SETTINGS, FunctionGenerator
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
-
-SETTINGS = ("normalise", "tolerance", "max_samples", "seed")
 
 
 def generator_from(description: Any, parts: Mapping[str, Any]) -> Generator:
@@ -24,7 +22,9 @@ def generator_from(description: Any, parts: Mapping[str, Any]) -> Generator:
     if isinstance(description, Generator):
         return description
     if not isinstance(description, Mapping) or description.get("kind") not in ("random", "function"):
-        raise fail("generator", "a table with kind = 'random', activations and latent_ratio", description)
+        raise fail(
+            "generator", "a table with kind = 'random' (activations, latent_ratio), 'trained' (source) or 'function' (name)", description
+        )
     fields = {key: value for key, value in description.items() if key != "kind"}
     if description["kind"] == "function":
         return _function(fields, parts)

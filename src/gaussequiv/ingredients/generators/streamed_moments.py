@@ -20,7 +20,7 @@ import numpy as np
 from scipy import linalg
 
 from gaussequiv._memory import FLOAT, require_memory
-from gaussequiv.errors import ArgumentError, FloatArray
+from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.generators.base import GeneratorMoments
 from gaussequiv.numerics.keys import MOMENTS
 from gaussequiv.store import checkpoint
@@ -147,10 +147,7 @@ def _keep(path: Path, header: dict[str, Any], halves: list[Sums], blocks: int) -
 
 
 def _kept(path: Path, header: dict[str, Any]) -> tuple[list[Sums], int]:
-    try:
-        stored, arrays = checkpoint.read(path)
-        checkpoint.same_call(path, stored, header)
-    except ArgumentError as error:  # the argument has another name here
-        raise ArgumentError(str(error).replace("`checkpoint`", "`cache`")) from None
+    stored, arrays = checkpoint.read(path, "cache")
+    checkpoint.same_call(path, stored, header, "cache")
     halves = [Sums(int(n), *(np.asfortranarray(arrays[f"{name}{i}"]) for name in SUMS)) for i, n in enumerate(arrays["n"])]
     return halves, int(arrays["blocks"])

@@ -175,10 +175,10 @@ class GeneratedRows(Rows):
         self.key, self.generator = key, inputs.at(d).generator
         self.shift = inputs.at(d).mean if inputs.centred else np.zeros(d)
 
-    def seen(self, x: FloatArray, purpose: int, start: int, stop: int) -> FloatArray:
+    def seen(self, purpose: int, start: int, stop: int) -> FloatArray:
         """The latents of these rows, of shape (stop - start, D)."""
         rng = np.random.default_rng((*self.key, purpose, start // BLOCK))
         return rng.standard_normal((stop - start, self.generator.latent_dim))
 
     def block(self, purpose: int, start: int, stop: int) -> FloatArray:
-        return self.generator.outputs(self.seen(self.shift, purpose, start, stop)) - self.shift
+        return self.generator.outputs(self.seen(purpose, start, stop)) - self.shift

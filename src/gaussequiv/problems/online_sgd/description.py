@@ -167,8 +167,7 @@ class OnlineSGD(Solvable):
         observed: dict[str, Any] = {}
         for name, value in values.items():
             own = value if several else value[0]
-            if name != "classification_error" or self.labels == "sign":
-                observed[name] = (PAIRS[name], own) if name in PAIRS else own
+            observed[name] = (PAIRS[name], own) if name in PAIRS else own
         units = {"unit": self.student.units, "other_unit": self.student.units, "teacher_unit": self.teacher.units}
         coordinates: dict[str, Any] = {"time": time} | {name: (name, np.arange(count)) for name, count in units.items()}
         if several:

@@ -50,7 +50,7 @@ def sign_averages(student: Activation, teacher: Activation, gains: tuple[float, 
             towards=towards,
             bend=(weights * delta) @ bend,
             diffusion=(weights * square * slope.T) @ slope,
-            wrong=weights @ (1 - jnp.sign(output) * mean) / 2,
+            wrong=weights @ (1 - jnp.where(output >= 0, 1.0, -1.0) * mean) / 2,
         )
 
     return averages

@@ -27,8 +27,8 @@ class Source:
     def __init__(self, problem: OnlineSGD, instance: Instance, twin: bool, key: Key) -> None:
         self.problem, self.instance, self.key, self.twin = problem, instance, key, twin
 
-    def block(self, number: int, purpose: int, noisy: bool = True) -> tuple[FloatArray, FloatArray]:
-        """Block `number` of the stream: rows (SAMPLES, N), labels (SAMPLES,)."""
+    def block(self, number: int, purpose: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Block `number` of the stream: rows (SAMPLES, N), labels without noise and with it (SAMPLES,)."""
         instance, teacher = self.instance, self.problem.teacher
         stream = (*self.key, purpose, number)
         c = np.random.default_rng(stream).standard_normal((SAMPLES, instance.generator.latent_dim))
@@ -40,10 +40,12 @@ class Source:
             if instance.moments is not None:
                 x = x - instance.moments.mean
         seen = x if instance.direct else c
-        y = teacher.activation(teacher.gain * (seen @ instance.B.T) / np.sqrt(instance.seen)) @ instance.A
-        if noisy and self.problem.noise > 0:
+        clean = y = teacher.activation(teacher.gain * (seen @ instance.B.T) / np.sqrt(instance.seen)) @ instance.A
+        if self.problem.noise > 0:
             y = y + np.sqrt(self.problem.noise) * np.random.default_rng((*stream, LABELS)).standard_normal(SAMPLES)
-        return x, np.where(y >= 0, 1.0, -1.0) if self.problem.labels == "sign" else y
+        if self.problem.labels == "sign":
+            clean, y = (np.where(one >= 0, 1.0, -1.0) for one in (clean, y))
+        return x, clean, y
 
 
 def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
@@ -60,7 +62,7 @@ def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray
                 if len(y) < batch:  # what is left of a block goes first
                     blocks = [source.block(number + i, LATENTS) for i in range(-(-(batch - len(y)) // SAMPLES))]
                     number += len(blocks)
-                    x, y = np.concatenate([x, *(b[0] for b in blocks)]), np.concatenate([y, *(b[1] for b in blocks)])
+                    x, y = np.concatenate([x, *(b[0] for b in blocks)]), np.concatenate([y, *(b[2] for b in blocks)])
                 count = 1 << (min(int(stop) - done, len(y) // batch).bit_length() - 1)  # few lengths to compile
                 used = count * batch
                 w, v = run(w, v, x[:used].reshape(count, batch, -1), y[:used].reshape(count, batch), rates)
@@ -103,16 +105,16 @@ def measured_errors(problem: OnlineSGD, source: Source, weights: FloatArray, rea
     The noise of real labels, which is independent of all else, is added in its mean.
     """
     student, signs = problem.student, problem.labels == "sign"
-    names = ("test_error", "clean_error", "classification_error")
+    names = ("test_error", "clean_error", "classification_error") if signs else ("clean_error",)
     sums = {name: np.zeros(len(weights)) for name in names}
     for number in range(-(-samples // SAMPLES)):
         count = min(SAMPLES, samples - number * SAMPLES)
-        x, clean = (part[:count] for part in source.block(number, FRESH, noisy=False))
-        noisy = source.block(number, FRESH)[1][:count] if signs and problem.noise > 0 else clean
+        x, clean, noisy = (part[:count] for part in source.block(number, FRESH))
         for i, (w, v) in enumerate(zip(weights, readouts, strict=True)):
             output = student.activation(student.gain * (x @ w.T) / np.sqrt(w.shape[1])) @ v
             sums["clean_error"][i] += np.sum((output - clean) ** 2)
-            sums["test_error"][i] += np.sum((output - noisy) ** 2)
-            sums["classification_error"][i] += np.sum(np.where(output >= 0, 1.0, -1.0) != noisy)
+            if signs:
+                sums["test_error"][i] += np.sum((output - noisy) ** 2)
+                sums["classification_error"][i] += np.sum(np.where(output >= 0, 1.0, -1.0) != noisy)
     means = {name: value / samples for name, value in sums.items()}
     return means if signs else means | {"test_error": means["clean_error"] + problem.noise}

@@ -42,7 +42,7 @@ class Teacher:
     def seen(self, x: FloatArray, purpose: int, start: int, stop: int) -> FloatArray:
         """What the network sees of rows x."""
         rows: Any = self.rows
-        return rows.seen(x, purpose, start, stop) if self.hidden else x
+        return rows.seen(purpose, start, stop) if self.hidden else x
 
     def block(self, purpose: int, start: int, stop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Inputs, local field and labels."""
