@@ -28,11 +28,14 @@ _SHORTEST = 4e-13  # of the field: a panel that is still unresolved holds a jump
 _DENSITY = 32  # points per unit of the field at which a panel is checked
 _JUMP = 1e-9
 _BLOCK = 1024  # fields integrated at once: temporaries stay within a processor's cache
+_FIELDS = 128  # the same of logit links, whose rules have more nodes
 _ROW = 8  # fields of one variance from which a table is worth while
 _WIDE = 4.0  # scales of the logistic function: a field's law of larger deviation is integrated over the logistic noise instead
 _NOISE = 0.5 * np.arange(-80, 81)  # its distribution function is analytic in |Im t| < pi: the error is exp(-4 pi^2) = 7e-18
 _NOISE_WEIGHT = 0.125 / np.cosh(0.5 * _NOISE) ** 2
 _NOISE_WEIGHT /= _NOISE_WEIGHT.sum()
+
+Integrands = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 
 class Smoothed(NamedTuple):
@@ -147,16 +150,15 @@ class LogitLink(Link):
 
     def _wide(self, omega: FloatArray, root: FloatArray) -> Smoothed:
         """E over logistic noise t of the normal distribution function of (omega - scale t)/root."""
-        u, ratio = omega / root, self.scale / root
-        sums = [np.zeros(omega.shape) for _ in range(4)]
-        for node, mass in zip(_NOISE, _NOISE_WEIGHT, strict=True):
-            t = u - ratio * node
-            density = mass * np.exp(-0.5 * t * t)
-            sums[0] += mass * special.ndtr(t)
-            sums[1] += density
-            sums[2] -= density * t
-            sums[3] += density * (t * t - 1)
-        return Smoothed(sums[0], *(part / (_SQRT_2PI * root**k) for k, part in enumerate(sums[1:], 1)))
+        ratio = self.scale / root
+
+        def integrands(u: FloatArray, ratio: FloatArray) -> Integrands:
+            t = u - ratio * _NOISE
+            density = np.exp(-0.5 * t * t)
+            return special.ndtr(t), density, -density * t, density * (t * t - 1)
+
+        value, *derivatives = _node_sums(integrands, _NOISE_WEIGHT, omega / root, ratio)
+        return Smoothed(value, *(part / (_SQRT_2PI * root**k) for k, part in enumerate(derivatives, 1)))
 
     def _narrow(self, omega: FloatArray, root: FloatArray) -> Smoothed:
         """E over the normal law."""
@@ -167,14 +169,13 @@ class LogitLink(Link):
         eta = step * np.arange(-half, half + 1)
         weight = np.exp(-0.5 * eta * eta)
         weight /= weight.sum()
-        sums = [np.zeros(omega.shape) for _ in range(4)]
-        for node, mass in zip(eta, weight, strict=True):
-            p = special.expit(omega + root * node)
+
+        def integrands(centre: FloatArray, root: FloatArray) -> Integrands:
+            p = special.expit(centre + root * eta)
             slope = p * (1 - p)
-            sums[0] += mass * p
-            sums[1] += mass * slope
-            sums[2] += mass * slope * (1 - 2 * p)
-            sums[3] += mass * slope * (1 - 6 * slope)
+            return p, slope, slope * (1 - 2 * p), slope * (1 - 6 * slope)
+
+        sums = _node_sums(integrands, weight, omega, root)
         s = self.scale
         return Smoothed(sums[0], sums[1] / s, sums[2] / s**2, sums[3] / s**3)
 
@@ -297,6 +298,19 @@ class FunctionLink(Link):
 
     def __str__(self) -> str:
         return self.name
+
+
+def _node_sums(
+    integrands: Callable[[FloatArray, FloatArray], Integrands], weights: FloatArray, centre: FloatArray, root: FloatArray
+) -> list[FloatArray]:
+    """Sums over the nodes of a rule of four integrands at every law of the field, (centre, root), as matrix products."""
+    columns = centre.reshape(-1, 1), root.reshape(-1, 1)
+    sums = np.empty((4, centre.size))
+    for start in range(0, centre.size, _FIELDS):
+        part = slice(start, start + _FIELDS)
+        for total, values in zip(sums, integrands(*(column[part] for column in columns)), strict=True):
+            total[part] = values @ weights
+    return list(sums.reshape(4, *centre.shape))
 
 
 class _Panel(NamedTuple):
