@@ -224,3 +224,14 @@ def test_an_average_over_a_cusp_says_so_and_one_over_nothing_does_not():
         assert ge.solve(quantised, alpha=10.0).converged.item()
     flat = ge.Problem(target(labels=ge.Output(lambda z: 0 * z + 2.0, name="flat")), learner=ge.ERM("huber", 0.1))
     assert ge.solve(flat, alpha=1.3).test_error.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_kernel_that_fits_all_rows_into_a_tube():
+    """At small penalties every row lies in the tube, and the student does not change with lam: any such penalty is the best."""
+    seen = ge.DeepNetwork("erf", readout_bias_variance=0.2, labels=ge.Output(np.tanh, noise=0.1))
+    best, some, more = (
+        ge.solve(ge.Problem(seen, features=ge.NNGP(["relu"]), learner=ge.ERM(tube(), lam)), alpha=4.0) for lam in ("optimal", 0.01, 1.0)
+    )
+    assert best.converged.item() and best.lam.item() < 0.1
+    assert best.test_error.item() == pytest.approx(some.test_error.item(), rel=1e-7)
+    assert best.test_error.item() < more.test_error.item() - 0.01
