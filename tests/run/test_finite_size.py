@@ -1,31 +1,63 @@
 """Finite-size constants: the fit recovers what was put in, the committed ones stay in their range."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
-import xarray as xr
 
 import gaussequiv as ge
+from gaussequiv.curve import Curve
+from gaussequiv.problems.base import Axis, Solvable
 from gaussequiv.problems.supervised import allowance
-from gaussequiv.run import finite_size
 
 TARGET = ge.DeepNetwork("tanh", noise=0.1)
 
 
-def test_a_known_bias_is_recovered(monkeypatch):
-    constants = np.array([3.0, -1.5])
+BIAS, SPREAD = 3.0, 0.01
 
-    def biased(problem, alpha, *, d, **_):
-        n = np.rint(np.asarray(alpha) * d)
-        theory = ge.solve(problem, n=n, d=d)["test_error"].values
-        data = {"test_error_mean": ("alpha", theory * (1 + constants / d)), "test_error_stderr": ("alpha", 0.01 * theory / np.sqrt(d))}
-        return xr.Dataset(data, coords={"alpha": n / d, "n": ("alpha", n)})
 
-    monkeypatch.setattr(finite_size, "simulate", biased)
-    fit = ge.fit_finite_size(ge.Problem(TARGET), [0.5, 2.0], sizes=(50, 100, 200))
-    assert fit.c == pytest.approx(constants, rel=1e-12)
-    assert fit.deviation == pytest.approx(constants / np.array([[50], [100], [200]]), rel=1e-10)
-    # stderr at size d is 0.01/sqrt(d) and the slope's information the sum of (1/d)^2/stderr^2 = 1e4 sum 1/d
-    assert fit.c_stderr == pytest.approx(np.full(2, 0.01 / np.sqrt(1 / 50 + 1 / 100 + 1 / 200)), rel=1e-10)
+@dataclass(frozen=True)
+class Biased(Solvable):
+    """Trials about theory (1 + bias time/N), with a spread that falls like 1/sqrt(N)."""
+
+    sign: float = 1.0
+    axis = Axis("time", "time", size="N", size_label="dimension of the inputs")
+
+    def theory(self, points, size=None, *, scale=1.0):
+        return Curve({"test_error": scale * np.asarray(points)}, judged="test_error")
+
+    def trial(self, points, size, key, *, scale=1.0):
+        time, noise = np.asarray(points), np.random.default_rng(key).standard_normal()
+        return Curve(
+            {"test_error": scale * time * (1 + self.sign * BIAS * time / size + SPREAD * noise / np.sqrt(size))}, judged="test_error"
+        )
+
+    def to_dict(self):
+        return {"kind": "biased", "sign": self.sign}
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_known_bias_is_recovered(sign):
+    """Of a problem of any kind, by the name of its axis."""
+    fit = ge.fit_finite_size(Biased(sign), time=[0.5, 2.0], sizes=(50, 100, 200), trials=400, scale=3.0)
+    assert np.all(np.abs(fit.c - sign * BIAS * np.array([0.5, 2.0])) < 4 * fit.c_stderr)
+    assert np.all(np.abs(fit.deviation - fit.c / np.array([[50], [100], [200]])) < 4 * fit.deviation_stderr)
+    # 400, 200 and 100 trials of spread SPREAD/sqrt(N): errors SPREAD/sqrt(2e4) at every size, information sum(1/N^2)/errors^2
+    error = SPREAD / np.sqrt(2e4)
+    assert fit.c_stderr == pytest.approx(np.full(2, error / np.sqrt(sum(1 / N**2 for N in (50, 100, 200)))), rel=0.2)
+
+
+def test_a_time_of_training_is_fitted_as_well():
+    problem = ge.OnlineSGD(ge.TwoLayer("erf", 2), ge.TwoLayer("erf", 1), noise=0.1)
+    fit = ge.fit_finite_size(problem, time=[0.5, 2.0], sizes=(20, 40, 60), trials=16, test_samples=500)
+    assert fit.c.shape == (2,) and np.all(np.isfinite(fit.c)) and np.all(fit.c_stderr > 0)
+
+
+def test_sizes_are_given_once():
+    with pytest.raises(ge.ArgumentError, match="`size`"):
+        ge.fit_finite_size(ge.Problem(TARGET), [1.0], d=100)
+    with pytest.raises(ge.ArgumentError, match="`seeds`"):
+        ge.fit_finite_size(ge.Problem(TARGET), [1.0], seeds=1)
 
 
 def test_a_real_fit_has_the_shape_of_the_problem():
