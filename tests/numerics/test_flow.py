@@ -148,3 +148,26 @@ def test_the_explicit_method_ends_where_the_implicit_one_does():
         found = flow(decay, np.ones(2), times, arguments=np.array([1.0, 0.3]), tolerance=1e-9, stiff=stiff)
         assert found.values == pytest.approx(exact, abs=1e-7) and found.values.shape == (11, 2)
         assert found.status == Status.converged
+
+
+def escaping(t, y, power):
+    return y**power
+
+
+@pytest.mark.parametrize("power", [2.0, 5.0])
+def test_an_infinity_in_finite_time_ends_the_flow_there(power):
+    """y' = y^p from 1: y = (1 - (p - 1) t)^(-1/(p - 1)), infinite at t = 1/(p - 1); values before it are kept."""
+    end = 1 / (power - 1)
+    times = end * np.array([0.5, 0.99, 1.01, 1e3])
+    found = flow(escaping, np.ones(1), times, arguments=power, stiff=False)
+    assert found.status == Status.diverged and found.steps < 1500
+    assert found.values[:2, 0] == pytest.approx((1 - times[:2] / end) ** -end, rel=1e-5)
+    assert np.isnan(found.values[2:]).all()
+
+
+def test_a_step_that_ends_in_no_number_is_made_again_and_shorter():
+    """The first steps tried overflow, as y' = y^9 is steep: they are no reason to give up."""
+    found = flow(escaping, np.full(1, 30.0), [1e-14, 1.0], arguments=9.0, stiff=False)
+    exact = 30 * (1 - 8 * 30.0**8 * 1e-14) ** (-1 / 8)
+    assert found.status == Status.diverged
+    assert found.values[0, 0] == pytest.approx(exact, rel=1e-5) and np.isnan(found.values[1, 0])

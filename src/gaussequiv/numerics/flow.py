@@ -13,6 +13,7 @@ from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer, n
 from gaussequiv.numerics.status import Status
 
 Rate = Callable[[Any, Any, Any], Any]
+SHORTEST = 1e-15  # steps over the last time: shorter ones are lost in the rounding of times near an infinity
 
 
 class Flow(NamedTuple):
@@ -68,7 +69,7 @@ def flow(
     Returns
     -------
     Flow : times (n,), values (a tree of arrays of leading dimension n, nan where the flow did not reach), status (converged, max_steps,
-        nonfinite), steps, event_time.
+        nonfinite, diverged: no step is short enough, as before a time at which y is infinite), steps, event_time.
 
     Raises
     ------
@@ -104,7 +105,8 @@ def flow(
     for part in jax.tree.leaves(values):
         part[~np.isfinite(part)] = np.nan
     finite = all(bool(np.all(np.isfinite(part[reached]))) for part in jax.tree.leaves(values))
-    status = Status.max_steps if outcome == 1 else Status.converged if outcome != 2 and finite else Status.nonfinite
+    failures = {1: Status.max_steps, 2: Status.nonfinite, 4: Status.diverged}
+    status = failures.get(outcome, Status.converged if finite else Status.nonfinite)
     return Flow(grid, values, status, steps, stop if outcome == 3 else np.nan)
 
 
@@ -114,6 +116,15 @@ def _padded(count: int) -> int:
     while size < count:
         size *= 4
     return size
+
+
+def _size(error: Any) -> Any:
+    """Root mean square; infinite where a step ended in no number, so that it is made again and shorter."""
+    import optimistix
+    from jax import numpy as jnp
+
+    size = optimistix.rms_norm(error)
+    return jnp.where(jnp.isnan(size), jnp.inf, size)
 
 
 def _check(rate: Rate, start: Any, parameters: Any) -> None:
@@ -157,6 +168,8 @@ def _solver() -> Callable[..., Any]:
         stop = None
         if event is not None:
             stop = diffrax.Event(lambda t, y, args, **_: event(t, y, args), optimistix.Newton(rtol=tolerance, atol=tolerance))
+        shortest = SHORTEST * grid[-1]
+        controller = diffrax.PIDController(rtol=tolerance, atol=tolerance, norm=_size, dtmin=shortest, force_dtmin=False)
         saved = diffrax.SubSaveAt(ts=grid) if observables is None else diffrax.SubSaveAt(ts=grid, fn=observables)
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(rate),
@@ -168,13 +181,14 @@ def _solver() -> Callable[..., Any]:
             parameters,
             saveat=diffrax.SaveAt(subs=[saved, diffrax.SubSaveAt(t1=True)]),
             # steps end on the grid: values between steps would be of a lower order
-            stepsize_controller=diffrax.ClipStepSizeController(diffrax.PIDController(rtol=tolerance, atol=tolerance), step_ts=grid),
+            stepsize_controller=diffrax.ClipStepSizeController(controller, step_ts=grid),
             event=stop,
             max_steps=max_steps,
             throw=False,
         )
         results = diffrax.RESULTS
         outcome = jax.numpy.where(solution.result == results.max_steps_reached, 1, 2)
+        outcome = jax.numpy.where(solution.result == results.dt_min_reached, 4, outcome)
         outcome = jax.numpy.where(solution.result == results.event_occurred, 3, outcome)
         outcome = jax.numpy.where(solution.result == results.successful, 0, outcome)
         return solution.ys[0], outcome, solution.stats["num_steps"], solution.ts[1][0]

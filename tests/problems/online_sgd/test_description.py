@@ -88,6 +88,26 @@ def test_iid_inputs_of_any_dimension_need_no_matrices():
     assert np.isfinite(float(ge.solve(ge.OnlineSGD(), time=[1.0], N=300_000).test_error[0]))
 
 
+@pytest.mark.parametrize(("units", "rate"), [(1, 1.0), (3, 0.3)])
+def test_students_that_run_away_keep_what_was_before_and_end_there(units, rate):
+    """Polynomials run away in a finite time: a status from there on, in the equations and in SGD, and no warning of NumPy or JAX."""
+    cubic = ge.TwoLayer("hermite:3", units)
+    wild = ge.OnlineSGD(cubic, cubic, rate=rate, dimension=1000)
+    with pytest.warns(ge.ConvergenceWarning, match="diverged"):
+        curve = ge.solve(wild, time=[0.0, 0.002, 50.0, 1e4], max_steps=1000)
+    assert curve.status.values.tolist() == [0, 0, 2, 2]
+    for name in ("test_error", "Q", "R", "readout", "cosine"):
+        assert np.isfinite(curve[name][:2]).all() and np.isnan(curve[name][2:]).all(), name
+    with pytest.warns(ge.ConvergenceWarning, match="diverged"):
+        trials = ge.simulate(wild, time=[0.0, 0.002, 1e6], trials=2, test_samples=50)  # 1e9 steps, had they to be made
+    assert np.all(trials.status.values == np.array([[0], [0], [2]]))
+    for name in ("test_error_mean", "Q_mean", "readout_mean"):
+        assert np.isfinite(trials[name][:2]).all() and np.isnan(trials[name][2:]).all(), name
+    with pytest.warns(ge.ConvergenceWarning):
+        both = ge.compare(wild, time=[0.002, 50.0], trials=2, test_samples=50, max_steps=1000)
+    assert both.attrs["verdict"] == "inconclusive" and np.isnan(both.z[1])
+
+
 def test_weights_that_run_away_in_a_trial_have_a_status_and_no_warning_of_numpy():
     square = ge.TwoLayer(ge.Activation(lambda x: x**2, name="square"), 1)
     with pytest.warns(ge.ConvergenceWarning):

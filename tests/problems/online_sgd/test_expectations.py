@@ -124,3 +124,16 @@ def test_noise_of_labels_adds_to_the_error_and_to_the_diffusion(activation):
     assert noisy[0] == pytest.approx(plain[0] + 0.3, rel=1e-12)
     assert noisy[4] == pytest.approx(plain[4] + 0.3 * plain[2][:, :2], rel=1e-12)
     assert all(np.array_equal(noisy[i], plain[i]) for i in (1, 2, 3))
+
+
+def test_sums_over_points_do_not_jump_where_eigenvalues_cross():
+    """Two fields whose eigenvectors turn by a right angle between two covariances that hardly differ."""
+    averages = averages_of(get("hermite:3"), get("hermite:3"), (1.0, 1.0), (3, 3))
+    C = np.eye(6) + 0.1
+    C[4:, :4] = C[:4, 4:] = 0.0
+    step = np.zeros((6, 6))
+    step[4, 4], step[5, 5], step[0, 0] = 1e-9, -1e-9, 1e-9
+    s = np.array([1.0, 0.5, -0.3, -1.0, 0.7, 0.2])
+    with jax.enable_x64(True):
+        ahead, behind = (np.asarray(averages(C + sign * step, s, 0.0).diffusion) for sign in (1, -1))
+    assert np.abs(ahead - behind).max() < 1e-5 * np.abs(ahead).max()

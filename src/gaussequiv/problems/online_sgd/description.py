@@ -41,6 +41,7 @@ WORDS = {
     "T": Observable("covariance of the teacher's fields", averaged=False, solved=False),
 }
 PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "cosine": ("unit", "teacher_unit"), "readout": ("unit",)}
+RUNAWAY = 1e100  # an error or an overlap beyond it is one of weights that have run away
 MOST_STEPS = 1e15  # whole numbers that floats count
 TIME_MEANING = "time is steps/N, N the dimension of the inputs."
 
@@ -53,7 +54,8 @@ class OnlineSGD(Solvable):
         w_k <- w_k - (rate/sqrt(N)) v_k (phi - y) g'(lambda_k) x,      v_k <- v_k - (readout_rate/N) (phi - y) g(lambda_k)
 
     Theory: as N grows, fields of student and teacher are jointly Gaussian (the Gaussian equivalence), so that Q, R and the readout obey
-    closed equations in t = steps/N (`dynamics.py`) that know of the generator only Omega = Cov(x), Phi = Cov(x, c).
+    closed equations in t = steps/N (`dynamics.py`) that know of the generator only Omega = Cov(x), Phi = Cov(x, c). Where they, or SGD, run
+    away in a finite time (polynomial activations), points from there on have the status `diverged` and no number.
 
     Parameters
     ----------
@@ -200,9 +202,8 @@ class OnlineSGD(Solvable):
             observables=observables,
             stiff=False,
         )
-        values = {name: np.stack([value[place]] * len(self.sources)) for name, value in found.values.items()}
-        reached = np.isfinite(values["clean_error"])
-        values["status"] = np.where(reached, float(Status.converged), float(found.status or Status.nonfinite))
+        row = _settled(found.values, found.status or Status.diverged)
+        values = {name: np.stack([value[place]] * len(self.sources)) for name, value in row.items()}
         values["steps"] = np.full_like(values["status"], found.steps)
         units = self.student.units, self.teacher.units
         attributes = {
@@ -225,8 +226,7 @@ class OnlineSGD(Solvable):
                 errors = measured_errors(self, source, weights, readouts, tested)
                 pairs = [instance.overlaps(w) for w in weights]
             Q, R = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
-            status = np.where(np.isfinite(errors["clean_error"]), float(Status.converged), float(Status.nonfinite))
-            row = errors | {"Q": Q, "R": R, "readout": readouts, "status": status}
+            row = _settled(errors | {"Q": Q, "R": R, "readout": readouts}, Status.diverged)
             rows.append({name: value[place] for name, value in row.items()})
         return self._curve({name: np.stack([row[name] for row in rows]) for name in rows[0]}, steps[place] / N, instance, {"N": N})
 
@@ -273,6 +273,13 @@ def _refuse_jumps(role: str, network: TwoLayer) -> None:
             f"Argument `{role}` must have a continuous activation, as the equations and SGD take its slope, but "
             f"{network.activation.name!r} jumps at {place:.3g}. erf and tanh with a large gain are steep and smooth."
         )
+
+
+def _settled(values: Mapping[str, FloatArray], failed: Status) -> dict[str, FloatArray]:
+    """Values at each time (the leading dimension), and a status: nan and `failed` where the student has run away."""
+    kept = np.all([np.abs(one).reshape(len(one), -1).max(axis=1) < RUNAWAY for one in values.values()], axis=0)  # false for nan
+    row = {name: np.where(kept.reshape(-1, *[1] * (one.ndim - 1)), one, np.nan) for name, one in values.items()}
+    return row | {"status": np.where(kept, float(Status.converged), float(failed))}
 
 
 def _sources(data: Any) -> tuple[str, ...]:

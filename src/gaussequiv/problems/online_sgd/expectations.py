@@ -225,11 +225,14 @@ def _diffusion_by_nodes(student: Activation, teacher: Activation, K: int, M: int
 
 
 def fields_from(C: Any, z: FloatArray) -> Any:
-    """Standard normal points, shape (points, units), as fields of covariance C, which may be singular where units coincide."""
+    """Standard normal points, shape (points, units), as fields of covariance C, which may be singular where units coincide.
+
+    By the symmetric root, which is continuous in C: eigenvectors alone turn over, and sums over points would jump by their errors.
+    """
     import jax.numpy as jnp
 
     variances, vectors = jnp.linalg.eigh(C)
-    return z @ (vectors * jnp.sqrt(jnp.maximum(variances, 0.0))).T
+    return z @ ((vectors * jnp.sqrt(jnp.maximum(variances, 0.0))) @ vectors.T)
 
 
 @lru_cache(maxsize=32)

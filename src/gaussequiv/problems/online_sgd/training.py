@@ -49,7 +49,7 @@ class Source:
 
 
 def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """First-layer weights (records, K, N) and readouts (records, K) after each of the increasing `steps`."""
+    """First-layer weights (records, K, N) and readouts (records, K) after each of the increasing `steps`; nan once they are infinite."""
     run = _updates(problem.student.activation)
     rates = np.array([problem.rate, problem.readout_rate, problem.weight_decay, problem.student.gain])
     w, v, done = instance.w, instance.v, 0
@@ -58,7 +58,7 @@ def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray
     number = 0
     with float64_scope():
         for stop in steps:
-            while done < stop:
+            while done < stop and np.isfinite(w).all():  # from infinite weights there is no way back
                 if len(y) < batch:  # what is left of a block goes first
                     blocks = [source.block(number + i, LATENTS) for i in range(-(-(batch - len(y)) // SAMPLES))]
                     number += len(blocks)
@@ -67,8 +67,9 @@ def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray
                 used = count * batch
                 w, v = run(w, v, x[:used].reshape(count, batch, -1), y[:used].reshape(count, batch), rates)
                 x, y, done = x[used:], y[used:], done + count
-            weights.append(np.array(w))
-            readouts.append(np.array(v))
+            there = done == stop
+            weights.append(np.array(w) if there else np.full(w.shape, np.nan))
+            readouts.append(np.array(v) if there else np.full(v.shape, np.nan))
     return np.array(weights), np.array(readouts)
 
 
