@@ -71,7 +71,14 @@ def _word_or_number(name: str, value: Any) -> str | float:
 def _over(name: str, value: Any) -> dict[str, list[Any]]:
     if not isinstance(value, dict) or not value or not all(isinstance(one, list) and one for one in value.values()):
         raise fail(name, "an object of parameters and non-empty lists of their values", value, _MEANING)
-    return {key: [None if one is None else _plain(f"{name}.{key}", one) for one in values] for key, values in value.items()}
+    return {key: [_part(f"{name}.{key}", one) for one in values] for key, values in value.items()}
+
+
+def _part(name: str, value: Any) -> Any:
+    """A plain value, or the description of a part of the problem (a network, a generator)."""
+    if isinstance(value, dict):
+        return {str(key): _part(f"{name}.{key}", one) for key, one in value.items()}
+    return None if value is None else _plain(name, value)
 
 
 def _plain(name: str, value: Any) -> Any:

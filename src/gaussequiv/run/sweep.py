@@ -11,9 +11,12 @@ import numpy as np
 
 from gaussequiv.errors import choice, fail
 from gaussequiv.ingredients.activations import base as activations
+from gaussequiv.ingredients.generators.base import Generator
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.problems.dictionary import from_dict
+from gaussequiv.problems.generators import generator_of
+from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 from gaussequiv.run import recorded
 from gaussequiv.run.compare import compare
 from gaussequiv.run.diagnose import diagnose
@@ -51,7 +54,8 @@ def sweep(
     ----------
     over : mapping of field name to values
         Any field of the problem's target, inputs, features or learner: ``{"lam": [0.01, 0.1], "depth": [1, 2, 3]}``; where two parts have a
-        field of the same name, the target's, or that of the part named: ``{"features.depth": [1, 2]}``.
+        field of the same name, the target's, or that of the part named: ``{"features.depth": [1, 2]}``. Online SGD: its fields,
+        ``"student.units"``, ``"generator.latent_ratio"`` and so on, and whole networks and generators.
     verb : "solve", "simulate", "compare", "track", or another verb of the problem
     options
         Of the verb; the points may have the name of the problem's axis.
@@ -72,6 +76,9 @@ def sweep(
         or any(isinstance(values, str) or not np.iterable(values) or len(list(values)) == 0 for values in over.values())
     ):
         raise fail("over", "a mapping of parameter names to non-empty sequences, e.g. {'noise': [0.01, 0.1]}", over)
+    for name, values in over.items():
+        if len({str(_coordinate(value)) for value in values}) < len(list(values)):
+            raise fail("over", f"values of {name!r} that differ, also in words", [_coordinate(value) for value in values])
     axis = check_solvable(problem).axis.name
     if axis in options and points is None:
         points = options.pop(axis)
@@ -149,16 +156,25 @@ def _stored(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (int, float, str)):
         return value
+    if isinstance(value, (Generator, TwoLayer)):
+        return value.to_dict()
     if callable(value):
         return activations.get(value).name
-    raise fail("over", "numbers, names, functions or layers of them, which a saved result can keep", value)
+    raise fail("over", "numbers, names, functions, networks, generators or layers of them, which a saved result can keep", value)
 
 
 def _named(value: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
-    return [_named(item, functions) for item in value] if isinstance(value, list) else functions.get(value, value)
+    """A stored value again, with a user's functions and generators in their places."""
+    if isinstance(value, list):
+        return [_named(item, functions) for item in value]
+    if isinstance(value, dict):
+        return generator_of(value, functions) if "kind" in value else two_layer("over", value, functions)
+    return functions.get(value, value)
 
 
 def _coordinate(value: Any) -> Any:
+    if isinstance(value, (Generator, TwoLayer)):
+        return str(value)
     stored = _stored(value)
     return stored if isinstance(stored, (int, float, str)) else str(stored)
 

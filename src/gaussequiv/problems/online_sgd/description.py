@@ -23,6 +23,7 @@ from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.expectations import has_kinks, how
 from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
 from gaussequiv.problems.online_sgd.plateaus import Plateau, plateaus, time_to
+from gaussequiv.problems.online_sgd.swept import with_field
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 
@@ -170,7 +171,8 @@ class OnlineSGD(Solvable):
         for name, value in values.items():
             own = value if several else value[0]
             observed[name] = (PAIRS[name], own) if name in PAIRS else own
-        units = {"unit": self.student.units, "other_unit": self.student.units, "teacher_unit": self.teacher.units}
+        K, M = self.student.units, self.teacher.units
+        units = {"unit": K, "other_unit": K, "teacher_unit": M, "other_teacher_unit": M}
         coordinates: dict[str, Any] = {"time": time} | {name: (name, np.arange(count)) for name, count in units.items()}
         if several:
             coordinates["data"] = ("data", list(self.sources))
@@ -253,6 +255,11 @@ class OnlineSGD(Solvable):
         `end` is the escape time, infinite where the curve still stands at time `longest`.
         """
         return plateaus(self, longest, N)
+
+    def with_parameter(self, name: str, value: Any) -> OnlineSGD:
+        """The same problem with one field replaced, for sweeps: its own ones, "student.units", "teacher.gain", "generator.latent_ratio" (or
+        "latent_ratio"), and whole networks and generators."""
+        return with_field(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """kind and the fields."""

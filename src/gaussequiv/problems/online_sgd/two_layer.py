@@ -55,6 +55,11 @@ class TwoLayer:
             raise fail("readout", f"one number for each of the {self.units} units", given.tolist())
         object.__setattr__(self, "readout", tuple(given.tolist()))
 
+    def __str__(self) -> str:
+        usual = {"readout": "gaussian", "weight_std": 1.0, "gain": 1.0}
+        own = [f"{name} {value}" for name, value in self.to_dict().items() if name in usual and value != usual[name]]
+        return ", ".join([f"{self.units} {self.activation.name}", *own])
+
     def draw_readout(self, rng: np.random.Generator) -> FloatArray:
         """v, shape (units,)."""
         if isinstance(self.readout, str):
