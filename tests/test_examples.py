@@ -1,4 +1,4 @@
-"""The reader of the example on a generator of one's own: files that PyTorch writes, of which nothing is executed."""
+"""Examples: the reader of files that PyTorch writes, of which nothing is executed; learned features of real images."""
 
 import importlib.util
 import io
@@ -14,12 +14,16 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("own_generator", EXAMPLES / "own_generator.py")
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def example():
+    return loaded("own_generator")
 
 
 class Tensor:
@@ -118,3 +122,20 @@ def test_nothing_in_a_file_is_executed(example, tmp_path, monkeypatch):
     path = written(tmp_path / "weights.tar", layers(np.random.default_rng(0)), monkeypatch, {"harm": Harmful()})
     with pytest.raises(pickle.UnpicklingError, match=r"exec is no array"):
         example.read_weights(path)
+
+
+def test_learned_features_of_unseen_images_have_the_predicted_errors(tmp_path, monkeypatch):
+    """Within 4 standard errors of refits on the same rows, and 5%: squared errors by both methods, wrong signs by rows."""
+    learned = loaded("prelearned_features")
+    monkeypatch.setattr(learned, "SIZES", (100, 400))
+    table = learned.main(str(tmp_path / "figure.png"))
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+    assert len(table) == 8
+    for method, errors in {"rows": learned.STUDENTS, "gaussian": ["mean squared error"]}.items():
+        part = table[table.error.isin(errors)]
+        assert np.all(np.abs(part[method] - part.refitted) < 4 * part["refitted +-"] + 0.05 * part.refitted)
+        assert np.all(4 * part["refitted +-"] < 0.15 * part.refitted)  # else nothing would be told
+    # what the network learned is worth more than pixels, in every prediction that holds and in every refit
+    for column in ("refitted", "rows"):
+        pixels, hidden = (table[table.features == name][column].to_numpy() for name in ("pixels", "hidden units"))
+        assert np.all(hidden < 0.9 * pixels)
