@@ -17,6 +17,7 @@ _NAMES = {
     "GaussianInputs": "ingredients.inputs.base",
     "DataInputs": "ingredients.inputs.base",
     "GeneratorInputs": "ingredients.inputs.generated",
+    "SampledInputs": "realdata.sampled_inputs",
     "RandomFeatures": "ingredients.features.base",
     "GivenFeatures": "ingredients.features.base",
     "FeatureMatrix": "ingredients.features.base",
@@ -157,6 +158,7 @@ if TYPE_CHECKING:
     from gaussequiv.problems.online_sgd.two_layer import TwoLayer as TwoLayer
     from gaussequiv.problems.spiked_wigner.description import SpikedWigner as SpikedWigner
     from gaussequiv.problems.supervised.description import Problem as Problem
+    from gaussequiv.realdata.sampled_inputs import SampledInputs as SampledInputs
     from gaussequiv.results import load as load
     from gaussequiv.results import save as save
     from gaussequiv.run.compare import compare as compare

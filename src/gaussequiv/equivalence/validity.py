@@ -175,6 +175,9 @@ def assess(inputs: Inputs, network: Target) -> Validity:
         reason = "inputs replaced by Gaussian ones of equal moments; Goldt et al. 2020: proved for generators of one random layer"
         return Validity("extension verified numerically", reason, hypotheses)
     if not inputs.gaussian:
+        if inputs.debiased:
+            reason = "real inputs replaced by Gaussian ones of the population's covariance, estimated from the rows"
+            return Validity("extension verified numerically", reason, hypotheses)
         rows, columns = inputs.matrix.shape
         words = f"at least {ROWS_PER_COLUMN} rows per column, so that the spectrum is the population's ({rows}/{columns})"
         enough = (words, bool(rows >= ROWS_PER_COLUMN * columns))

@@ -58,14 +58,7 @@ def equivalent_from_rows(features: ArrayLike, y: ArrayLike, *, task: str = "clas
     labels = array("y", y, ndim=1)
     pool = Pool(features, check_labels(labels) if task == "classification" else labels)
     columns = array("features", features, ndim=2).shape[1]
-    w, mu, signal, tau = fit_population(pool)
-    p = float(max(columns, mu.sum()))
-    masses = np.maximum(mu / p, np.where(signal > 0, FLOOR, 0.0))
-    used = masses > 0
-    w, masses, signal = w[used], masses[used], signal[used]
-    missing = max(1 - masses.sum(), 0.0)  # directions without variance
-    w, masses, signal = np.append(w, 0.0), np.append(masses, missing), np.append(signal, 0.0)
-    masses = masses / masses.sum()
+    w, masses, signal, tau = population_modes(pool, columns)
     offset: float | None = None
     channel: Channel
     if task == "regression":
@@ -92,6 +85,17 @@ def equivalent_from_rows(features: ArrayLike, y: ArrayLike, *, task: str = "clas
         offset=offset,
         inputs=f"{pool.rows} real rows, {columns} features",
     )
+
+
+def population_modes(pool: Pool, columns: int) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    """Eigenvalues, their masses over p = columns modes (summing to 1), the signal's variance in each, and the noise."""
+    w, mu, signal, tau = fit_population(pool)
+    p = float(max(columns, mu.sum()))
+    masses = np.maximum(mu / p, np.where(signal > 0, FLOOR, 0.0))
+    used = masses > 0
+    missing = max(1 - masses.sum(), 0.0)  # directions without variance
+    w, masses, signal = (np.append(values[used], last) for values, last in ((w, 0.0), (masses, missing), (signal, 0.0)))
+    return w, masses / masses.sum(), signal, tau
 
 
 def fit_population(pool: Pool) -> tuple[FloatArray, FloatArray, FloatArray, float]:

@@ -50,7 +50,8 @@ class Pool:
     Parameters
     ----------
     features : array of shape (N, p)
-    y : array of shape (N,)
+    y : array of shape (N,) or (N, targets)
+        Of several targets B(k) is the mean.
     intercept : bool
         Whether the student fits a constant: rows and labels are centred. Without, nothing is centred and the factors 1 + 1/n are absent.
 
@@ -72,16 +73,16 @@ class Pool:
 
     def __init__(self, features: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
         x = array("features", features, ndim=2, meaning="It holds one sample in each row.")
-        labels = array("y", y, ndim=1)
-        if len(x) != len(labels):
-            raise fail("y", f"an array of {len(x)} labels, one for each row", labels)
+        labels = array("y", y)
+        if labels.ndim not in (1, 2) or len(x) != len(labels):
+            raise fail("y", f"an array of {len(x)} labels, one for each row, or of {len(x)} rows of them", labels)
         if len(x) < 4:
             raise fail("features", "an array of at least 4 rows", x)
         self.rows = len(x)
         self.intercept = intercept
         self.free = self.rows - int(intercept)
         z = x - x.mean(axis=0) if intercept else x
-        self.centred = labels - labels.mean() if intercept else labels
+        self.centred = labels - labels.mean(axis=0) if intercept else labels
         gram = z.T @ z if x.shape[1] <= len(x) else z @ z.T
         values, vectors = linalg.eigh(gram)
         keep = values > RANK * max(values[-1], 1e-300)
@@ -108,9 +109,19 @@ class Pool:
         rate = 1 / slack + ridge * slope / slack**2
         df2 = d1 + kappa * slope / rate
         leverage = filters @ self._squares.T + (1 / self.rows if self.intercept else 0.0)
-        left_out = (self.centred - (filters * self._shares) @ self._left.T) / (1 - leverage)
         mean = 1 + 1 / self.rows if self.intercept else 1.0
-        return Functions(kappa, d1, df2, np.mean(left_out**2, axis=1) * (1 - df2 / self.free) / mean)
+        return Functions(kappa, d1, df2, self._left_out(filters, leverage) * (1 - df2 / self.free) / mean)
+
+    def _left_out(self, filters: FloatArray, leverage: FloatArray) -> FloatArray:
+        """Mean square of leave-one-out residuals, over rows and targets, at every ridge."""
+        if self.centred.ndim == 1:
+            residuals = (self.centred - (filters * self._shares) @ self._left.T) / (1 - leverage)
+            return np.mean(residuals**2, axis=1)
+        out = np.empty(len(filters))
+        for i, (kept, own) in enumerate(zip(filters, leverage, strict=True)):
+            residuals = self.centred - self._left @ (kept[:, None] * self._shares)
+            out[i] = np.mean(np.sum(residuals**2, axis=1) / (1 - own) ** 2) / residuals.shape[1]
+        return out
 
     def ridge(self, n: ArrayLike, lam: ArrayLike) -> RidgePoints:
         """Test error of ridge, sum of squares + lam |w|^2 on the features as given, trained on n rows; n and lam broadcast.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -38,6 +39,8 @@ class Inputs:
         Where it was given, in place of a spectrum.
     matrix : array of shape (rows, d) or None
         The data of which the law draws rows.
+    debiased : bool
+        Whether modes are those of the population behind the data, and not of the sample.
     citations : tuple of str
         Keys of the papers behind it.
     """
@@ -47,6 +50,7 @@ class Inputs:
     isotropic: bool = False
     covariance: Any = None
     matrix: Any = None
+    debiased: bool = False
 
     @cached_property
     def dimension(self) -> int | None:
@@ -97,6 +101,10 @@ class Inputs:
     def cross(self, d: int) -> FloatArray | None:
         """Cov(x, s), of shape (d, D), where the target sees other variables s than x, else None."""
         return None
+
+    def jackknife(self) -> Iterable[Inputs]:
+        """The law as each part of the data but one tells it, for standard errors of curves; nothing where it is known exactly."""
+        return ()
 
     def to_dict(self) -> dict[str, Any]:
         """The description that saved results carry."""

@@ -73,7 +73,7 @@ class TrialPlan:
         rows = inputs.rows((*key, ROWS), self.d, int(self.n[-1]), self.test)
         shift = 0.0
         if target.offset is not None:  # condition on the offset: replace the network's own mean by the given one
-            if isinstance(inputs, DataInputs):
+            if isinstance(inputs, DataInputs) and inputs.seen_by_target is inputs:
                 mean = float(np.mean(network(inputs.matrix)))
             else:
                 centre = inputs.seen_by_target.rows((*key, CENTRE), size, 0, _CENTRE_ROWS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussequiv.curve import Curve, stack
+from gaussequiv.curve import BOOKKEEPING, Curve, Observable, stack
 from gaussequiv.errors import FloatArray, fail, grid
 from gaussequiv.learners.base import Learner, curve_of
 from gaussequiv.learners.convex.mean_intercept import warn_mean_intercept
@@ -50,8 +52,8 @@ def theory(
     points, samples, d = alpha_points(problem, alpha, n, d)
     names = (sensitivity,) if isinstance(sensitivity, str) else tuple(sensitivity)
     grids = distribution_grids(problem, margins, probabilities)
-    curves = [_one(problem, learner, points, d, names, grids, scores) for learner in problem.learners]
-    curve = stack(curves, "learner") if isinstance(problem.learner, tuple) else curves[0]
+    curve = _all(problem, points, d, names, grids, scores)
+    _add_moments_errors(curve, problem, points, d)
     if isinstance(problem.learner, tuple):
         curve.coordinates["learner"] = [learner.label for learner in problem.learners]
     curve.coordinates |= {"alpha": points} | ({} if samples is None else {"n": ("alpha", samples)}) | grids
@@ -70,6 +72,29 @@ def theory(
         "probabilities": grids["probability"].tolist() if "probability" in grids else None,
     }
     return curve
+
+
+def _all(problem: Problem, alpha: FloatArray, d: int | None, names: tuple[str, ...], grids: dict[str, FloatArray], scores: bool) -> Curve:
+    """The curves of all learners."""
+    curves = [_one(problem, learner, alpha, d, names, grids, scores) for learner in problem.learners]
+    return stack(curves, "learner") if isinstance(problem.learner, tuple) else curves[0]
+
+
+def _add_moments_errors(curve: Curve, problem: Problem, alpha: FloatArray, d: int | None) -> None:
+    """Standard errors of what other rows of the same law would say, by a grouped jackknife, where the inputs' moments are estimates.
+
+    s.e.^2 = (G - 1)/G sum_g (value_g - mean)^2, value_g without the g-th of G groups of rows.
+    """
+    others = [_all(replace(problem, inputs=part), alpha, d, (), {}, False) for part in problem.inputs.jackknife()]
+    if not others:
+        return
+    for name in [name for name in others[0] if name in curve and name not in curve.extra]:
+        words = curve.labels.get(name, Observable(name))
+        if name not in BOOKKEEPING and words.averaged:
+            left_out = np.array([one[name] for one in others])
+            spread = np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
+            curve[f"{name}_moments_stderr"] = np.sqrt((len(others) - 1) / len(others) * spread)
+            curve.labels[f"{name}_moments_stderr"] = Observable(f"standard error of the {words.label} from few rows of data", words.unit)
 
 
 def _one(
