@@ -118,6 +118,16 @@ def test_what_equal_steps_leave_is_guessed_from_some_of_them(step):
     assert np.isnan(left_by_steps(np.array([1.0, np.nan, 2.0]), np.full(3, 1 / 3)))
 
 
+def test_the_guess_is_relative_and_by_hand():
+    """Nine values 3 +- 1 in turn, of mean 3 + 1/9: every second is 4 or 2, every third 3 +- 1/3 on the mean, every fourth 4 or 2."""
+    turns, mean = 3 + (-1.0) ** np.arange(9), 1 / 9
+    two, three, four = 1 + mean, 1 / 3 + mean, 1 + mean
+    assert left_by_steps(turns, np.full(9, 1 / 9)) == pytest.approx(two * three / four / (3 + mean), rel=1e-12)
+    b0, mass = spaced_offsets(1.0, 1.0)
+    cusp = np.abs(b0 - 0.3)
+    assert left_by_steps(np.stack([7 * cusp, -1e-3 * cusp]), mass) == pytest.approx(left_by_steps(cusp, mass) * np.ones(2), rel=1e-12)
+
+
 def test_the_half_line_is_unfolded_for_the_guess():
     b0, mass = spaced_offsets(1.0, 1.0, even=True)
     whole, share = np.concatenate([-b0[:0:-1], b0]), np.concatenate([0.5 * mass[:0:-1], mass[:1], 0.5 * mass[1:]])

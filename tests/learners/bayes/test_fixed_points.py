@@ -362,3 +362,19 @@ def test_curves_at_many_offsets_are_those_at_each(labels):
         assert len(curve.seen) > 10 and not alone.seen
         assert set(curve.seen) <= set(curve.grid) == set(alone.grid)
         np.testing.assert_allclose(curve.alphas, alone.alphas, rtol=1e-11)
+
+
+def test_fixed_points_before_the_first_of_the_grid():
+    """Gaussian labels: R (S/(1 + R S) + tau) = alpha, a quadratic. Labels without a sign: alpha - weak recovery is proportional to R."""
+    found = potential(ge.LinearTarget("gaussian:2", noise=0.3))
+    even = potential(ge.LinearTarget("gaussian:2", labels=lambda z: 0.1 + 0.8 / (1 + z * z), task="classification"))
+    first = even.grid[0]
+    slope = (even.alpha(4 * first) - even.alpha(2 * first)) / (2 * first)
+    for share in (0.01, 0.3):
+        alpha = share * found.alpha(found.grid[0])
+        (point,) = found.solutions(alpha)
+        b = 2 + 0.3 - 2 * alpha
+        assert point.R == pytest.approx(2 * alpha / (b + np.sqrt(b * b + 4 * 0.6 * alpha)), rel=1e-12)
+        assert point.stable and point.q == pytest.approx(point.R * 4 / (1 + 2 * point.R), rel=1e-12)
+        zero, point = even.solutions(even.onset + share * slope * first)
+        assert zero.R == 0 and not zero.stable and point.stable and point.R == pytest.approx(share * first, rel=1e-4)

@@ -1,9 +1,13 @@
 """Learners that misjudge the target, against the true posterior, ridge, and message passing on true networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.special import log_ndtr, ndtr
 
 import gaussequiv as ge
+from gaussequiv.learners.bayes.mismatch import assumed_equivalent
 
 TRUE = ge.DeepNetwork("tanh", 2, weight_variance=4, task="classification", noise=0.1)
 ALPHA = [0.5, 2.0, 6.0]
@@ -127,3 +131,76 @@ def test_the_label_names_what_does_not_go_without_saying():
     )
     assert plain == "bayes(assumes linear, noise=0.1)"
     assert flipped == "bayes(assumes linear, noise=0.1, flips=0.2)"
+
+
+UNEVEN = ge.GaussianInputs("two-level:4:0.3:0.2")
+HIDDEN = ge.DeepNetwork("relu", 1, weight_variance=3, task="classification", noise=0.2, offset=0.45)
+BELIEVED = ge.DeepNetwork("erf", 1, weight_variance=0.7, readout_variance=1.6, task="classification", noise=0.5)
+
+
+def test_what_is_believed_is_the_equivalent_of_the_believed_network():
+    """On the same inputs, from another door: slope, hidden noise and channel of its own, the offset of the truth."""
+    e = ge.Problem(HIDDEN, UNEVEN).equivalent()
+    found, expected = assumed_equivalent(e, BELIEVED), ge.Problem(BELIEVED, UNEVEN).equivalent()
+    np.testing.assert_allclose(found.signal_modes, expected.signal_modes, rtol=1e-12)
+    for name in ("slope2", "signal_variance", "model_noise", "rho", "noise"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12), name
+    assert (found.channel, found.offset) == (BELIEVED.channel, e.offset)
+    assert abs(found.slope2 / found.signal_variance - 1) > 1e-3 and abs(found.slope2 / e.slope2 - 1) > 0.1
+
+
+def test_state_evolution_of_a_wrong_model_iterated_plainly():
+    """g = d log Phi(y (omega + b0)/sqrt(V + noise'))/d omega of the believed probit law, modes and offset of their own, sums over omega."""
+    e, believed = ge.Problem(HIDDEN, UNEVEN).equivalent(), ge.Problem(BELIEVED, UNEVEN).equivalent()
+    w, mass, v, b0, lam, alpha = e.eigenvalues, e.weights, e.signal_modes, 0.45, 1 / believed.slope2, 1.7
+    hidden, noise = e.model_noise + 0.2, believed.model_noise + 0.5
+    linear = float(mass @ v)
+    z = np.linspace(-8.5, 8.5, 401)
+    weight = np.exp(-0.5 * z * z) * (z[1] - z[0]) / np.sqrt(2 * np.pi)
+
+    def density(x):
+        return np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+
+    V, q, m = float(mass @ w) / lam, 0.3, 0.2
+    for _ in range(300):
+        omega, rest = np.sqrt(q) * z, linear - m * m / q + hidden
+        hats = np.zeros(3)
+        for y in (1, -1):
+            u, t = y * (omega + b0) / np.sqrt(V + noise), y * (m / q * omega + b0) / np.sqrt(rest)
+            ratio = np.exp(-0.5 * u * u - log_ndtr(u)) / np.sqrt(2 * np.pi)
+            g, dg = y * ratio / np.sqrt(V + noise), -ratio * (u + ratio) / (V + noise)
+            hats += [weight @ (ndtr(t) * -dg), weight @ (ndtr(t) * g * g), weight @ (y * density(t) / np.sqrt(rest) * g)]
+        Vhat, qhat, mhat = alpha * hats
+        R = 1 / (lam + w * Vhat)
+        V, m, q = mass @ (w * R), mass @ (v * w * mhat * R), mass @ (w**2 * (v * mhat**2 + qhat) * R**2)
+    curve = ge.solve(ge.Problem(HIDDEN, UNEVEN, ge.BayesOptimal(assumes=BELIEVED)), [alpha], scores=True)
+    assert (float(curve.V[0]), float(curve.m[0]), float(curve.q[0])) == pytest.approx((V, m, q), rel=1e-9)
+    assert abs(m / q - 1) > 0.05
+    # what it says of a fresh row, and what is true there
+    omega = np.sqrt(q) * z
+    up, said = ndtr((m / q * omega + b0) / np.sqrt(linear - m * m / q + hidden)), ndtr((omega + b0) / np.sqrt(V + noise))
+    expected = {
+        "brier": weight @ (up * (1 - said) ** 2 + (1 - up) * said**2),
+        "log_loss": -weight @ (up * np.log(said) + (1 - up) * np.log1p(-said)),
+        "calibration_error": weight @ np.abs(said - up),
+    }
+    for name, value in expected.items():
+        assert float(curve[name][0]) == pytest.approx(value, rel=1e-3 if name == "calibration_error" else 1e-9), name
+    fine = np.linspace(-8.5, 8.5, 400_001)
+    chance = ndtr((m / np.sqrt(q) * fine + b0) / np.sqrt(linear - m * m / q + hidden))
+    wrong = np.where(np.sqrt(q) * fine + b0 > 0, 1 - chance, chance) @ density(fine) * (fine[1] - fine[0])
+    assert float(curve.test_error[0]) == pytest.approx(wrong, abs=1e-5)
+
+
+def test_a_random_offset_is_averaged_over():
+    """Everything at b0 ~ N(0, variance), one offset at a time, by Gauss-Hermite nodes; labels of both signs, so that b0 and -b0 differ."""
+    target = replace(HIDDEN, offset=None, flips=(0.05, 0.2))
+    learner = ge.BayesOptimal(assumes=BELIEVED)
+    e = ge.Problem(target, UNEVEN).equivalent()
+    assert e.random_offset and e.offset_variance > 0.01
+    x, weight = np.polynomial.hermite_e.hermegauss(24)  # leave 2e-6 of the errors, 50 times less than 12 do
+    each = [learner.solve(replace(e, offset=float(b)), np.array([1.7])) for b in np.sqrt(e.offset_variance) * x]
+    whole = learner.solve(e, np.array([1.7]))
+    for name in ("test_error", "clean_error", "m", "q", "V"):
+        expected = weight @ np.array([one[name][0] for one in each]) / weight.sum()
+        assert whole[name][0] == pytest.approx(expected, rel=1e-5), name

@@ -160,3 +160,19 @@ def test_a_kernel_on_labels_of_any_law_with_random_offsets():
     errors = ridge_curve(e, linearise(e, True), np.full(3, 4.0), lam + (lam + e.nugget) * np.array([-0.03, 0.0, 0.03]))["test_error"]
     assert errors[1] < min(errors[0], errors[2])
     assert best["test_error"].values[0] == pytest.approx(errors[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("tilt", [None, (0.2, 1.0)])
+def test_no_penalty_is_better_for_students_of_another_dimension_and_of_kernels(target, tilt):
+    """lam + nugget from a tenth of the optimum to ten times it, at 1.6 d coordinates; both sides are worse by more than rounding."""
+    e, alpha = replace(equivalent(target, tilt=tilt), aspect=1.6, nugget=0.3), np.array([0.5, 2.5])
+    labels = linearise(e, e.has_offset)
+    for a, lam in zip(alpha, optimal_lam(e, labels, alpha), strict=True):
+        total = (lam + 0.3) * np.append(np.geomspace(0.1, 10, 60), 1.0)
+        errors = ridge_curve(e, labels, np.full(61, a), total - 0.3)["test_error"]
+        assert errors[-1] == errors.min() and min(errors[0], errors[-2]) > 1.002 * errors[-1]
+        beside = ridge_curve(e, labels, np.full(2, a), (lam + 0.3) * np.array([0.95, 1.05]) - 0.3)["test_error"] - errors[-1]
+        assert np.all(beside > 0) and beside.max() < 1.5 * beside.min()  # as a parabola rises
+    (low,) = optimal_lam(replace(e, nugget=1e4), labels, alpha[:1], constrain=True)  # the kernel brings more than the optimum
+    assert low == 0

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import integrate, special
 
 from gaussequiv.ingredients.channels.label_atoms import Beside, LabelAtoms
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.learners.convex.averages import Fields
 from gaussequiv.learners.convex.residual_law import constants, residuals
 from gaussequiv.learners.convex.residual_nodes import ALONE, _breaks
+from gaussequiv.numerics.panels import legendre_panels
 
 ONE = ((1.0, 1.0),)
 
@@ -184,3 +185,41 @@ def test_labels_that_follow_the_field_have_the_measures_of_their_pairs(m):
         seen[-1].append(constant.total(constant.measures[:2] * np.tanh(constant.r))[:, 0])
     for mine, theirs in zip(*seen, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-9)
+
+
+def test_labels_that_follow_the_field_on_a_narrower_scale_than_their_own():
+    """y = nu + eps, eps continuous: r = c - b0 - eps + a Gaussian of width w, whose scale labels resolve where w < theirs; by Stein's lemma
+    E z g = sigma E g', E (nu - b0) g = k E g' and so on, k = m - rho. The quantile loss has g = clip(r/V, -0.2, 0.8); averages of g, g' and
+    g'' over the Gaussian in closed form, over eps by scipy.
+    """
+    b0, rho, noise, spread, V = 0.4, 0.8, 1e-3, 0.5, 0.3
+    shift, half = 0.3 * V, 0.5 * V
+
+    def between(ends, panels=8):
+        edges = np.unique(np.concatenate([np.linspace(-16, 16, panels + 1), np.clip(ends - b0, -16, 16)]))
+        eps, weights = (part[0] for part in legendre_panels(edges[None, :], 12))
+        return b0 + eps, weights * np.exp(-np.abs(eps) / spread) / (2 * spread)
+
+    label, mass = between(np.zeros(0), 48)
+    one = LabelAtoms(np.zeros(label.size), label, mass, rho, noise, follows=Beside(0.4, between))
+    loss, m, c = losses.get("quantile:0.2"), np.array([0.78, 0.3, 0.85]), np.array([0.2, 0.2, -1.3])
+    at = fields(3, m=m, c=c, b0=b0, V=V, q=m * m / rho + 1e-3, rest=rho - m * m / (m * m / rho + 1e-3))
+    known, found = residuals(loss, [one] * 3, at, ONE)  # the second is wide
+    sigma, k = np.sqrt(1e-3 + noise), m - rho
+    width = np.hypot(k / np.sqrt(rho), sigma)
+    assert known.size == 3
+    np.testing.assert_allclose(found.sigma, sigma, rtol=1e-9)
+    np.testing.assert_allclose(found.width, width, rtol=1e-9)
+    nodes = found.nodes(loss, at.V)
+    got = nodes.total(nodes.measures * loss.proximal(0.0, nodes.r, at.V[nodes.point])[0])
+    for i in range(3):
+
+        def averages(eps, t=c[i] - b0 - shift, w=width[i]):
+            mean, inside, _ = clipped(t - eps, w, half)
+            bend = sum(side * np.exp(-0.5 * ((t - eps + side * half) / w) ** 2) for side in (1, -1)) / (w * np.sqrt(2 * np.pi))
+            return np.array([shift + mean, inside, bend]) / V * np.exp(-abs(eps) / spread) / (2 * spread)
+
+        ends = np.unique([-16.0, 0.0, *(c[i] - b0 - shift + np.array([-half, half])), 16.0])
+        g, slope, bend = sum(integrate.quad_vec(averages, *ends[j : j + 2], epsabs=1e-11)[0] for j in range(ends.size - 1))
+        expected = [g, k[i] * slope, rho * g + k[i] ** 2 * bend, sigma * slope, sigma * k[i] * bend, g + sigma**2 * bend]
+        np.testing.assert_allclose(-got[:, i], expected, rtol=1e-7, atol=1e-9)

@@ -18,7 +18,7 @@ from gaussequiv.ingredients.channels.links import get
 from gaussequiv.learners.convex.erm import ERM
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.ridge import Ridge
-from gaussequiv.learners.convex.ridge_curve import ridge_susceptibility, student_fields, student_moments
+from gaussequiv.learners.convex.ridge_curve import ridge_curve, ridge_susceptibility, student_fields, student_moments
 from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble
 from gaussequiv.numerics.effective_ridge import solve_effective_ridge
 from gaussequiv.numerics.status import Status
@@ -234,6 +234,40 @@ def test_infinite_and_negative_penalties(channel):
     assert constant["V"].tolist() == [0.0] * 3 and constant["m"].tolist() == [0.0] * 3
     ridgeless = Ridge(0.0, intercept=True).solve(e, ALPHA[:1])  # n < p: every label is fitted
     assert ridgeless["train_error"][0] == pytest.approx(0, abs=1e-12) and ridgeless["V"][0] == np.inf
+
+
+@pytest.mark.parametrize("lam", [-0.2, 0.1])
+@pytest.mark.parametrize("channel", [Sign(0.2), Binary(get("logit:0.4"))], ids=["sign", "logit"])
+def test_penalties_below_zero_turn_fitted_labels_round(channel, lam):
+    """A kernel K = X X'/p + nugget fits y - lam (K + lam)^-1 y, beyond the label for lam < 0: rows of the model itself, 2 % for its size.
+
+    In the limit y (K + lam)^-1 y = (1 - y omega)/((1 + V)(nugget + lam)), omega the field of a fresh row: the share of rows at which it is
+    too far off.
+    """
+    e, nugget, load, b0, p = general(channel, nugget=0.25, aspect=1.0), 0.25, 0.6, 0.6, 500
+    e = replace(e, offset=b0)
+    found = ridge_curve(e, linearise(e, False), np.array([load]), np.array([lam]))
+    w, v = (np.repeat(part, (MASS * p).astype(int)) for part in (W, MODES))
+    rng, wrong = np.random.default_rng(0), []
+    for _ in range(24):
+        x, z = rng.standard_normal((2, int(load * p), p))
+        field = b0 + x @ (np.sqrt(v) * rng.choice([-1.0, 1.0], p)) / np.sqrt(p) + np.sqrt(HIDDEN) * z[:, 0]
+        y, x = channel.sample(rng, field), x * np.sqrt(w)
+        a = np.linalg.solve(x @ x.T / p + (nugget + lam) * np.eye(y.size), y)
+        wrong.append(np.mean(y * (y - lam * a) < 0))
+    error = np.std(wrong, ddof=1) / np.sqrt(24)
+    assert found["train_error"][0] == pytest.approx(np.mean(wrong), abs=4 * error + 0.02 * found["train_error"][0])
+    # V of the limit, from a root; fields of fresh rows by a plain sum
+    kappa = brentq(lambda k: (lam + nugget) / k + MASS @ (W / (W + k)) - load, 1e-9, 1e6, xtol=1e-15, rtol=1e-15)
+    own = load * kappa / (lam + nugget)  # 1 + V of the linear student at the penalty lam + nugget
+    m, q = found["m"][0], found["q"][0]
+    t = np.linspace(-9, 9, 40_001)
+    share = 0.0
+    for label, side in ((1, channel.up), (-1, channel.down)):
+        # given omega = sqrt(q) t, the target's field is b0 + (m/q) omega and a rest
+        chance = side(b0 + m / np.sqrt(q) * t, np.full_like(t, LINEAR + HIDDEN - m * m / q)).value
+        share += np.sum(norm.pdf(t) * (t[1] - t[0]) * chance * (lam * (1 - label * np.sqrt(q) * t) > own * (lam + nugget)))
+    assert found["train_error"][0] == pytest.approx(share, abs=2e-4)
 
 
 def test_what_an_ensemble_is_by_default_and_refuses():

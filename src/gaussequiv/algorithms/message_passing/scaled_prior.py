@@ -41,7 +41,7 @@ class ScaledPrior:
     [0.5, 0.8]
     """
 
-    scale: Any = 1.0
+    scale: Any
     prior: Any = None
 
     @classmethod
