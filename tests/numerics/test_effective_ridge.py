@@ -29,6 +29,7 @@ def test_the_equation_holds_everywhere(text):
     assert error.max() < 1e-13
     assert found.residual.max() < 1e-13
     assert found.slack[rest] == pytest.approx(lam[rest] / k, rel=1e-15)
+    assert found.steps.max() <= 10  # 7 of Newton's method, also where a root is found to the last digit; halving alone takes 50
 
 
 @pytest.mark.parametrize(("alpha", "lam"), [("0.999", "1e-8"), ("1", "1e-12"), ("1.001", "1e-8"), ("1e-4", "1e8"), ("1e6", "1e-6")])
@@ -79,6 +80,15 @@ def test_without_penalty_above_the_rank_the_solution_is_unique():
     found = solve_effective_ridge(np.array([0.75, 1.0, 3.0]), np.zeros(3), w, weights)
     assert found.kappa.tolist() == [0.0, 0.0, 0.0]
     assert found.slack == pytest.approx([0.0, 0.25, 2.25], abs=1e-15)
+
+
+def test_masses_that_sum_to_the_load_up_to_rounding_are_the_load():
+    """Three of 0.1 are 0.30000000000000004: without a penalty the fit is unique there, not just short of it."""
+    w, weights = np.array([1.0, 2.0, 3.0]), np.full(3, 0.1)
+    assert weights.sum() > 0.3
+    found = solve_effective_ridge(np.array([0.3, 0.3 - 1e-9]), np.zeros(2), w, weights)
+    assert found.kappa[0] == 0 and found.slack[0] == 0
+    assert found.kappa[1] == pytest.approx(1e-9 / (weights @ (1 / w)), rel=1e-6)
 
 
 def test_an_infinite_penalty_leaves_no_degrees_of_freedom():

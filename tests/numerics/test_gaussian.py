@@ -127,3 +127,28 @@ def test_laws_far_wider_than_the_function(variance, covariance):
     assert found.mean_slope == pytest.approx(special.ndtr(-t), rel=1e-9)
     assert found.spread == pytest.approx(found.second - found.product, rel=1e-6, abs=1e-9 * found.second)
     assert found.residue == pytest.approx(found.spread - (variance - covariance) * found.slope, rel=1e-6, abs=1e-8 * found.second)
+
+
+def levels(function, covariance):
+    """Nodes of the inner integral at every level, of a function that is told how often it was asked, and the last error."""
+    asked = []
+
+    def told(x):
+        if not asked or asked[-1] != x.shape[-1]:
+            asked.append(x.shape[-1])
+        assert x.size <= 2_000_000
+        return function(x, len(asked))
+
+    return asked, pair_moments(told, 1.0, covariance).error
+
+
+@pytest.mark.parametrize(("covariance", "most"), [(0.0, 8193), (0.5, 2049)])
+def test_refinement_ends_where_nothing_is_gained(covariance, most):
+    """By the same change at every level, twice, or at the last level; levels have twice the nodes less one."""
+    assert levels(lambda x, k: np.sin(x), covariance)[0] == [129, 257]
+    stalled, error = levels(lambda x, k: np.full(x.shape, 1 + 1e-6 * (-1) ** k), covariance)
+    assert stalled == [129, 257, 513, 1025] and error == pytest.approx(4e-6, rel=1e-5)
+    halved, error = levels(lambda x, k: np.full(x.shape, 1 + 2.0**-k), covariance)
+    assert halved == [128 * 2**k + 1 for k in range(5 if covariance else 7)] and halved[-1] == most
+    last = len(halved)
+    assert error == pytest.approx((1 + 2.0 ** (1 - last)) ** 2 - (1 + 2.0**-last) ** 2, rel=1e-9)

@@ -35,7 +35,7 @@ def test_a_jump_at_every_variance(size):
 def test_an_analytic_function_and_a_grid_that_grows():
     table = HeatTable(cosine)
     V = np.array([0.31, 0.33, 0.02])
-    for centre in (0.0, 12.0, -30.0):
+    for centre in (0.0, 3.0, 12.0, -30.0):
         omega = centre + np.linspace(-2, 2, 33) * np.ones((3, 1))
         value, first, second, third = table.derivatives(omega, V)
         damp = np.exp(-2 * V)[:, None]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaussequiv.numerics.kinks import smooth_pieces
+from gaussequiv.numerics.kinks import _merged, smooth_pieces
 
 KINKED = {
     "slope": (lambda x: np.exp(-abs(x - 0.3)), [0.3]),
@@ -17,6 +17,7 @@ SMOOTH = {
     "narrow on wide": lambda x: np.exp(-0.5 * x * x / 1e-6) + np.exp(-0.5 * x * x),
     "soft": lambda x: np.exp(-np.sqrt(x * x + 1e-6)),
     "algebraic": lambda x: (1 + x * x / 3) ** -2,
+    "step": lambda x: np.tanh(1e5 * (x + 3.3)),  # on whose flank errors fall slowly
 }
 
 
@@ -35,7 +36,7 @@ def test_kinks_are_found(name, ends):
 def test_smooth_functions_have_none_however_narrow(name, ends):
     found = smooth_pieces(SMOOTH[name], *ends)
     assert found.places.size == 0
-    scale = {"narrow": 0.01, "narrow on wide": 1e-3, "soft": 1e-3, "algebraic": 1.0}[name]
+    scale = {"narrow": 0.01, "narrow on wide": 1e-3, "soft": 1e-3, "algebraic": 1.0, "step": 1e-5}[name]
     assert 0.3 * scale < found.width < 3 * scale
 
 
@@ -47,3 +48,9 @@ def test_known_kinks_do_not_shorten_panels():
 def test_noise_is_not_resolved():
     rng = np.random.default_rng(0)
     assert smooth_pieces(lambda x: rng.standard_normal(x.size), -1.0, 1.0) is None
+
+
+def test_places_within_each_others_doubt_are_one_known_as_well_as_the_better():
+    found = _merged([(3.0, 1e-6), (1.0005, 1e-6), (0.0, 1e-3), (1.0, 1e-3), (3.0001, 1e-4), (3.01, 1e-3)], 0.7)
+    assert found.places.tolist() == [0.0, 1.0005, 3.0, 3.01] and found.doubts.tolist() == [1e-3, 1e-6, 1e-6, 1e-3]
+    assert found.width == 0.7

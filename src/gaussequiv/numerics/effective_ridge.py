@@ -91,8 +91,8 @@ def _newton(load: FloatArray, lam: FloatArray, w: FloatArray, weights: FloatArra
         high[i] = np.where(value > 0, high[i], y[i])
         step = value / slope
         new = y[i] - step
-        outside = ~((new > low[i]) & (new < high[i]))
-        new = np.where(outside & (value != 0), 0.5 * (low[i] + high[i]), np.where(value == 0, y[i], new))
+        inside = ((new > low[i]) & (new < high[i])) | (new == y[i])  # y is an end of the bracket by now
+        new = np.where(inside, new, 0.5 * (low[i] + high[i]))
         steps[i] += 1
         done = np.abs(new - y[i]) <= 4e-16 * np.maximum(1.0, np.abs(y[i]))
         y[i] = new

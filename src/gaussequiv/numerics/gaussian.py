@@ -18,8 +18,8 @@ from gaussequiv.numerics.panels import gauss
 RANGE = 13.0  # exp(-RANGE**2 / 2) = 2e-37: room for polynomial growth of degree 10 and beyond
 STEEP = 8.0  # standard deviations over the function's scale beyond which panels around its centre are used
 MAX_PANEL = 64  # nodes in a geometric panel: on one the function is smooth, so that what 64 do not resolve more do not either
-MAX_INNER = 8193
-MAX_OUTER = 2049
+FEWEST = 129  # nodes of the first level
+MAX_ALONE, MAX_BOTH = 8193, 2049  # of the last one: of u alone, and of each of two integrals
 
 
 class PairMoments(NamedTuple):
@@ -126,17 +126,16 @@ def pair_moments(
     outer_breaks = _breaks(kinks, outside, smoothed) if outside > STEEP * smoothed else ()
     previous: FloatArray | None = None
     error, stalls = np.inf, 0
-    inner, outer = 129, 129
-    current = np.zeros(7)
+    points, most = FEWEST, MAX_BOTH if covariance > 0 else MAX_ALONE
     while True:
         if outer_breaks:
-            grid, mass = _panel_grid(np.zeros(1), outside, outer_breaks, _order(outer_breaks, outer))
+            grid, mass = _panel_grid(np.zeros(1), outside, outer_breaks, _order(outer_breaks, points))
             b, weights = grid[0], mass[0]
         elif covariance > 0:
-            b, weights = normal_grid(outer)
+            b, weights = normal_grid(points)
         else:
             b, weights = np.zeros(1), np.ones(1)
-        value, slope, spread, residue = conditional_moments(function, outside * b, inside, inner_breaks, inner)
+        value, slope, spread, residue = conditional_moments(function, outside * b, inside, inner_breaks, points)
         product, inner_spread = weights @ value**2, weights @ spread
         firsts = [product + inner_spread, product, weights @ slope**2, weights @ value, weights @ slope]
         current = np.array([*firsts, inner_spread, weights @ residue])
@@ -145,8 +144,7 @@ def pair_moments(
             stalls = stalls + 1 if error > 0.9 * last else 0  # rounding, where u and v are almost equal, or no convergence at all
             if error <= tolerance * max(1.0, float(np.max(np.abs(current[:3])))) or stalls == 2 or not np.isfinite(error):
                 break
-        if inner >= MAX_INNER or (covariance > 0 and outer >= MAX_OUTER):
+        if points >= most:
             break
-        previous = current
-        inner, outer = 2 * inner - 1, 2 * outer - 1
+        previous, points = current, 2 * points - 1
     return PairMoments(*map(float, (*current, error)))

@@ -271,3 +271,15 @@ def test_searches_begin_in_the_middle_of_what_the_inputs_ask_for():
         assert np.all(np.diff(np.abs(logs - np.log(scale))) > -1e-9)
         order.append(logs - np.log(scale))
     np.testing.assert_allclose(order[0], order[1], atol=1e-9)
+
+
+def test_searches_begin_where_students_have_few_weights_left_if_penalty_or_loss_has_kinks():
+    """L1 students of a square loss, from a penalty some seven times below that which leaves none; of a hinge, from the largest penalty."""
+    path = LamPath(ge.ERM("square", "optimal", "l1"), equivalent(GaussianNoise(0.1), w=(1000.0,), rho=40.0), ALPHA, FULL)
+    logs = _grid(path, several=False)
+    some = np.log(0.15 * np.median(path.model.empty(path.model.points(ALPHA, np.ones(3)))))
+    assert abs(some) > 2 and np.all(np.diff(np.abs(logs - some)) > -1e-9)
+    few, none = (ge.ERM("square", lam, "l1").solve(path.model.e, ALPHA[1:2])["q"][0] for lam in np.exp(logs[0]) * np.array([1, 15]))
+    assert 0.1 < few < 40 and none < 1e-12
+    hinge = _grid(LamPath(ge.ERM("hinge", "optimal"), equivalent(Sign(0.1)), ALPHA, FULL), several=False)
+    assert np.all(np.diff(hinge) < 0)
