@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaussequiv.numerics.mesh import graded_edges, jump, smooth_edges
+from gaussequiv.numerics.mesh import _halved, graded_edges, jump, smooth_edges
 from gaussequiv.numerics.panels import legendre_panels
 
 BASE = np.array([-50.0, -8.0, -1.0, 0.0, 1.0, 8.0, 50.0])
@@ -36,3 +36,11 @@ def test_jumps_to_the_last_digit_and_growth():
     edges = graded_edges(lambda t: 1 + 1e6 * np.maximum(t, 0.0), BASE)
     left, right = edges[:-1], edges[1:]
     assert np.all(1 + 1e6 * np.maximum(right, 0) < 5.5 * (1 + 1e6 * np.maximum(left, 0)))
+
+
+def test_intervals_are_halved_until_there_would_be_too_many():
+    """[0, 1/2] stays, [1/2, 1] is cut into eight of 1/16: nine intervals in all."""
+    wide = lambda left, right: (left >= 0.5) & (right - left > 0.1) | (right - left == 1)  # noqa: E731
+    ends = np.array([0.0, 1.0])
+    np.testing.assert_allclose(_halved(ends, wide, 9), np.append(0.0, np.arange(8, 17) / 16))
+    assert _halved(ends, wide, 8) is None

@@ -6,6 +6,7 @@ import pytest
 import gaussequiv as ge
 from gaussequiv.learners.convex.bent_optimum import BentAverages, best_about_bends
 from gaussequiv.learners.convex.lam_path import LamPath
+from gaussequiv.learners.convex.offsets import Starts
 from gaussequiv.learners.convex.optimum import COARSE, FINE
 
 TARGET = ge.DeepNetwork("erf", bias_variance=0.3, readout_bias_variance=0.2, width_ratios=(1.4,), labels="logit")
@@ -37,3 +38,19 @@ def test_the_best_penalty_beside_a_plateau_without_weights():
     assert bool(curve.converged.all())
     assert float(curve.lam.squeeze()) == pytest.approx(2.107, rel=2e-3)
     assert float(curve.test_error.squeeze()) == pytest.approx(0.4026956919, rel=2e-9)
+
+
+def test_starts_lie_on_the_line_through_the_nearest_two_whose_offsets_lie_alike():
+    averages, rng = BentAverages(path(), 0), np.random.default_rng(0)
+    assert np.isnan(averages._starts(0.3, 5).unknowns).all()
+    known = {
+        y: Starts(rng.standard_normal((offsets, 4)), np.ones(offsets), np.zeros(offsets)) for y, offsets in ((2.0, 5), (1.0, 5), (0.4, 7))
+    }
+    averages._known = [(-1.0, known[2.0]), *known.items()]
+    one, two = known[1.0].unknowns, known[2.0].unknowns
+    np.testing.assert_allclose(averages._starts(1.3, 5).unknowns, one + 0.3 * (two - one), rtol=1e-12)
+    np.testing.assert_allclose(averages._starts(0.4, 7).unknowns, known[0.4].unknowns)
+    one[2, 3] = np.nan  # an offset that was not solved
+    assert np.isnan(averages._starts(1.3, 5).unknowns[2, 3])
+    two[1, 0] = np.nan
+    assert averages._starts(1.3, 5).unknowns[1, 0] == one[1, 0]

@@ -238,3 +238,11 @@ def test_a_fit_of_its_family_is_looked_up_by_the_penalty_and_the_parameters_of_t
     e = equivalent(GaussianNoise(0.3))
     assert ge.ERM("huber:0.7", "optimal").place(e, 0.2) == {"lam": 0.2, "threshold": 0.7}
     assert ge.ERM("absolute", 0.1).place(e, 0.3) == {"lam": 0.3}
+
+
+def test_one_number_of_a_learner_is_replaced_where_it_stands():
+    erm = ge.ERM("huber:0.7", 0.2, "elastic_net:0.3", intercept=True)
+    assert erm.with_hyperparameter("lam", 0.5) == ge.ERM("huber:0.7", 0.5, "elastic_net:0.3", intercept=True)
+    (loss,), penalty = erm.loss.parameters, next(iter(erm.penalty.parameters))
+    assert erm.with_hyperparameter(loss, 1.1) == ge.ERM("huber:1.1", 0.2, "elastic_net:0.3", intercept=True)
+    assert erm.with_hyperparameter(penalty, 0.6) == ge.ERM("huber:0.7", 0.2, "elastic_net:0.6", intercept=True)
