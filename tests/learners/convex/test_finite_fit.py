@@ -349,11 +349,12 @@ def test_extreme_penalties():
     assert fit_erm(sample, losses.Huber(), np.inf).intercept == 0.0
 
 
-def test_labels_of_one_class():
-    sample = TrainingSample(np.random.default_rng(0).standard_normal((8, 4)), np.ones(8))
+@pytest.mark.parametrize(("label", "rows"), [(1.0, 8), (-1.0, 8), (-1.0, 1)])
+def test_labels_of_one_class(label, rows):
+    sample = TrainingSample(np.random.default_rng(0).standard_normal((rows, 4)), np.full(rows, label))
     hinge, logistic = fit_erm(sample, losses.Hinge(), 0.1, L2(), True), fit_erm(sample, losses.Logistic(), 0.1, L2(), True)
-    assert hinge.intercept == 1.0 and hinge.status is Status.converged
-    assert logistic.intercept == np.inf and logistic.status is Status.single_class
+    assert hinge.intercept == label and hinge.status is Status.converged and not np.any(hinge.coefficients)
+    assert logistic.intercept == label * np.inf and logistic.status is Status.single_class
     assert fit_erm(sample, losses.Logistic(), 0.1, L2(), False).status is Status.converged
 
 

@@ -7,6 +7,7 @@ from scipy.integrate import quad
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.outputs import Relu
+from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.learners.convex.labels import linearise
 
 
@@ -75,3 +76,13 @@ def test_real_labels_of_another_law_split_likewise(offset, intercept):
     assert found.intercept[0] == pytest.approx(mu if intercept else 0.0, rel=1e-9)
     spread = second + 0.3 - (mu**2 if intercept else 0.0)
     assert found.noise[0] == pytest.approx(spread - slope**2 * float(e.weights @ e.signal_modes), rel=1e-8)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_labels_of_a_field_that_does_not_vary_are_its_constants_sign(intercept):
+    """Without a field nor noise: y = sign(b0) in every row, all of it constant, or all of it noise to a student without one."""
+    one = np.ones(1)
+    e = ge.GaussianEquivalent(one, one, np.zeros(1), 0.0, np.zeros(1), 0.0, Sign(0.0), offset=-0.7)
+    found = linearise(e, intercept)
+    assert (found.offset[0], found.mass[0], found.slope[0]) == (-0.7, 1.0, 0.0)
+    assert (found.intercept[0], found.noise[0]) == ((-1.0, 0.0) if intercept else (0.0, 1.0))

@@ -99,3 +99,13 @@ def test_points_of_any_rule_start_from_what_the_path_has_solved(e):
     np.testing.assert_allclose(near.unknowns, afar.unknowns, rtol=1e-8, atol=1e-9)
     assert near.steps.max() <= 5
     assert near.steps.sum() < afar.steps.sum()
+
+
+def test_penalties_about_which_students_lose_their_weights_at_some_offsets():
+    path = LamPath(ERM, PLAIN, ALPHA, FULL)
+    some, none, every = (np.array(part) for part in ([False, True], [False, False], [True, True]))
+    path._held[1] = {2.0: every, -3.0: none, 0.0: some, -1.0: none, 3.0: every}
+    assert [path.bends_about(1, y) for y in (-1.0, 0.0, 2.0)] == [(-3.0, 0.0), (-1.0, 2.0), (0.0, 3.0)]
+    assert path.bends_about(1, -3.0) is None and path.bends_about(1, 3.0) is None  # alike on both sides
+    path._held[0] = {-1.0: none, 0.0: every}
+    assert path.bends_about(0, -1.0) == path.bends_about(0, 0.0) == (-1.0, 0.0)
