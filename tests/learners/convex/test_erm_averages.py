@@ -240,3 +240,10 @@ def test_no_warning_where_errors_turn_slowly():
             warnings.simplefilter("error", AccuracyWarning)
             curve = ge.ERM("logistic", 1.0, class_weight=weights).solve(ge.Problem(FLIPS).equivalent(), np.array([0.1, 1.0]))
         assert np.isfinite(curve["test_error"]).all()
+
+
+@pytest.mark.parametrize("lam", [[0.1, 0.0], [0.0, 0.1]])
+def test_one_penalty_of_zero_among_others_needs_a_limit(lam):
+    e = ge.Problem(ge.DeepNetwork("tanh", task="classification", noise=0.1)).equivalent()
+    with pytest.raises(ge.ArgumentError, match="must be positive for the penalty l1"):
+        ge.ERM("logistic", 0.1, "l1").curve(e, ALPHA, np.array(lam))

@@ -176,3 +176,17 @@ def test_no_penalty_is_better_for_students_of_another_dimension_and_of_kernels(t
         assert np.all(beside > 0) and beside.max() < 1.5 * beside.min()  # as a parabola rises
     (low,) = optimal_lam(replace(e, nugget=1e4), labels, alpha[:1], constrain=True)  # the kernel brings more than the optimum
     assert low == 0
+
+
+def test_one_level_of_noise_has_a_closed_form_with_all_its_digits():
+    """Also where offsets of either sign are noise to a student without a constant, and for other real labels at one offset."""
+    alpha = np.array([0.3, 2.0])
+    e = ge.Problem(ge.DeepNetwork("relu", noise=0.2), ge.GaussianInputs("two-level:4:0.2:0.25")).equivalent()
+    assert e.random_offset and linearise(e, False).offset.size > 1
+    expected = (e.noise + e.offset_variance) / e.slope2
+    np.testing.assert_allclose(optimal_lam(e, linearise(e, False), alpha), expected, rtol=1e-12)
+    rectified = ge.Problem(ge.DeepNetwork("relu", labels=ge.Relu(0.3), offset=0.4)).equivalent()
+    labels = linearise(rectified, True)
+    expected = labels.noise[0] / (labels.slope[0] ** 2 * rectified.slope2)
+    np.testing.assert_allclose(optimal_lam(rectified, labels, alpha), expected, rtol=1e-12)
+    assert stationary_lam(rectified, labels, 2.0) == pytest.approx(expected, rel=1e-6)
