@@ -52,7 +52,7 @@ def test_an_extrapolation_without_a_standard_error_is_not_identified(monkeypatch
         return full, states
 
     monkeypatch.setattr(curves, "_predict", fail_on_deletions)
-    found = curve(x, y, np.array([100, 150, 160]), LinearStudent())
+    found = curve(x, y, np.array([100, 150, 160]), LinearStudent(), method="moments")
     assert np.isnan(found["test_error_stderr"]).all()
     assert found["status"].tolist() == [Status.converged, Status.converged, Status.nonfinite]
     assert np.isnan(found["test_error"]).tolist() == [False, False, True]

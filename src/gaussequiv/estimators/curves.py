@@ -17,7 +17,7 @@ from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, 
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.realdata.caveats import caveats
-from gaussequiv.realdata.curves import METHODS, curve
+from gaussequiv.realdata.curves import METHODS, curves_of_targets
 from gaussequiv.realdata.reading import count_rows, read_rows, read_sizes, read_student, read_targets, text_columns, text_error
 
 if TYPE_CHECKING:
@@ -42,26 +42,28 @@ def theory_curve(
 
     Parameters
     ----------
-    estimator : Ridge, RidgeClassifier, LogisticRegression, LinearSVC, or a Pipeline that ends in one
+    estimator : LinearRegression, Ridge, RidgeClassifier, LogisticRegression, LinearSVC, or a Pipeline that ends in one
         Not fitted here; its hyperparameters are read off it and mean what they mean in scikit-learn, on the features as given. LinearSVC
         (and LogisticRegression with the solver liblinear) penalises its intercept: it is treated as what it is, a penalised constant
         column.
     X : array-like of shape (N, d)
         All rows count: nothing is held out.
     y : array-like of shape (N,)
-        Real targets for Ridge, two classes otherwise. More than two classes give one curve for each class against the rest, along a
-        dimension `class`; LogisticRegression itself fits them jointly, so that its own error is another quantity.
+        Real targets for Ridge and LinearRegression, two classes otherwise. More than two classes give one curve for each class against
+        the rest, along a dimension `class`; LogisticRegression itself fits them jointly, so that its own error is another quantity.
     train_sizes : sequence of int or float
         As in `sklearn.model_selection.learning_curve`: whole numbers are sizes, fractions in (0, 1] are fractions of N. Sizes beyond N are
         extrapolations, nan (status `nonfinite`) where N rows do not identify them; beyond 1.5 N they warn.
     features : transformer or callable, optional
         Feature map applied to X first. Transformers here and in the pipeline are used as they are if fitted, else fitted once on all of X.
     method : {"rows", "moments", "gaussian"}
-        "rows": the rows are reweighted to behave like n of them (`realdata.emulate.emulate`); any of the losses.
-        "moments": Ridge from one eigendecomposition for all sizes and penalties (`realdata.pool.Pool`); far faster.
+        "rows": the rows are read as n of them: square losses from one decomposition of the rows, or one more for each size where rows
+        differ much in length (`realdata.square.square_curves`), the others by reweighting (`realdata.emulate.emulate`).
+        "moments": Ridge as if all rows were of one length (`realdata.pool.Pool`).
         "gaussian": the learners of this package on the de-biased Gaussian equivalent (`realdata.equivalent.equivalent_from_rows`).
     groups : int
-        Groups of the jackknife behind `test_error_stderr`; 0 for none.
+        Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. Square losses with "rows" have an infinitesimal
+        jackknife, without groups.
     random_state : int
         Of the jackknife's groups.
 
@@ -78,12 +80,13 @@ def theory_curve(
     Warns
     -----
     AccuracyWarning
-        Where points are not known (status not 0), have no standard error or one above 10%, or lie beyond 1.5 N.
+        Where points are not known (status not 0), have no standard error or one above 10%, lie close to an interpolation peak, or beyond
+        1.5 N.
 
     Validity: "moments" is a deterministic equivalent, exact for Gaussian rows; "rows" satisfies the exact laws for Gaussian rows and treats
     real ones by an ansatz (Gaussian noise of scores); "gaussian" also assumes a linear teacher behind a probit. Mean over training sets;
     one fit fluctuates about it. Measured against refits (median
-    over digits and patches, raw and random features): "rows" 2.0% for Ridge, 2.3% for RidgeClassifier, 2.9% for LogisticRegression, 2.1%
+    over digits and patches, raw and random features): "rows" 1.6% for Ridge, 2.3% for RidgeClassifier, 2.9% for LogisticRegression, 2.1%
     for LinearSVC; "moments" 2.1%; "gaussian" 3.0%, 18.8% and 15.2% for the first three.
 
     Examples
@@ -104,7 +107,7 @@ def theory_curve(
     targets, classes = read_targets(y, student, count_rows(X))
     final, rows = prepare(estimator, X, features)
     sizes = read_sizes(train_sizes, len(rows))
-    found = [curve(rows, one, sizes, student, method=method, groups=groups, seed=random_state) for one in targets]
+    found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=random_state)
     several = len(targets) > 1
     dims = ("class", "train_size") if several else ("train_size",)
     stacked = {name: np.array([one[name] for one in found]) if several else found[0][name] for name in found[0]}
@@ -121,7 +124,7 @@ def theory_curve(
     }
     for sentence in caveats(sizes, stacked, rows, groups):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
-    return dataset({name: (dims, values) for name, values in stacked.items()}, coordinates, attributes, CONVEX | SIZES)
+    return dataset({name: (dims, values) for name, values in stacked.items() if name != "room"}, coordinates, attributes, CONVEX | SIZES)
 
 
 def last_step(estimator: Any) -> Any:

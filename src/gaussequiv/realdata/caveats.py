@@ -10,6 +10,7 @@ from gaussequiv.numerics.status import Status
 LOOSE = 0.1  # a standard error above this fraction of the prediction is worth a warning
 FAR = 1.5  # times the rows: the last size at which predictions were measured against refits
 BLIND = 2.0  # times the rows: beyond, nothing is claimed
+NARROW = 0.25  # 1 - df2/n below this, and 1/(n (1 - df2/n)) above LOOSE: the fit is about to interpolate its rows
 UNEQUAL = 100.0  # ratio of the columns' scales from which a failure is likely theirs
 
 WORDS = {
@@ -25,7 +26,8 @@ WORDS = {
 def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, groups: int) -> list[str]:
     """Sentences on points that are unknown, without a standard error, loose, or far beyond the rows; empty if there are none.
 
-    `points` holds test_error, test_error_stderr and status with sizes along the last axis; `rows` is the matrix that the student sees.
+    `points` holds test_error, test_error_stderr, status and, for square losses, room with sizes along the last axis; `rows` is the
+    matrix that the student sees.
     """
     total, status = len(rows), points["status"]
     known = status == Status.converged
@@ -51,6 +53,14 @@ def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, 
             f"n_total = {total} rows are few for this: the standard error exceeds {LOOSE:.0%} of the prediction at "
             f"{int(loose.sum())} of {loose.size} points."
         )
+    if "room" in points:
+        room = points["room"]
+        narrow = known & (room < NARROW) & (LOOSE * sizes * room < 1)
+        if narrow.any():
+            said.append(
+                f"{int(narrow.sum())} of {narrow.size} points lie where a fit is about to interpolate its rows: it differs much between "
+                "training sets of one size, and its mean error may exceed the prediction by a tenth or more, at the peak by a factor."
+            )
     if np.any(known & (error == 0)):
         said.append(
             f"{int(np.sum(known & (error == 0)))} of {error.size} points are exactly 0: none of the {total} rows is predicted wrongly, "

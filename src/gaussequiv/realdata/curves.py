@@ -14,6 +14,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.emulate import EmulatedStudent, EmulationState, check_labels, emulate
 from gaussequiv.realdata.equivalent import equivalent_from_rows
 from gaussequiv.realdata.pool import Pool
+from gaussequiv.realdata.square import square_curves
 
 LOOSE = 3e-3  # tolerance of the jackknife's warm-started iterations: far below the errors that they measure
 METHODS = ("rows", "moments", "gaussian")
@@ -45,6 +46,33 @@ class LinearStudent:
     classify: bool = False
 
 
+def curves_of_targets(
+    x: FloatArray,
+    targets: list[FloatArray],
+    sizes: FloatArray,
+    student: LinearStudent,
+    *,
+    method: str = "rows",
+    groups: int = 10,
+    seed: int = 0,
+) -> list[dict[str, FloatArray]]:
+    """`curve` of several vectors of labels; square losses share their decompositions where the rows' weights do not hang on the labels."""
+    choice("method", method, METHODS)
+    if method != "rows" or student.loss != "square":
+        return [curve(x, y, sizes, student, method=method, groups=groups, seed=seed) for y in targets]
+    if student.classify:
+        for y in targets:
+            check_labels(y)
+    together = [targets] if student.class_weight is None else [[y] for y in targets]
+    found = []
+    for batch in together:
+        weights = row_weights(batch[0], student.class_weight)
+        found += square_curves(
+            x, batch, weights, sizes, student.lam, intercept=student.intercept, classify=student.classify, band=groups > 0
+        )
+    return [one._asdict() for one in found]
+
+
 def curve(
     x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent, *, method: str = "rows", groups: int = 10, seed: int = 0
 ) -> dict[str, FloatArray]:
@@ -53,10 +81,13 @@ def curve(
     Entries: test_error, test_error_stderr, status, steps and residual, one value for each size.
 
     The standard error is that of a grouped jackknife: each group of rows is left out in turn, never drawn twice,
-    s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2. It covers the pool's finite size, not the ansatz. Where a deletion leaves no prediction,
-    the standard error is nan; beyond the pool's size the point is then not identified: nan, status `nonfinite`.
+    s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2 (square losses with method "rows": an infinitesimal one, `square_curves`). It covers
+    the pool's finite size, not the ansatz. Where a deletion leaves no prediction, the standard error is nan; beyond the pool's size the
+    point is then not identified: nan, status `nonfinite`. Square losses with "rows" have an entry `room` more.
     """
     choice("method", method, METHODS)
+    if method == "rows" and student.loss == "square":
+        return curves_of_targets(x, [y], sizes, student, groups=groups)[0]
     if student.classify:
         check_labels(y)
     if method == "moments" and (student.classify or student.loss != "square" or student.class_weight is not None):

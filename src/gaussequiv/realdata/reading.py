@@ -12,7 +12,7 @@ from gaussequiv.realdata.curves import LinearStudent
 
 MANY_VALUES = 20  # more different whole numbers than this, each on fewer rows than the next constant, are measurements, not classes
 ROWS_PER_CLASS = 10
-KNOWN = ("Ridge", "RidgeClassifier", "LogisticRegression", "LinearSVC")
+KNOWN = ("LinearRegression", "Ridge", "RidgeClassifier", "LogisticRegression", "LinearSVC")
 NAMED = 8  # columns that a message lists
 
 
@@ -125,9 +125,11 @@ def read_student(estimator: Any) -> LinearStudent:
         raise fail("estimator", f"one of {', '.join(KNOWN)}, or a Pipeline that ends in one", estimator)
     get = estimator.get_params().get
     intercept, weights = bool(get("fit_intercept")), _signs(get("class_weight"))
+    if get("positive"):
+        raise fail("estimator", "an estimator without positive=True", estimator)
+    if name == "LinearRegression":
+        return LinearStudent("square", 0.0, intercept)
     if name in ("Ridge", "RidgeClassifier"):
-        if get("positive"):
-            raise fail("estimator", "an estimator without positive=True", estimator)
         if np.ndim(get("alpha")) or not float(get("alpha")) >= 0:
             raise fail("estimator", "an estimator with one non-negative alpha", estimator)
         return LinearStudent("square", float(get("alpha")), intercept, None, weights, name == "RidgeClassifier")
