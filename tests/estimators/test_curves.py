@@ -27,7 +27,7 @@ from gaussequiv.estimators.curves import (
 from gaussequiv.ingredients.features.kernels import NNGP
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
-from gaussequiv.realdata.reading import read_sizes, read_targets
+from gaussequiv.realdata.reading import read_sizes, read_targets, weigh_classes
 
 DIGITS = datasets.load("digits")
 
@@ -71,11 +71,60 @@ def test_the_student_read_off_is_what_scikit_learn_minimises(estimator):
 
 def test_features_and_weights_are_read():
     assert read_student(Ridge(fit_intercept=False)).intercept is False
-    assert read_student(LogisticRegression(class_weight={0: 1.0, 7: 2.0})).class_weight == {-1: 1.0, 1: 2.0}
+    assert read_student(LogisticRegression(class_weight={0: 1.0, 7: 2.0})).class_weight == {0: 1.0, 7: 2.0}
+    assert read_student(LogisticRegression(class_weight={})).class_weight is None
     assert read_student(RidgeClassifier(class_weight="balanced")).class_weight == "balanced"
     assert read_student(LinearSVC(fit_intercept=False)).constant is None
     assert read_student(LinearRegression(fit_intercept=False)) == read_student(Ridge(alpha=0.0, fit_intercept=False))
     assert read_student(LogisticRegression(C=np.inf)).lam == 0
+
+
+LABELS = np.repeat([0, 1], [70, 50])
+
+
+@pytest.mark.parametrize("names", [np.array([0, 1]), np.array(["bad", "good"]), np.array([False, True]), np.array([-1.0, 1.0])])
+@pytest.mark.parametrize("weights", [lambda a, b: {a: 2.0, b: 5}, lambda a, b: {b: 3}, lambda a, b: {b: 3, a: 1, "else": 7}])
+@pytest.mark.parametrize("model", [LogisticRegression, LinearSVC])
+def test_class_weights_are_those_that_scikit_learn_fits_with(names, weights, model):
+    y = names[LABELS]
+    given = weights(*names.tolist())
+    student = weigh_classes(read_student(model(class_weight=given)), y, names.tolist())
+    X = np.random.default_rng(0).standard_normal((120, 3)) + LABELS[:, None]
+    rows = np.where(LABELS == 1, student.class_weight[1], student.class_weight[-1])
+    settings = {"tol": 1e-10, "max_iter": 100_000}
+    ours, theirs = model(**settings).fit(X, y, sample_weight=rows), model(class_weight=given, **settings).fit(X, y)
+    assert ours.coef_ == pytest.approx(theirs.coef_, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        ({"good": 1, "bad": 9}, r"must fit the classes \[0, 1\] of y.*not in class_weight"),
+        ({0: 1.0, 2: 5.0}, r"\[.*1.*\], are not in class_weight"),
+        ({0: 1.0, 1: 0.0}, "positive"),
+        ({0: 1.0, 1: -2.0}, "positive"),
+        ({0: 1.0, 1: "two"}, "class_weight"),
+        ("balance", "None, 'balanced' or a dict"),
+        ([1.0, 2.0], "None, 'balanced' or a dict"),
+    ],
+)
+@pytest.mark.parametrize("model", [RidgeClassifier, LogisticRegression, LinearSVC])
+def test_class_weights_that_scikit_learn_refuses_are_refused(weights, text, model):
+    X = np.random.default_rng(0).standard_normal((120, 3))
+    for curve in (theory_curve, refit_curve):
+        with pytest.raises(ArgumentError, match=text):
+            curve(model(class_weight=weights), X, LABELS, train_sizes=[50])
+
+
+def test_a_weight_of_one_class_reaches_the_curve():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 5))
+    y = (X[:, 0] + rng.standard_normal(600) > 1).astype(int)
+    one, both, none, plain = (
+        theory_curve(RidgeClassifier(class_weight=w), X, y, train_sizes=[100], groups=0).test_error.values
+        for w in ({1: 3}, {0: 1.0, 1: 3.0}, {}, None)
+    )
+    assert one == both and one != none and none == plain
 
 
 @pytest.mark.parametrize(

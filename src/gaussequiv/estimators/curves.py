@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,16 @@ from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.realdata.caveats import caveats
 from gaussequiv.realdata.curves import METHODS, curves_of_targets
-from gaussequiv.realdata.reading import count_rows, read_rows, read_sizes, read_student, read_targets, text_columns, text_error
+from gaussequiv.realdata.reading import (
+    count_rows,
+    read_rows,
+    read_sizes,
+    read_student,
+    read_targets,
+    text_columns,
+    text_error,
+    weigh_classes,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -105,6 +115,7 @@ def theory_curve(
         raise fail("groups", "0 or at least 2", groups)
     student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
+    student = weigh_classes(student, y, classes)
     final, rows = prepare(estimator, X, features)
     sizes = read_sizes(train_sizes, len(rows))
     found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=random_state)
@@ -185,7 +196,8 @@ def refit_curve(
     from gaussequiv.results import dataset
 
     student = read_student(last_step(estimator))
-    targets, _ = read_targets(y, student, count_rows(X))
+    targets, classes = read_targets(y, student, count_rows(X))
+    student = weigh_classes(student, y, classes)
     final, rows = prepare(estimator, X, features)
     if len(targets) > 1:
         raise ArgumentError("Argument `y` must have two classes to be refitted; take one class against the rest.")
@@ -202,7 +214,7 @@ def refit_curve(
                 errors[repeat, i] = np.mean(labels[test] != labels[train][0])
                 continue
             fitted = clone(final)
-            if student.class_weight is not None and not isinstance(student.class_weight, str):
+            if isinstance(student.class_weight, Mapping):
                 fitted.set_params(class_weight=dict(student.class_weight))
             guess = fitted.fit(rows[train], labels[train]).predict(rows[test])
             errors[repeat, i] = np.mean(guess != labels[test]) if student.classify else np.mean((guess - labels[test]) ** 2)

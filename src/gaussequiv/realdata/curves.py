@@ -34,6 +34,7 @@ class LinearStudent:
     constant : float or None
         Value of a constant column whose coefficient is penalised like the others (liblinear's intercept), in place of `intercept`.
     class_weight : {-1: a, 1: b}, "balanced" or None
+        As read off an estimator, by its own names of the classes: `reading.weigh_classes` turns them into these.
     classify : bool
         Whether the test error is the share of wrong signs (labels -1 and 1), or the mean squared error.
     """
@@ -42,7 +43,7 @@ class LinearStudent:
     lam: float = 1.0
     intercept: bool = True
     constant: float | None = None
-    class_weight: Mapping[int, float] | str | None = field(default=None)
+    class_weight: Mapping[Any, float] | str | None = field(default=None)
     classify: bool = False
 
 

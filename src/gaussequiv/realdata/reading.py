@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +79,7 @@ def read_targets(y: Any, student: LinearStudent, rows: int) -> tuple[list[FloatA
         raise ArgumentError("Argument `y` must have at least two classes, but all its labels are equal.")
     if classes.size == 2:
         return [np.where(labels == classes[1], 1.0, -1.0)], classes.tolist()
-    if isinstance(student.class_weight, dict):
+    if isinstance(student.class_weight, Mapping):
         raise ArgumentError("Argument `class_weight` must be None or 'balanced' with more than two classes.")
     return [np.where(labels == one, 1.0, -1.0) for one in classes], classes.tolist()
 
@@ -124,7 +126,10 @@ def read_student(estimator: Any) -> LinearStudent:
     if name not in KNOWN or not hasattr(estimator, "get_params"):
         raise fail("estimator", f"one of {', '.join(KNOWN)}, or a Pipeline that ends in one", estimator)
     get = estimator.get_params().get
-    intercept, weights = bool(get("fit_intercept")), _signs(get("class_weight"))
+    intercept, weights = bool(get("fit_intercept")), get("class_weight")
+    if not (weights is None or isinstance(weights, Mapping) or (isinstance(weights, str) and weights == "balanced")):
+        raise fail("class_weight", "None, 'balanced' or a dict of weights by class", weights)
+    weights = weights or None  # no weights are weights of 1
     if get("positive"):
         raise fail("estimator", "an estimator without positive=True", estimator)
     if name == "LinearRegression":
@@ -148,10 +153,20 @@ def read_student(estimator: Any) -> LinearStudent:
     return LinearStudent(loss, 0.5 * lam if loss == "squared_hinge" else lam, intercept and not penalised, constant, weights, True)
 
 
-def _signs(class_weight: Any) -> Any:
-    if class_weight is None or class_weight == "balanced":
-        return class_weight
-    keys = sorted(class_weight)
-    if len(keys) != 2:
-        raise fail("class_weight", "None, 'balanced' or weights of two classes", class_weight)
-    return {-1: float(class_weight[keys[0]]), 1: float(class_weight[keys[1]])}
+def weigh_classes(student: LinearStudent, y: Any, classes: list[Any]) -> LinearStudent:
+    """The student with its weights by class as weights of -1 and 1, read as scikit-learn reads them: a class that is not named weighs 1.
+
+    Weights that name a class that y lacks while a class of y has none are refused, as there: they are likely meant for other labels.
+    """
+    if not isinstance(student.class_weight, Mapping):
+        return student
+    from sklearn.utils.class_weight import compute_class_weight
+
+    given = student.class_weight
+    try:
+        found = compute_class_weight(dict(given), classes=np.asarray(classes), y=np.asarray(y)).astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"Argument `class_weight` must fit the classes {classes} of y, but class_weight={given}: {error}") from error
+    if not np.all(np.isfinite(found) & (found > 0)):
+        raise fail("class_weight", "weights that are positive and finite", given)
+    return replace(student, class_weight={-1: float(found[0]), 1: float(found[1])})
