@@ -103,7 +103,8 @@ def draw(result: xr.Dataset, output: str, kind: str, observable: str | None, log
     if path.suffix.lower() not in FIGURES:
         raise fail("output", f"a file name ending in {', '.join(FIGURES)}", output)
     choice("kind", kind, ("curve", "residuals"))
-    axes = plot.curve(result, observable=observable, log=log) if kind == "curve" else plot.residuals(result)
+    scale = log or None  # without the flag as the points are spaced
+    axes = plot.curve(result, observable=observable, log=scale) if kind == "curve" else plot.residuals(result, log=scale)
     return _savefig(axes, path)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from itertools import product
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussequiv.errors import fail
+from gaussequiv.plot.components import MARKERS, axis_of, components, data_kinds, log_scale, place_axis
 from gaussequiv.results import check_result
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 
-_OWN_DIMS = ("trial", "source")
-_MARKERS = "osD^vP"
-_NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")  # penalties in labels carry every digit
+FEW_ENTRIES = 8  # of a legend inside the axes
+WIDEST = 60  # letters of a line of a label
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -28,27 +27,6 @@ def _axes(ax: Axes | None) -> Axes:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
-
-
-def _axis(result: xr.Dataset) -> str:
-    """What a result's curves run along; files of release 0.1.0 know only alpha."""
-    return str(result.attrs.get("axis", "alpha"))
-
-
-def _lines(result: xr.Dataset, name: str) -> list[tuple[dict[str, Any], str]]:
-    """One curve for every combination of the dimensions other than the axis, trial and source, with its label."""
-    dims = [str(dim) for dim in result[name].dims if dim not in (*_OWN_DIMS, _axis(result))]
-    picks = []
-    for values in product(*(result[dim].values for dim in dims)):
-        parts = [_value(dim, value) for dim, value in zip(dims, values, strict=True)]
-        picks.append((dict(zip(dims, values, strict=True)), ", ".join(parts)))
-    return picks
-
-
-def _value(dim: str, value: Any) -> str:
-    if dim == "learner":
-        return _NUMBER.sub(lambda digits: f"{float(digits.group()):.4g}", str(value))
-    return f"{dim}={value:g}" if isinstance(value, (float, int, np.number)) else str(value)
 
 
 def _label(result: xr.Dataset, name: str) -> str:
@@ -66,9 +44,12 @@ def curve(
     observable: str | None = None,
     lines: bool = True,
     labels: bool = True,
-    log: bool = False,
+    log: bool | None = None,
 ) -> Axes:
     """Curves of a result of `solve`, `simulate`, `compare`, `track` or `sweep` along the problem's axis.
+
+    Theory is a line, simulation markers with error bars; every component of an observable (Q, R) has a colour, every kind of `data` that
+    trials learn from a marker. What does not lie along the axis (T) is drawn as levels.
 
     Parameters
     ----------
@@ -81,8 +62,12 @@ def curve(
         Draw the theory. With False only the simulation of a comparison is drawn, for instance over a finer `solve` of the same problem.
     labels : bool
         Name the curves in a legend.
-    log : bool
-        Logarithmic axis.
+    log : bool, optional
+        Logarithmic axis; by default where the points are log-spaced.
+
+    Raises
+    ------
+    ArgumentError : an observable that the result does not have, or that is no number; a logarithmic axis of points that are not positive.
 
     Examples
     --------
@@ -93,49 +78,71 @@ def curve(
     """
     check_result(result)
     observable = observable if observable is not None else str(result.attrs.get("judged", "test_error"))
-    if observable not in result:
-        raise fail("observable", f"one of {', '.join(sorted(map(str, result.data_vars)))}", observable)
+    numbers = [str(name) for name, one in result.data_vars.items() if one.dtype.kind in "fiub"]
+    if observable not in numbers:
+        raise fail("observable", f"one of {', '.join(sorted(numbers))}", observable)
     ax = _axes(ax)
-    both = "source" in result.dims
-    simulated = both or result.attrs.get("source") == "simulation"
-    theory = lines and (both or not simulated)
-    picks = _lines(result, observable)
-    axis = _axis(result)
-    for i, (pick, label) in enumerate(picks):
-        below = len(picks) - 1 - i  # curves that coincide stay visible: the first is the widest and lies lowest
-        color = f"C{i % 10}"
-        part = result.sel(pick)
-        points = part[axis].values
-        ok = np.asarray(part["converged"].values)
-        if ok.ndim > 1:
-            ok = np.all(ok | _left_out(part), axis=-1)
-        if theory:
-            values = (part.sel(source="theory") if both else part)[observable].values
-            ax.plot(points, np.where(ok, values, np.nan), color=color, lw=1.4 + 1.4 * below, label=label or None)
-            if not both:
-                ax.plot(points[~ok], values[~ok], "o", mfc="none", mec=color)
-        if simulated:
-            mean, stderr = _simulated(part, observable, both)
-            text = label or None if lines and not theory else None
-            style: dict[str, Any] = {"fmt": _MARKERS[i % len(_MARKERS)], "ms": 4.5 + 2 * below, "capsize": 2, "color": color, "lw": 1}
-            ax.errorbar(points[ok], mean[ok], stderr[ok], label=text, **style)
-            ax.plot(points[~ok], mean[~ok], _MARKERS[i % len(_MARKERS)], ms=4.5 + 2 * below, mfc="none", mec=color)
-    if log:
-        _log_axis(ax)
-    ax.set_xlabel(str(result[axis].attrs.get("long_name", axis)))
-    ax.set_ylabel(_label(result, observable))
-    if labels and ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False)
+    axis = axis_of(result)
+    if axis in result[observable].dims:
+        _draw_curves(ax, result, observable, lines)
+    else:
+        ax.set_xlim(*sorted((result[axis].values.min(), result[axis].values.max())))
+        for one in components(result, observable):
+            for level in np.unique(result[observable].sel(one.pick).values):
+                ax.axhline(level, color=one.color, label=one.label or None)
+    place_axis(ax, result, log)
+    ax.set_ylabel(fill(_label(result, observable), WIDEST))
+    if labels:
+        _legend(ax)
     return ax
 
 
-def _log_axis(ax: Axes) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+def _draw_curves(ax: Axes, result: xr.Dataset, observable: str, lines: bool) -> None:
+    both = "source" in result[observable].dims
+    simulated = both or ("source" not in result.dims and result.attrs.get("source") == "simulation")
+    theory = lines and (both or not simulated)
+    kinds = data_kinds(result, observable)
+    styles = dict.fromkeys((name for _, name, _ in kinds), "-")
+    if not simulated:  # of z and other numbers of a comparison
+        styles = {name: ("-", "--", ":")[j % 3] for j, name in enumerate(styles)}
+    for i, one in enumerate(components(result, observable)):
+        drawn: list[Any] = []
+        for kind, name, marker in kinds:
+            part = result.sel(one.pick | kind)
+            points, ok = part[axis_of(result)].values, _solved(part)
+            if theory:
+                values = (part.sel(source="theory") if both else part)[observable].values
+                if not any(np.array_equal(values, other, equal_nan=True) for other in drawn):  # the theory of several data is one
+                    text = one.label if simulated else ", ".join(filter(None, (one.label, name)))
+                    style: dict[str, Any] = {"color": one.color, "lw": one.width, "ls": styles[name]}
+                    ax.plot(points, np.where(ok, values, np.nan), label=text if text and not (drawn and simulated) else None, **style)
+                    if not both:
+                        ax.plot(points[~ok], values[~ok], "o", mfc="none", mec=one.color)
+                drawn.append(values)
+            if simulated:
+                mean, stderr = _simulated(part, observable, both)
+                text = one.label if not theory and (not name or kind == kinds[0][0]) else ""
+                shape, size = marker or MARKERS[i % len(MARKERS)], 3.1 + one.width
+                ax.errorbar(points[ok], mean[ok], stderr[ok], label=text or None, fmt=shape, ms=size, capsize=2, color=one.color, lw=1)
+                ax.plot(points[~ok], mean[~ok], shape, ms=size, mfc="none", mec=one.color)
+    for _, name, marker in kinds:
+        if simulated and name:
+            ax.plot([], [], marker, color="0.35", ms=4.5, label=f"SGD, {name}")
 
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+
+def _solved(part: xr.Dataset) -> Any:
+    """Whether each point converged, in all trials that are in the mean."""
+    ok = np.asarray(part["converged"].values)
+    return np.all(ok | _left_out(part), axis=-1) if ok.ndim > 1 else ok
+
+
+def _legend(ax: Axes) -> None:
+    """Inside the axes while it is short, else beside them."""
+    handles, _ = ax.get_legend_handles_labels()
+    if len(handles) > FEW_ENTRIES:
+        ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=1 + (len(handles) - 1) // 16)
+    elif handles:
+        ax.legend(frameon=False)
 
 
 def _left_out(part: xr.Dataset) -> Any:
@@ -234,15 +241,15 @@ def information(result: xr.Dataset, ax: Axes | None = None, *, log: bool = False
         if np.any(np.isfinite(values)):
             ax.plot(alpha, np.where(ok & np.isfinite(values), values, np.nan), color=f"C{i % 3}", ls="-" if i < 3 else "--", label=label)
     if log:
-        _log_axis(ax)
+        log_scale(ax)
     ax.set_xlabel(str(result["alpha"].attrs.get("long_name", "alpha")))
     ax.set_ylabel("nats per sample")
     ax.legend(frameon=False, ncols=2, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     return ax
 
 
-def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """z-scores of a comparison along the problem's axis, with the band of 4 standard errors.
+def residuals(result: xr.Dataset, ax: Axes | None = None, *, log: bool | None = None) -> Axes:
+    """z-scores of a comparison along the problem's axis, with the band of 4 standard errors; `log` as in `curve`.
 
     Examples
     --------
@@ -255,20 +262,21 @@ def residuals(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     ax.axhspan(-4, 4, color="0.93", zorder=0)
     ax.axhline(0, color="0.5", lw=0.8)
-    for i, (pick, label) in enumerate(_lines(result, "z")):
-        part = result.sel(pick)
-        ok = part["converged"].values
-        marker = _MARKERS[i % len(_MARKERS)]
-        ax.plot(part[_axis(result)].values[ok], part["z"].values[ok], marker, color=f"C{i % 10}", label=label or None)
-        ax.plot(part[_axis(result)].values[~ok], part["z"].values[~ok], marker, mfc="none", mec=f"C{i % 10}")
-    axis = _axis(result)
-    ax.set_xlabel(str(result[axis].attrs.get("long_name", axis)))
+    kinds, curves = data_kinds(result, "z"), components(result, "z")
+    for i, one in enumerate(curves):
+        for j, (kind, name, shape) in enumerate(kinds):
+            part = result.sel(one.pick | kind)
+            ok = _solved(part)
+            marker, color = shape or MARKERS[i % len(MARKERS)], one.color if len(curves) > 1 else f"C{j}"
+            points, z = part[axis_of(result)].values, part["z"].values
+            ax.plot(points[ok], z[ok], marker, color=color, label=", ".join(filter(None, (one.label, name))) or None)
+            ax.plot(points[~ok], z[~ok], marker, mfc="none", mec=color)
+    place_axis(ax, result, log)
     ax.set_ylabel(str(result["z"].attrs.get("long_name", "z")))
     verdict = result.attrs.get("verdict")
     if verdict:
         ax.set_title(f"{verdict}: {result.attrs['reason']}", fontsize=9, wrap=True)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False)
+    _legend(ax)
     return ax
 
 
