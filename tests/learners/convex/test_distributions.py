@@ -1,5 +1,7 @@
 """Margins and calibration curves: Gaussian limits, consistency with the scalar observables, and true networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special
@@ -51,6 +53,35 @@ def test_true_networks_agree():
     for name in ("test_margin_cdf", "train_margin_cdf", "calibration"):
         gap, allowed = np.abs(run[f"{name}_mean"] - theory[name]), 4 * run[f"{name}_stderr"] + 0.015
         assert bool((gap <= allowed).where(np.isfinite(gap), True).all()), name
+
+
+def test_weighted_rows_of_unbalanced_labels_by_sums_over_the_students_field():
+    """Fresh fields c + sqrt(q) t, training rows at their proximal points, row by row; sums are exact to a node or two of mass 1.4e-4."""
+    e = ge.Problem(ge.DeepNetwork("tanh", task="classification", noise=0.3), ge.GaussianInputs("two-level:3:0.5:0.2")).equivalent()
+    e, rows = replace(e, offset=0.5), ((1.0, 0.6), (3.0, 0.4))
+    erm = ge.ERM("logistic", 0.2, intercept=True, class_weight={-1: 2.0, 1: 0.7}, sample_weight=rows)
+    alpha, lam, margins = np.array([1.7]), np.array([0.2]), np.array([-0.4, 0.3, 1.1])
+    found = curve_distributions(erm, e, alpha, lam, margins, PROBABILITIES)
+    curve = erm.solve(e, alpha)
+    c, m, q, V = (float(curve[name][0]) for name in ("intercept", "m", "q", "V"))
+    t = np.linspace(-9, 9, 50_001)
+    z, mass = c + np.sqrt(q) * t, np.exp(-0.5 * t * t) * (t[1] - t[0]) / np.sqrt(2 * np.pi)
+    rest = float(e.weights @ e.signal_modes) + e.model_noise - m * m / q + 0.3
+    up = special.ndtr((0.5 + m / np.sqrt(q) * t) / np.sqrt(rest))
+    fresh, train = np.zeros(3), np.zeros(3)
+    for label, chance, own in ((1, up, 0.7), (-1, 1 - up, 2.0)):
+        fresh += [(mass * chance) @ (label * z <= margin) for margin in margins]
+        for weight, share in rows:
+            x = z.copy()
+            for _ in range(40):  # x = z + own weight V label sigma(-label x), by Newton's method
+                said = special.expit(-label * x)
+                x -= (x - z - own * weight * V * label * said) / (1 + own * weight * V * said * (1 - said))
+            train += [share * (mass * chance) @ (label * x <= margin) for margin in margins]
+    np.testing.assert_allclose(found["test_margin_cdf"][0], fresh, atol=3e-4)
+    np.testing.assert_allclose(found["train_margin_cdf"][0], train, atol=3e-4)
+    there = (np.log(PROBABILITIES / (1 - PROBABILITIES)) - c) / np.sqrt(q)
+    expected = special.ndtr((0.5 + m / np.sqrt(q) * there) / np.sqrt(rest))
+    np.testing.assert_allclose(found["calibration"][0], expected, rtol=1e-9)
 
 
 def test_a_result_with_distributions_runs_again(tmp_path):

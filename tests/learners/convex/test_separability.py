@@ -1,8 +1,10 @@
 """The separability threshold: Cover's 2, Candes and Sur's curve, the linear program of real samples, and what it means for lam = 0."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, special
 
 import gaussequiv as ge
 from gaussequiv.ingredients.channels.base import Sign
@@ -68,6 +70,26 @@ def test_training_errors_start_at_the_threshold():
     r = ge.ERM("logistic", 0.0, intercept=True).solve(e, np.array([0.98, 1.05]) * threshold)
     assert r["train_error"][0] == 0
     assert r["train_error"][1] > 1e-3
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_unbalanced_labels_of_a_narrower_student_by_direct_minimisation(intercept):
+    """rank aspect/alpha = min E (y (t0 + t1 G) - Z)_+^2 by sums over G and Z, offset, hidden noise, a mode of no size and aspect 1.4."""
+    e = equivalent(Sign(0.3), rho=0.8, noise=0.2, w=(0.0, 0.5, 2.0), offset=0.5)
+    e = replace(e, aspect=1.4)
+    linear = float(e.weights @ e.signal_modes)
+    z = np.linspace(-8, 8, 321)
+    density = np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    up = special.ndtr((0.5 + np.sqrt(linear) * z) / np.sqrt(e.model_noise + 0.3))
+
+    def mean_square(t):
+        field = t[0] * intercept + t[1] * z[:, None]
+        above, below = (np.maximum(side * field - z, 0) ** 2 @ density for side in (1, -1))
+        return density @ (up * above + (1 - up) * below)
+
+    best = optimize.minimize(mean_square, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10}).fun
+    assert ge.separability_threshold(e, intercept=intercept, b0=0.5) == pytest.approx(1.4 * 2 / 3 / best, rel=1e-4)
+    assert ge.separability_threshold(replace(e, nugget=0.1), intercept=intercept) == np.inf
 
 
 @pytest.mark.slow
