@@ -15,6 +15,7 @@ RANKS = {
     "_text": -1,
     "_moved": -1,
     "_process": -1,
+    "_progress": -1,
     "_version": -1,
     "_jax": 0,
     "_memory": 0,

@@ -85,6 +85,7 @@ MOVED = {
     "papers.paper": "reproduce.paper",
     "papers.reproduce": "reproduce.reproduce",
     "problems.fields": "problems.supervised.fields",
+    "run.progress": "_progress",
     "run.scored": "problems.supervised.scored",
     "run.students": "problems.supervised.students",
     "run.teachers": "problems.supervised.teacher",

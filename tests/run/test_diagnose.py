@@ -185,7 +185,53 @@ def test_bad_input_is_named(arguments, message):
         diagnose(**({"source": SIGN, "N": 20} | arguments))
 
 
-def test_teachers_of_the_inputs_are_refused():
-    problem = ge.OnlineSGD(generator=ge.RandomGenerator("sign"), teacher_sees="inputs", dimension=60)
-    with pytest.raises(ge.ArgumentError, match="`source` must be a problem whose teacher sees the latents"):
-        ge.diagnose(problem, samples=10_000)
+def test_teachers_of_the_inputs_are_seen_as_the_student_sees_them():
+    """With the teacher's weights it has the teacher's field; correlations are those of the covariance; one coordinate is not Gaussian."""
+    problem = online(teacher_sees="inputs")
+    instance = instance_of(problem, 400)
+    found = diagnose(problem, weights=np.stack([instance.B, instance.w]), samples=20_000)
+    np.testing.assert_allclose(found.correlation.values[0].diagonal(), 1, rtol=1e-12)
+    np.testing.assert_allclose(found.teacher_ks, found.ks.values[0])
+    np.testing.assert_allclose(found.teacher_kurtosis, found.excess_kurtosis.values[0])
+    Q, R = instance.overlaps(instance.w)
+    scaled = R / np.sqrt(np.outer(Q.diagonal(), instance.T.diagonal()))
+    np.testing.assert_allclose(found.correlation.values[1], scaled, atol=5 / np.sqrt(20_000))
+    assert found.attrs["teacher_sees"] == "inputs" and found.attrs["verdict"] == "Gaussian"
+    one = diagnose(SIGN, teacher=np.eye(2, 400), teacher_sees="inputs", N=400, samples=20_000)
+    assert (one.ks < 0.02).all() and one.attrs["verdict"] == "not Gaussian"
+    np.testing.assert_allclose(one.teacher_ks, 0.3413, atol=0.02)
+    assert "teacher_ks" not in diagnose(SIGN, N=400, samples=10_000)
+
+
+def test_directions_of_a_teacher_of_the_inputs_are_found():
+    """Few latents: SGD is pulled along E[x He_2(nu)], and there fields are far from jointly Gaussian."""
+    found = diagnose(FEW, weights=["hermite2"], teacher_sees="inputs", samples=20_000, seed=1)
+    along = np.abs(found.nonlinear_correlation.sel(weights="hermite2", order=2).values.diagonal())
+    other = np.abs(
+        diagnose(FEW, weights=["random"], teacher_sees="inputs", samples=20_000, seed=1).nonlinear_correlation.sel(order=2).values
+    )
+    assert (along > other[0].diagonal()).all() and (found.reliability > 0.95).all()
+    assert found.attrs["verdict"] == "not Gaussian"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"teacher_sees": "outputs"}, "Argument `teacher_sees` must be one of latents, inputs"),
+        ({"teacher_sees": "inputs", "teacher": np.ones((1, 200))}, r"`teacher` must be an array \(M, N = 400\)"),
+        ({"teacher": np.ones((1, 400))}, r"`teacher` must be an array \(M, D = 200\)"),
+        ({"teacher_sees": "inputs", "teacher": np.zeros((1, 400))}, "without rows of zeros"),
+    ],
+)
+def test_teachers_of_the_wrong_dimension_are_named(options, message):
+    with pytest.raises(ge.ArgumentError, match=message):
+        diagnose(SIGN, N=400, samples=10_000, **options)
+
+
+def test_what_a_teacher_sees_is_the_problems_own():
+    with pytest.raises(ge.ArgumentError, match="`teacher_sees` must be left out, or 'latents', as the problem says"):
+        diagnose(online(), teacher_sees="inputs", samples=10_000)
+    doubled = ge.FunctionGenerator(lambda c: np.hstack([c, c]), latent_dim=5)
+    against = np.array([[1.0, 0, 0, 0, 0, -1.0, 0, 0, 0, 0]])
+    with pytest.raises(ge.ArgumentError, match="Argument `teacher` must give fields that vary, but 1 of 1"):
+        diagnose(doubled, teacher=against, teacher_sees="inputs", samples=10_000)

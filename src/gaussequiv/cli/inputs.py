@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussequiv.errors import ArgumentError, FloatArray, choice, fail
+from gaussequiv.errors import ArgumentError, FloatArray, choice, closest, did_you_mean, fail
 from gaussequiv.ingredients.inputs.base import DataInputs, GaussianInputs
 from gaussequiv.problems.base import Solvable
 from gaussequiv.problems.dictionary import from_dict as any_from_dict
@@ -140,7 +140,7 @@ def _supervised(options: dict[str, Any], description: dict[str, Any]) -> Problem
     if {"activations", "depth"} & _target(options).keys() and "activations" not in _target(options):
         target.setdefault("activations", "tanh")
     inputs = _inputs(options, description)
-    learner = _learners(options) or description.get("learner", {"name": "bayes"})
+    learner = _learners(options) or description.get("learner") or {"name": _default_learner(inputs)}
     extra = {key: value for key, value in description.items() if key not in ("target", "inputs", "features", "learner")}
     features = _features(options, description)
     extra |= {"features": features} if features else {}
@@ -148,6 +148,12 @@ def _supervised(options: dict[str, Any], description: dict[str, Any]) -> Problem
     return from_dict(
         {"target": target, "inputs": gaussian, "learner": learner} | extra, inputs=None if isinstance(inputs, dict) else inputs
     )
+
+
+def _default_learner(inputs: Any) -> str:
+    """The optimal one, but ridge where labels are of latents behind the inputs: what the inputs say of them is not known."""
+    hidden = isinstance(inputs, dict) and inputs.get("kind") == "generator" and inputs.get("target_sees", "latents") == "latents"
+    return "ridge" if hidden else "bayes"
 
 
 def read_description(path: str) -> dict[str, Any]:
@@ -207,7 +213,8 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     section = dict(_section(description, "inputs"))
     if options["generator"] is not None:
         refuse_together({"generator": options["generator"]}, {name: options[name] for name in ("spectrum", "covariance", "mean")})
-        return _generated(options["generator"], options["target_sees"], options["normalise"])
+        seen = {} if options["target_sees"] is None else {"target_sees": options["target_sees"]}
+        return {"kind": "generator", "generator": generator_section(options["generator"], options["normalise"])} | seen
     if options["target_sees"] is not None and section.get("kind") == "generator":
         section["target_sees"] = options["target_sees"]
     elif options["target_sees"] is not None:
@@ -230,11 +237,16 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     return section
 
 
-def _generated(text: str, target_sees: str | None, normalise: bool | None) -> dict[str, Any]:
-    """The section of a random generator, or of a trained one by its name or file."""
-    seen = {} if target_sees is None else {"target_sees": target_sees}
-    if text in shipped_generators() or text.endswith(".npz"):
-        return {"kind": "generator", "generator": {"kind": "trained", "source": text, "normalise": bool(normalise)}} | seen
+def generator_section(text: str, normalise: bool | None) -> dict[str, Any]:
+    """The description of a random generator, or of a trained one by its name or file."""
+    trained = shipped_generators()
+    if text in trained or text.endswith(".npz"):
+        return {"kind": "trained", "source": text, "normalise": bool(normalise)}
+    if "-" in text.partition(":")[0] or closest(text, trained):  # no activation has such a name
+        raise ArgumentError(
+            f"Argument `generator` must be the activations of random layers, one of the trained {', '.join(trained)}, or a file of "
+            f"train-generator (.npz), but generator={text!r}.{did_you_mean(text, trained)}"
+        )
     if normalise is not None:
         raise fail("normalise", "given together with --data or a trained --generator", normalise)
     names, separator, ratio = text.rpartition(":")
@@ -242,8 +254,7 @@ def _generated(text: str, target_sees: str | None, normalise: bool | None) -> di
         number, layers = float(ratio), names
     except ValueError:
         number, layers = 0.5, text  # the colon, if there is one, is the activation's own
-    generator = {"kind": "random", "activations": layers.split(","), "latent_ratio": number if separator else 0.5}
-    return {"kind": "generator", "generator": generator} | seen
+    return {"kind": "random", "activations": layers.split(","), "latent_ratio": number if separator else 0.5}
 
 
 def _features(options: dict[str, Any], description: dict[str, Any]) -> dict[str, Any]:

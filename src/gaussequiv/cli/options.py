@@ -92,7 +92,7 @@ PROBLEM_OPTIONS: dict[str, Any] = {
         "--learner",
         "bayes, ridge, logistic, svm, lasso, elastic_net[:RATIO], or a loss (square, hinge, squared_hinge, huber[:THRESHOLD], absolute, "
         "quantile[:LEVEL], exponential); a comma list trains all on the same draws. Logistic, svm, hinges and exponential need "
-        "--task classification. [default: bayes]",
+        "--task classification. [default: bayes; ridge where labels are of the latents of a --generator]",
     ),
     "lam": _text(
         "--lam",

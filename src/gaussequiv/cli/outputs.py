@@ -195,7 +195,7 @@ def bibliography(keys: list[str]) -> str:
     return "\n\n".join("@" + entries[key] for key in (dict.fromkeys(wanted) or entries))
 
 
-def diagnose() -> dict[str, Any]:
+def installation_report() -> dict[str, Any]:
     """Versions, and whether one published number and one small simulation come out right."""
     import os
 

@@ -59,9 +59,9 @@ def cite(keys: Annotated[list[str] | None, typer.Argument(help="Keys, or saved r
 @command("doctor")
 def doctor(as_json: Json = False) -> None:
     """Check this installation: versions, float64, one exact number, one small simulation."""
-    from gaussequiv.cli.outputs import diagnose
+    from gaussequiv.cli.outputs import installation_report
 
-    report = diagnose()
+    report = installation_report()
     print(json.dumps(report) if as_json else "\n".join(f"{name:<14} {value}" for name, value in report.items()))
     if not report["ok"]:
         raise typer.Exit(FAILURE)

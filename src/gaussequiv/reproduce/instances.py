@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
+from gaussequiv._progress import progress_bar
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.features.base import RandomFeatures
@@ -17,7 +18,6 @@ from gaussequiv.problems.supervised.axis import WORDS
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.reproduce.paper import Check
 from gaussequiv.results import dataset
-from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import provenance, warn_unconverged
 
 if TYPE_CHECKING:

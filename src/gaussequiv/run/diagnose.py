@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.curve import Observable
 from gaussequiv.equivalence.diagnostics import sampled_fields
-from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer
+from gaussequiv.errors import ArgumentError, FloatArray, array, choice, fail, integer
 from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator
-from gaussequiv.numerics.gaussianity import ks_noise, standardised
+from gaussequiv.ingredients.inputs.generated import SEEN
+from gaussequiv.numerics.gaussianity import excess_kurtosis, ks_distance, ks_noise, standardised
 from gaussequiv.numerics.keys import GENERATOR, TEACHER
 from gaussequiv.problems.online_sgd.description import AXIS, OnlineSGD
 from gaussequiv.problems.online_sgd.instance import instance_of
@@ -31,6 +32,8 @@ CITATION = "goldt2020"
 OWN_WORDS = {
     "time": Observable(AXIS.label, AXIS.unit),
     "weights": Observable("weights of the student"),
+    "teacher_ks": Observable("Kolmogorov-Smirnov distance of the teacher's field to the normal law"),
+    "teacher_kurtosis": Observable("excess kurtosis of the teacher's field"),
     "reliability": Observable("cosine between two estimates of the direction of the weights"),
     "verdict": Observable("whether the fields are Gaussian"),
     "reason": Observable("what the verdict rests on"),
@@ -43,6 +46,7 @@ def diagnose(
     *,
     weights: Any = None,
     teacher: ArrayLike | None = None,
+    teacher_sees: str | None = None,
     N: int | None = None,
     units: int | None = None,
     samples: int = 50_000,
@@ -50,7 +54,7 @@ def diagnose(
 ) -> xr.Dataset:
     r"""Measure on fresh samples whether the fields of a student and of the teacher are jointly Gaussian.
 
-        lambda_k = w_k.x/sqrt(N), x = G(c),    nu_m = B_m.c/sqrt(D),    c ~ N(0, I_D), both standardised
+        lambda_k = w_k.x/sqrt(N), x = G(c),    nu_m = B_m.c/sqrt(D) or B_m.x/sqrt(N),    c ~ N(0, I_D), both standardised
 
     Parameters
     ----------
@@ -61,9 +65,12 @@ def diagnose(
         default: where it starts.
     weights : array (K, N) or (records, K, N), or one or several names
         ``"random"`` (default): Gaussian. ``"coordinate"``: every unit sees one output alone. ``"hermite2"``, ``"hermite3"``: along
-        E[x He_j(u.c)], u the teacher's directions, estimated from as many samples of their own; there SGD pulls the weights.
-    teacher : array (M, D)
+        E[x He_j(nu)], nu the teacher's fields, estimated from as many samples of their own; there SGD pulls the weights.
+    teacher : array (M, D), or (M, N) if it sees the inputs
         B; default: that of the problem, or 2 Gaussian rows.
+    teacher_sees : "latents" or "inputs"
+        What the teacher's fields are of; default: as the problem says, or latents. Fields of inputs need not be Gaussian either: their own
+        laws are measured, and count in the verdict.
     N : int
         Where the generator does not fix it.
     units : int
@@ -80,6 +87,7 @@ def diagnose(
     mixed_cumulant : dims (unit, teacher_unit), E l^2 n^2 - 1 - 2 corr^2; student_cumulant : (unit, other_unit), whose diagonal is the
         excess kurtosis; nonlinear_correlation : (unit, teacher_unit, order), E l He_j(n)/sqrt(j!). All are 0 for Gaussian fields.
     effect : dims (unit, teacher_unit): what the law of the pair adds to E [g(l) - g(n)]^2, g = erf(./sqrt(2)), over E g^2 = 1/3.
+    teacher_ks, teacher_kurtosis : dims (teacher_unit), of a teacher that sees the inputs; of latents its fields are Gaussian.
     correlation : dims (unit, teacher_unit). quantile : dims (unit, normal), beside those of the normal law.
     reliability : of "hermite" directions; near 0 none was found, and they are like random ones.
     verdict, reason : of each record.
@@ -103,16 +111,19 @@ def diagnose(
     samples = integer("samples", samples, minimum=LEAST_SAMPLES, meaning="Fewer cannot tell what matters from noise.")
     seed = integer("seed", seed, minimum=0)
     problem = source if isinstance(source, OnlineSGD) else None
+    if teacher_sees is not None:
+        choice("teacher_sees", teacher_sees, SEEN)
     if problem is not None:
-        if problem.teacher_sees == "inputs":
-            raise fail("source", "a problem whose teacher sees the latents", "teacher_sees='inputs'")
+        if teacher_sees not in (None, problem.teacher_sees):
+            raise fail("teacher_sees", f"left out, or {problem.teacher_sees!r}, as the problem says", teacher_sees)
         instance = instance_of(problem, problem.steps_at([0.0], N)[0])
-        generator, B = instance.generator, instance.B
+        generator, B, direct = instance.generator, instance.B, instance.direct
     elif isinstance(source, Generator):
-        generator, B = _drawn(source, N, seed)
+        direct = teacher_sees == "inputs"
+        generator, B = _drawn(source, N, seed, direct)
     else:
         raise fail("source", "a Generator or an OnlineSGD problem", source)
-    B = B if teacher is None else _teacher(teacher, generator)
+    B = B if teacher is None else _teacher(teacher, generator, direct)
     units = integer("units", (UNITS if problem is None else problem.student.units) if units is None else units, minimum=1)
     variables: dict[str, tuple[tuple[str, ...], Any]] = {}
     names: Any
@@ -123,20 +134,22 @@ def diagnose(
         names, w = trained_weights(problem, time, N, seed)
     else:
         dim = "weights"
-        names, w, reliability = weights_of("random" if weights is None else weights, generator, B, units, samples, seed)
+        names, w, reliability = weights_of("random" if weights is None else weights, generator, B, units, samples, seed, direct)
         if np.isfinite(reliability).any():
             variables["reliability"] = ((dim, "unit"), reliability)
-    fields, of_teacher = sampled_fields(generator, w, B, samples, seed)
+    fields, of_teacher = sampled_fields(generator, w, B, samples, seed, direct)
     noise, nu = ks_noise(samples), standardised(of_teacher)
     records = [field_statistics(standardised(fields[:, i]), nu) for i in range(len(w))]
-    verdicts = [judge_fields({name: value for name, (_, value) in one.items()}, noise) for one in records]
+    own = _own_law(nu) if direct else {}
+    verdicts = [judge_fields(_judged(one, own), noise) for one in records]
     variables |= {name: ((dim, *dims), np.stack([one[name][1] for one in records])) for name, (dims, _) in records[0].items()}
+    variables |= {name: (("teacher_unit",), values) for name, values in own.items()}
     variables |= {"ks_noise": ((), noise[0]), "ks_noise_spread": ((), noise[1])}
     variables |= {"verdict": ((dim,), [one.verdict for one in verdicts]), "reason": ((dim,), [one.reason for one in verdicts])}
     coordinates: dict[str, Any] = {dim: names, "order": list(ORDERS), "normal": NORMAL}
     coordinates |= {"unit": np.arange(w.shape[1]), "other_unit": np.arange(w.shape[1]), "teacher_unit": np.arange(len(B))}
     facts = worst_of(verdicts)._asdict() | {"largest_ks": LARGEST_KS, "seed": seed, "samples": samples}
-    facts |= {"N": generator.dimension, "D": generator.latent_dim}
+    facts |= {"N": generator.dimension, "D": generator.latent_dim, "teacher_sees": SEEN[direct]}
     return dataset(variables, coordinates, _record(source, dim == "time" and teacher is None, N, samples, seed) | facts, WORDS | OWN_WORDS)
 
 
@@ -148,16 +161,33 @@ def _record(source: Generator | OnlineSGD, whole: bool, N: int | None, samples: 
     return record if whole else {name: value for name, value in record.items() if name != "call"}
 
 
-def _drawn(law: Generator, N: int | None, seed: int) -> tuple[DrawnGenerator, FloatArray]:
+def _own_law(nu: FloatArray) -> dict[str, FloatArray]:
+    """How far the fields of a teacher of inputs are from Gaussian ones."""
+    kurtosis = np.array([excess_kurtosis(one) for one in nu.T.copy()])
+    return {"teacher_ks": np.array([ks_distance(one) for one in nu.T.copy()])} | {
+        name: kurtosis[:, i] for i, name in enumerate(("teacher_kurtosis", "teacher_kurtosis_stderr"))
+    }
+
+
+def _judged(record: dict[str, tuple[tuple[str, ...], FloatArray]], own: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """The numbers of a record, the laws of the teacher's own fields beside those of the student's."""
+    values = {name: value for name, (_, value) in record.items()}
+    beside = {"ks": "teacher_ks", "excess_kurtosis": "teacher_kurtosis", "excess_kurtosis_stderr": "teacher_kurtosis_stderr"}
+    return values | ({name: np.concatenate([values[name], own[other]]) for name, other in beside.items()} if own else {})
+
+
+def _drawn(law: Generator, N: int | None, seed: int, direct: bool) -> tuple[DrawnGenerator, FloatArray]:
     size = law.dimension if N is None else integer("N", N, minimum=1, meaning="N is the dimension of the inputs.")
     if size is None:
         raise ArgumentError("Argument `N` must be given, as the generator does not fix the dimension of the inputs, but N=None.")
     generator = law.draw(size, np.random.default_rng((seed, size, GENERATOR)))
-    return generator, np.random.default_rng((seed, size, TEACHER)).standard_normal((UNITS, generator.latent_dim))
+    seen = generator.dimension if direct else generator.latent_dim
+    return generator, np.random.default_rng((seed, size, TEACHER)).standard_normal((UNITS, seen))
 
 
-def _teacher(teacher: ArrayLike, generator: DrawnGenerator) -> FloatArray:
+def _teacher(teacher: ArrayLike, generator: DrawnGenerator, direct: bool) -> FloatArray:
     B = array("teacher", teacher, ndim=2)
-    if B.shape[1] != generator.latent_dim or not np.all(np.any(B != 0, axis=1)):
-        raise fail("teacher", f"an array (M, D = {generator.latent_dim}) without rows of zeros", B)
+    size, name = (generator.dimension, "N") if direct else (generator.latent_dim, "D")
+    if B.shape[1] != size or not np.all(np.any(B != 0, axis=1)):
+        raise fail("teacher", f"an array (M, {name} = {size}) without rows of zeros", B)
     return B

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussequiv._progress import progress_bar
 from gaussequiv.algorithms.networks.evidence import bracket
 from gaussequiv.algorithms.networks.gaussian_evidence import (
     GaussianModel,
@@ -26,7 +27,6 @@ from gaussequiv.ingredients.inputs.base import BLOCK
 from gaussequiv.numerics.keys import EVIDENCE_LABELS, EVIDENCE_ROWS, EVIDENCE_TEACHER, FIRST_CONTROL, FIRST_PILOT, TEST, TRAIN
 from gaussequiv.problems.supervised.description import Problem
 from gaussequiv.results import version_of, versions
-from gaussequiv.run.progress import progress_bar
 from gaussequiv.store import checkpoint as checkpoints
 
 if TYPE_CHECKING:

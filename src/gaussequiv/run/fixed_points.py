@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gaussequiv._progress import progress_bar
 from gaussequiv.curve import Curve
 from gaussequiv.errors import ConvergenceWarning, FloatArray, fail, grid
 from gaussequiv.learners.bayes.fixed_points import FixedPoint, Potential, Thresholds
@@ -19,7 +20,6 @@ from gaussequiv.problems.supervised.axis import ALPHA_MEANING, WORDS
 from gaussequiv.problems.supervised.description import Problem, check_supervised
 from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import keeping
-from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import provenance
 
 if TYPE_CHECKING:

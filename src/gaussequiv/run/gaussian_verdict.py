@@ -15,6 +15,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray
 from gaussequiv.run.verdict import LARGEST_ALLOWANCE, Verdict
 
+ROUNDING = 1e-10  # of standardised numbers, whose standard errors vanish where two fields are one
 STANDS_OUT = 5.0  # standard errors: about 1e-4 for the skewed law of the KS distance, 1e-6 for the others
 LARGEST_EFFECT = LARGEST_ALLOWANCE
 LARGEST_KS = 0.015
@@ -60,7 +61,7 @@ def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
 
 def _least(values: Mapping[str, FloatArray], name: str) -> FloatArray:
     """What is left of its size when 5 standard errors are taken off."""
-    return np.asarray(np.abs(values[name]) - STANDS_OUT * values[f"{name}_stderr"])
+    return np.asarray(np.abs(values[name]) - STANDS_OUT * values[f"{name}_stderr"] - ROUNDING)
 
 
 def _worst(values: Mapping[str, FloatArray], name: str) -> tuple[float, float]:

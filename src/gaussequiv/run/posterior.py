@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gaussequiv._jax import float64_scope
+from gaussequiv._progress import progress_bar
 from gaussequiv.algorithms.networks.hmc import ACCEPTANCE
 from gaussequiv.curve import Observable
 from gaussequiv.errors import choice, fail, integer
@@ -23,7 +24,6 @@ from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import keeping
 from gaussequiv.run.posterior_run import STARTS, PosteriorRun, Settings
 from gaussequiv.run.posterior_summary import LEVELS, R_HAT_LIMIT
-from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import provenance, warn_unconverged
 from gaussequiv.run.simulate import mean, standard_error
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussequiv._memory import require_memory
+from gaussequiv._progress import progress_bar
 from gaussequiv.curve import BOOKKEEPING, Curve
 from gaussequiv.errors import FloatArray, integer
 from gaussequiv.numerics.status import Status
@@ -16,7 +17,6 @@ from gaussequiv.problems.base import Solvable
 from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import Interrupted as Interrupted
 from gaussequiv.run.interrupted import keeping
-from gaussequiv.run.progress import progress_bar
 from gaussequiv.run.provenance import along, axis_words, provenance, read_call, warn_unconverged
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ FAMILIES = ("random", "coordinate", "hermite2", "hermite3")
 
 
 def weights_of(
-    weights: Any, generator: DrawnGenerator, B: FloatArray, units: int, samples: int, seed: int
+    weights: Any, generator: DrawnGenerator, B: FloatArray, units: int, samples: int, seed: int, direct: bool
 ) -> tuple[list[Any], FloatArray, FloatArray]:
     """Names of the records, weights (records, K, N), and how far directions are known (records, K), nan where nothing was estimated."""
     several = [weights] if isinstance(weights, str) else weights
@@ -28,7 +28,7 @@ def weights_of(
         names = list(several)
         if not set(names) <= set(FAMILIES) or len(set(names)) < len(names):
             raise fail("weights", f"an array, or different names among {', '.join(FAMILIES)}", weights)
-        found = [_family(name, generator, B, units, samples, seed) for name in names]
+        found = [_family(name, generator, B, units, samples, seed, direct) for name in names]
         return names, np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
     w = array("weights", weights)
     if w.ndim not in (2, 3) or w.shape[-1] != generator.dimension:
@@ -39,15 +39,17 @@ def weights_of(
     return ["given"] if np.ndim(weights) == 2 else list(range(len(w))), w, np.full(w.shape[:2], np.nan)
 
 
-def _family(name: str, generator: DrawnGenerator, B: FloatArray, units: int, samples: int, seed: int) -> tuple[FloatArray, FloatArray]:
+def _family(
+    name: str, generator: DrawnGenerator, B: FloatArray, units: int, samples: int, seed: int, direct: bool
+) -> tuple[FloatArray, FloatArray]:
     unknown = np.full(units, np.nan)
     rng = np.random.default_rng((seed, generator.dimension, STUDENT))
     if name == "random":
         return rng.standard_normal((units, generator.dimension)), unknown
     if name == "coordinate":
         return one_coordinate(generator, units, seed), unknown
-    directions = np.concatenate([B, rng.standard_normal((max(units - len(B), 0), generator.latent_dim))])[:units]
-    return hermite_direction(generator, directions, int(name[-1]), samples, seed)
+    directions = np.concatenate([B, rng.standard_normal((max(units - len(B), 0), B.shape[1]))])[:units]
+    return hermite_direction(generator, directions, int(name[-1]), samples, seed, direct)
 
 
 def trained_weights(problem: OnlineSGD, time: ArrayLike | None, N: int | None, seed: int) -> tuple[FloatArray, FloatArray]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaussequiv._progress import watched
 from gaussequiv.errors import ArgumentError, integer
 from gaussequiv.trained.data import training_rows
 from gaussequiv.trained.files import as_generator, save_generator
@@ -93,15 +93,6 @@ def _check_npz(output: str | os.PathLike[str]) -> None:
 
 def _watched(architecture: Any, data: Any, steps: int, seed: int, path: Path | None, progress: bool | None) -> Any:
     """Training under a bar that shows the loss."""
-    if not (sys.stderr.isatty() if progress is None else progress):
-        return train_network(architecture, data, steps=steps, seed=seed, path=path)
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("training", total=steps)
-
-        def tell(done: int, loss: float) -> None:
-            bar.update(task, completed=done, description=f"training, loss {loss:.4g}")
-
+    with watched("training", progress) as bar:
+        tell = None if bar is None else lambda done, loss: bar(done, steps, f"loss {loss:.4g}")
         return train_network(architecture, data, steps=steps, seed=seed, path=path, tell=tell)

@@ -46,7 +46,9 @@ def test_sampling_stops_at_the_tolerance():
     found = streamed_moments(drawn.outputs, 30, 12, tell=lambda *facts: told.append(facts), **OPTIONS)
     assert told[-1] == (found.samples, max(found.omega_error, found.phi_error)) and told[-1][1] <= 0.02
     assert all(error > 0.02 for _, error in told[:-1])
-    assert {later / earlier for (earlier, _), (later, _) in pairwise(told)} <= {2.0}
+    new = [later for earlier, later in pairwise([(0, np.inf), *told]) if later[1] != earlier[1]]
+    assert {later / earlier for (earlier, _), (later, _) in pairwise(new)} <= {2.0}
+    assert [samples for samples, _ in told] == list(range(1024, found.samples + 1, 1024))  # every block once
 
 
 def test_a_stopped_stream_goes_on_to_the_same_last_bit(tmp_path):

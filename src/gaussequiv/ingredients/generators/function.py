@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gaussequiv._memory import FLOAT, require_memory
+from gaussequiv._progress import watched
 from gaussequiv._text import name_of
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer, number
 from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
@@ -148,16 +150,18 @@ class FunctionGenerator(Generator, DrawnGenerator):
     @cached_property
     def _estimated(self) -> GeneratorMoments:
         path = None if self.cache is None else Path(self.cache) / f"moments-{self.digest}-{self.seed}.npz"
-        found = streamed_moments(
-            self.raw,
-            self.dimension,
-            self.latent_dim,
-            tolerance=self.tolerance,
-            max_samples=self.max_samples,
-            seed=self.seed,
-            path=path,
-            header={"digest": self.digest},
-        )
+        with watched(f"moments of {self.name}", None, wait=1.0) as bar:
+            found = streamed_moments(
+                self.raw,
+                self.dimension,
+                self.latent_dim,
+                tolerance=self.tolerance,
+                max_samples=self.max_samples,
+                seed=self.seed,
+                path=path,
+                header={"digest": self.digest},
+                tell=None if bar is None else self._told(bar),
+            )
         error = max(found.omega_error, found.phi_error)
         if error > self.tolerance:
             warnings.warn(
@@ -167,6 +171,17 @@ class FunctionGenerator(Generator, DrawnGenerator):
                 stacklevel=2,
             )
         return found
+
+    def _told(self, bar: Callable[[float, float, str], None]) -> Callable[[int, float], None]:
+        """A bar up to the samples that the tolerance will need, as errors fall like the inverse root of their number."""
+        known = [np.inf, float(self.max_samples)]  # the last error, and what it asks for
+
+        def tell(samples: int, error: float) -> None:
+            if error != known[0]:
+                known[:] = error, min(float(self.max_samples), samples * max(error / self.tolerance, 1.0) ** 2)
+            bar(samples, known[1], f"error {error:.2g}" if np.isfinite(error) else "first samples")
+
+        return tell
 
     def moments(self) -> GeneratorMoments:
         """Mean, Omega and Phi, estimated once."""

@@ -97,7 +97,7 @@ def streamed_moments(
     header : dict, optional
         What else tells one generator from another in that file.
     tell : (samples, error) -> None, optional
-        Called whenever the number of samples has doubled.
+        Called after every block of samples, with the error that is known by then (infinite before the first).
     """
     N, D = dimension, latent_dim
     require_memory(FLOAT * 4.0 * (N + D) ** 2, "function", f"{N} outputs", "the covariances of its outputs")
@@ -108,7 +108,7 @@ def streamed_moments(
         halves, done = _kept(path, header)
     mark = 2 * -(-LEAST * (D + 1) // BLOCK)
     most = max(max_samples // BLOCK // 2 * 2, mark)
-    kept = time.monotonic()
+    kept, error = time.monotonic(), np.inf
     while True:
         while done < mark:
             c = _latents(seed, done, D)
@@ -117,6 +117,8 @@ def streamed_moments(
             if path is not None and (done == mark or time.monotonic() > kept + KEPT_EVERY):
                 _keep(path, header, halves, done)
                 kept = time.monotonic()
+            if tell is not None and done < mark:
+                tell(done * BLOCK, error)
         known = _estimated(halves, centre)
         error = max(known.omega_error, known.phi_error)
         if tell is not None:
