@@ -1,5 +1,7 @@
 """The central path: a dozen steps whatever the data, to a point that satisfies the optimality conditions, states read off it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,30 @@ def test_one_row_and_one_weight_without_noise():
     point = central_path(Objective(one, np.array([-2.0]), np.ones(1), losses.get("square"), 0.0, 3.0))[0]
     assert abs(point.x[0]) < 1e-9
     assert point.sign[0] == 0
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+@pytest.mark.parametrize(
+    "name", ["hinge", "absolute", "lasso", "hinge and L1", "huber, L1 and L2", "logistic and L1", "hard margins", "two slopes"]
+)
+def test_units_of_the_objective_do_not_matter(name, unit):
+    """The same path to the same weights and states, whatever all weights and penalties are multiplied by."""
+    (loss, l2, l1), options, _ = CASES[name]
+    o = problem(loss, l2, l1, 0, **options)
+    one, other = central_path(o)[0], central_path(replace(o, weights=unit * o.weights, l2=unit * o.l2, l1=unit * o.l1))[0]
+    assert abs(one.steps - other.steps) <= 1  # where rounding decides when to stop
+    np.testing.assert_allclose(other.x, one.x, atol=1e-11 * np.max(np.abs(one.x)))
+    np.testing.assert_array_equal(other.state, one.state)
+    np.testing.assert_allclose(other.multipliers, unit * one.multipliers, atol=1e-7 * unit)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+@pytest.mark.parametrize(("name", "powers"), [("absolute", (-1, 0)), ("lasso", (0, 1))])
+def test_units_of_the_labels_are_those_of_the_weights(name, powers, unit):
+    (loss, l2, l1), options, _ = CASES[name]
+    o = problem(loss, l2, l1, 0, **options)
+    other = central_path(replace(o, y=unit * o.y, l2=o.l2 * unit ** powers[0], l1=o.l1 * unit ** powers[1]))[0]
+    one = central_path(o)[0]
+    assert abs(one.steps - other.steps) <= 1
+    np.testing.assert_allclose(other.x / unit, one.x, atol=1e-11 * np.max(np.abs(one.x)))
+    np.testing.assert_array_equal(other.sign, one.sign)
