@@ -196,3 +196,24 @@ def test_correlated_coordinates_of_weights_that_are_not_gaussian_are_learned_by_
     gaussian = ge.solve(ge.Problem(ge.DeepNetwork((), task="classification", noise=0.1), inputs), n=[600], d=200)
     assert bool(run.converged.all())
     assert float(run.test_error_mean[0] + 4 * run.test_error_stderr[0]) < float(gaussian.test_error[0])
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+@pytest.mark.parametrize("variances", ["scalar", "vector"])
+@pytest.mark.parametrize("labels", ["real", "signs"])
+def test_units_of_the_field_do_not_matter(labels, variances, unit):
+    """Weights, noises and constant of another unit: the same steps to the same posterior in that unit, columns between 1/2 and 2."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((80, 50)) * np.geomspace(0.5, 2, 50)
+    field = z @ GaussBernoulli(0.4).sample(rng, 50) / np.sqrt(50) + 0.4 + np.sqrt(0.2) * rng.standard_normal(80)
+    found = []
+    for u in (1.0, unit):
+        channel, y = (GaussianNoise(0.2 * u * u), u * field) if labels == "real" else (Sign(0.2 * u * u), np.sign(field))
+        law = ScaledPrior(1.3 * u, GaussBernoulli(0.4))
+        state, status = GAMP(z, y, law, channel, 0.1 * u * u, 50, 2.0 * u * u, variances).run(1e-6)
+        assert status == Status.converged
+        found.append(state._replace(a=state.a / u, c=state.c / u**2, V=state.V / u**2, intercept=state.intercept / u, g=state.g * u))
+    one, other = found
+    assert abs(one.steps - other.steps) <= 1
+    for name in ("a", "c", "V", "g", "intercept"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-5, atol=1e-7, err_msg=name)

@@ -12,6 +12,7 @@ from gaussequiv.algorithms.message_passing.vamp import LARGEST_STEP, LEFT, VAMP,
 from gaussequiv.ingredients.channels.base import GaussianNoise, Sign
 from gaussequiv.ingredients.channels.outputs import AbsoluteValue
 from gaussequiv.ingredients.priors.named import GaussBernoulli
+from gaussequiv.numerics.status import Status
 
 SPARSE = ScaledPrior(1.4, GaussBernoulli(0.3, 2.0))
 
@@ -217,3 +218,21 @@ def test_runs_on_even_labels_are_damped_by_a_third_at_least_and_not_accelerated(
     for _ in range(3):
         state = plain.step(state)
     np.testing.assert_allclose(found.mean, state.mean, rtol=1e-10)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+@pytest.mark.parametrize("labels", ["real", "signs"])
+def test_units_of_the_field_do_not_matter(labels, unit):
+    """Weights, noise and constant of another unit: the same steps to the same posterior in that unit."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((80, 50)) * np.geomspace(0.5, 2, 50) / np.sqrt(50)
+    field = z @ GaussBernoulli(0.4).sample(rng, 50) + 0.4 + np.sqrt(0.2) * rng.standard_normal(80)
+    found = []
+    for u in (1.0, unit):
+        channel, y = (GaussianNoise(0.2 * u * u), u * field) if labels == "real" else (Sign(0.2 * u * u), np.sign(field))
+        state, status = VAMP(GramSpectrum(Design(z)), y, ScaledPrior(1.3 * u, GaussBernoulli(0.4)), channel, intercept=True).run(1e-6)
+        assert status == Status.converged
+        found.append((state.steps, state.mean / u, state.intercept / u, state.precision * u * u, state.field / u))
+    assert abs(found[0][0] - found[1][0]) <= 1
+    for one, other in zip(found[0][1:], found[1][1:], strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
