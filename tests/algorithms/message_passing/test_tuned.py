@@ -200,3 +200,23 @@ def test_an_operator_is_fitted_with_one_variance_for_all():
     found = fit_glm(Design(aslinearoperator(z)), y, GaussianNoise(0.64), ScaledPrior(0.1), **options)
     exact = np.linalg.solve(z.T @ z + 64 * np.eye(100), z.T @ y)
     assert np.ptp(found.variance) < 1e-12 and np.linalg.norm(found.mean - exact) < 1e-4 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("kind", ["spectrum", "design"])
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_what_is_learned_has_the_units_of_the_labels(kind, unit):
+    """Noise, scale, constant and weights of labels in another unit, from first guesses in that unit."""
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal((200, 40)) * np.geomspace(0.5, 2, 40)
+    y = z @ (0.2 * rng.standard_normal(40)) + 0.5 + 0.8 * rng.standard_normal(200)
+    z -= z.mean(axis=0)
+    problem, found = GramSpectrum(Design(z)) if kind == "spectrum" else Design(z), []
+    options = {"learn": ("signal", "noise"), "intercept": True, "tolerance": 1e-7, "steps": 2000}
+    for u in (1.0, unit):
+        fit = fit_glm(problem, u * y, GaussianNoise(0.3 * u * u), ScaledPrior(0.5 * u, GaussBernoulli(0.6)), **options)
+        assert fit.status == Status.converged
+        numbers = [fit.channel.noise / u**2, fit.law.scale / u, fit.intercept / u, fit.degrees]
+        found.append((numbers, fit.mean / u, fit.variances(z[:5]) / u**2))
+    assert found[0][0][0] == pytest.approx(0.64, rel=0.3)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-4)
