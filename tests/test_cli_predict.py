@@ -86,19 +86,6 @@ def test_more_classes_are_not_validated(tmp_path, monkeypatch):
         predict.predicted_curve(str(tmp_path / "three.npz"), "digit", "logistic", 1.0, "100", validate=True)
 
 
-def test_columns_without_a_name(tmp_path, capsys):
-    table = tmp_path / "t.csv"
-    table.write_text(",a,y\n0,3,2\n1,5,4\n2,7,4\n")
-    assert predict.read_table(str(table), "y")[0].tolist() == [[3.0], [5.0], [7.0]]
-    assert "counts the rows: dropped as an index" in capsys.readouterr().err
-    table.write_text(",a,y\n5,3,2\n1,5,4\n2,7,4\n")
-    assert predict.read_table(str(table), "y")[0].shape == (3, 2)
-    assert "taken as a feature" in capsys.readouterr().err
-    table.write_text(",a,y\nr,3,2\ns,5,4\n")
-    with pytest.raises(ArgumentError, match="column without a name"):
-        predict.read_table(str(table), "y")
-
-
 def test_npz_and_json(tmp_path, capsys):
     path = tmp_path / "images.npz"
     np.savez(path, X=X.reshape(-1, 8, 8), y=Y)
@@ -118,47 +105,6 @@ def test_classes_and_features(tmp_path, capsys):
     out = capsys.readouterr()
     assert out.out.splitlines()[0].split() == ["class", "train_size", "test_error", "+-", "status"] and len(out.out.splitlines()) == 4
     assert "one curve for each class" in out.err
-
-
-def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
-    def missing(path):
-        raise ImportError("no engine")
-
-    monkeypatch.setattr(pd, "read_parquet", missing)
-    path = tmp_path / "t.parquet"
-    path.write_bytes(b"PAR1")
-    with pytest.raises(ArgumentError, match="pip install pyarrow"):
-        predict.read_table(str(path), "y")
-
-
-def test_parquet_is_read_as_a_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(pd, "read_parquet", lambda path: pd.DataFrame({"a": [1.0, 2], "y": [0, 1]}))
-    path = tmp_path / "t.parquet"
-    path.write_bytes(b"PAR1")
-    rows, target = predict.read_table(str(path), "y")
-    assert rows.tolist() == [[1.0], [2.0]] and target.tolist() == [0, 1]
-
-
-def test_bad_tables(tmp_path):
-    table = tmp_path / "t.csv"
-    table.write_text("a,b,y\n1,x,2\n3,z,4\n")
-    with pytest.raises(ArgumentError, match="not: b"):
-        predict.read_table(str(table), "y")
-    with pytest.raises(ArgumentError, match="one of a, b, y"):
-        predict.read_table(str(table), "z")
-    table.write_text("a,y\n1,2\n,4\n")
-    with pytest.raises(ArgumentError, match="missing values"):
-        predict.read_table(str(table), "y")
-    with pytest.raises(ArgumentError, match="does not exist"):
-        predict.read_table(str(tmp_path / "no.csv"), "y")
-    with pytest.raises(ArgumentError, match="ending in"):
-        predict.read_table("t.xls", "y")
-    np.savez(tmp_path / "many.npz", a=X, b=X, y=Y)
-    with pytest.raises(ArgumentError, match="rows as X"):
-        predict.read_table(str(tmp_path / "many.npz"), "y")
-    (tmp_path / "bad.npz").write_bytes(b"nothing")
-    with pytest.raises(ArgumentError, match="plain arrays"):
-        predict.read_table(str(tmp_path / "bad.npz"), "y")
 
 
 @pytest.mark.parametrize(

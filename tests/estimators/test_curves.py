@@ -241,6 +241,18 @@ def test_labels_are_checked_before_any_work(y, text, groups):
         theory_curve(make_pipeline(untouched, RidgeClassifier()), DIGITS[0], y, groups=groups)
 
 
+def test_targets_may_be_a_column_and_are_numbers_for_ridge():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((200, 3))
+    y = rows[:, 0] + rng.standard_normal(200)
+    vector, column = (theory_curve(Ridge(1.0), rows, one, train_sizes=[100], groups=0) for one in (y, y[:, None]))
+    assert vector.test_error.item() == column.test_error.item()
+    with pytest.raises(ArgumentError, match=r"`y` must be numbers for a regression .*y='no'"):
+        theory_curve(Ridge(1.0), rows, ["no", *np.where(y > 0, "yes", "no")[1:]], train_sizes=[100])
+    with pytest.raises(ArgumentError, match="a vector of 200 labels"):
+        theory_curve(Ridge(1.0), rows, np.stack([y, y], axis=1), train_sizes=[100])
+
+
 def test_measurements_are_no_classes_but_many_named_classes_are():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ArgumentError, match="y looks continuous: 214 different values; use Ridge"):

@@ -14,7 +14,7 @@ from gaussequiv.cli.options import Json, Output, Seed
 
 @command("predict-curve")
 def predict_curve(
-    data: Annotated[str, typer.Argument(help="Table: .csv, .npz or .parquet.", show_default=False)],
+    data: Annotated[str, typer.Argument(help="Table: .csv, .tsv, .txt (and .gz), .parquet or .npz.", show_default=False)],
     target: Annotated[str, typer.Option("--target", help="Column, or array of an NPZ file, to predict.", show_default=False)],
     train_sizes: Annotated[
         str,
@@ -34,15 +34,24 @@ def predict_curve(
     groups: Annotated[int, typer.Option("--groups", help="Groups of rows left out in turn for standard errors; 0: none.")] = 10,
     validate: Annotated[bool, typer.Option("--validate", help="Also refit at up to six sizes, and draw both.")] = False,
     repeats: Annotated[int, typer.Option("--repeats", help="Refits at each size.")] = 20,
+    separator: Annotated[
+        str | None, typer.Option("--separator", help="Between columns of text. \\[default: recognised among , ; | and tab]")
+    ] = None,
+    encoding: Annotated[str, typer.Option("--encoding", help="Of text, such as latin-1.")] = "utf-8",
+    drop: Annotated[str | None, typer.Option("--drop", help="Comma list of columns to leave out.", show_default=False)] = None,
+    complete_rows: Annotated[bool, typer.Option("--complete-rows", help="Leave out rows with missing values.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
 ) -> None:
     """Predict the learning curve of a linear estimator on a table, without refitting."""
     from gaussequiv.cli import predict
+    from gaussequiv.cli.tables import Reading
 
+    left_out = tuple(name.strip() for name in (drop or "").split(",") if name.strip())
     options: dict[str, Any] = {"features": features, "standardise": standardise, "method": method, "groups": groups}
     options |= {"validate": validate, "repeats": repeats, "seed": seed}
+    options |= {"reading": Reading(separator, encoding, left_out, complete_rows)}
     predict.deliver_prediction(predict.predicted_curve(data, target, estimator, lam, train_sizes, **options), as_json, output)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussequiv.cli.inputs import parse_grid
+from gaussequiv.cli.tables import Reading, read_table
 from gaussequiv.errors import ArgumentError, choice, fail, number
 from gaussequiv.realdata.caveats import BLIND
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ESTIMATORS = ("ridge", "ridge-classifier", "logistic", "linear-svc")
-ENDINGS = (".csv", ".npz", ".parquet")
 VALIDATED = 6  # sizes at which --validate refits
 HELD_OUT = 0.2  # of the rows, at least
 
@@ -37,6 +37,7 @@ def predicted_curve(
     validate: bool = False,
     repeats: int = 20,
     seed: int = 0,
+    reading: Reading | None = None,
 ) -> xr.Dataset:
     """Read the table, predict, and with `validate` refit at some sizes, nan at the others.
 
@@ -48,7 +49,7 @@ def predicted_curve(
     from gaussequiv.estimators.curves import last_step, read_student, refit_curve, theory_curve
     from gaussequiv.realdata.reading import read_targets
 
-    X, y = read_table(data, target)
+    X, y = read_table(data, target, reading)
     model = build_estimator(estimator, lam, seed, features, standardise)
     sizes = sizes_of(train_sizes, len(X))
     shared: dict[str, Any] = {"random_state": seed}
@@ -115,82 +116,6 @@ def build_estimator(estimator: str, lam: float, seed: int, features: str | None,
             raise fail("features", "of the form ACTIVATION:WIDTH, e.g. tanh:300", features)
         steps.append(DeepRandomFeatures(int(width), name, random_state=seed))
     return make_pipeline(*steps, made) if steps else made
-
-
-def read_table(data: str, target: str) -> tuple[Any, Any]:
-    """Rows and target of a CSV, NPZ or Parquet file.
-
-    CSV and Parquet: `target` is a column, all others are numeric features. NPZ: `target` is an array, and the rows are the array X, or the
-    only other one.
-    """
-    path = Path(data)
-    kind = path.suffix.lower()
-    if kind not in ENDINGS:
-        raise fail("data", f"a file name ending in {', '.join(ENDINGS)}", data)
-    if not path.is_file():
-        raise ArgumentError(f"Argument `data` must be an existing file, but {data!r} does not exist.")
-    return _arrays(path, target) if kind == ".npz" else _frame(path, target)
-
-
-def _arrays(path: Path, target: str) -> tuple[Any, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (ValueError, OSError) as error:
-        raise ArgumentError(f"Argument `data` must be a file of plain arrays, but {str(path)!r} is not: {error}.") from None
-    choice("target", target, arrays)
-    others = [name for name in arrays if name != target]
-    name = "X" if "X" in others else others[0] if len(others) == 1 else None
-    if name is None:
-        raise ArgumentError(f"Argument `data` must hold the rows as X, or as its only other array, but it holds {', '.join(arrays)}.")
-    rows = arrays[name]
-    return rows.reshape(len(rows), -1) if rows.ndim > 2 else rows, arrays[target]
-
-
-def _frame(path: Path, target: str) -> tuple[Any, Any]:
-    import pandas as pd
-
-    try:
-        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
-    except ImportError:
-        raise ArgumentError(
-            "Argument `data` must be .csv or .npz here: Parquet files need pyarrow, which is not installed (pip install pyarrow)."
-        ) from None
-    except (ValueError, OSError) as error:
-        raise ArgumentError(f"Argument `data` must be a readable table, but {str(path)!r} is not: {error}.") from None
-    choice("target", target, [str(column) for column in table.columns])
-    rows = _without_index(table.drop(columns=target))
-    words = [_named(column) for column in rows.columns if not pd.api.types.is_numeric_dtype(rows[column])]
-    if words:
-        raise ArgumentError(f"Argument `data` must have numeric features, but these columns are not: {', '.join(words[:8])}.")
-    missing = [_named(column) for column in [*rows.columns, target] if table[column].isna().any()]
-    if missing:
-        raise ArgumentError(f"Argument `data` must have no missing values, but these columns have some: {', '.join(missing[:8])}.")
-    return rows.to_numpy(dtype=np.float64), table[target].to_numpy()
-
-
-def _named(column: Any) -> str:
-    return f"{column!r} (a column without a name in the file)" if _unnamed(column) else str(column)
-
-
-def _unnamed(column: Any) -> bool:
-    return str(column).startswith("Unnamed: ")  # pandas' name of a column without a header
-
-
-def _without_index(rows: Any) -> Any:
-    """Columns without a name that count the rows are an index, and dropped; others are kept; notes on stderr."""
-    import pandas as pd
-
-    for column in [name for name in rows.columns if _unnamed(name)]:
-        values = rows[column]
-        if not pd.api.types.is_numeric_dtype(values):
-            continue
-        if len(values) > 1 and (values.diff().iloc[1:] == 1).all():
-            print(f"note: {_named(column)} counts the rows: dropped as an index", file=sys.stderr)
-            rows = rows.drop(columns=column)
-        else:
-            print(f"note: {_named(column)} is taken as a feature", file=sys.stderr)
-    return rows
 
 
 def show(result: xr.Dataset) -> None:

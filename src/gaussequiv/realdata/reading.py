@@ -69,9 +69,15 @@ def read_targets(y: Any, student: LinearStudent, rows: int) -> tuple[list[FloatA
     different whole numbers of fewer than 10 rows each.
     """
     labels = np.asarray(y)
+    if labels.shape == (rows, 1):  # a column
+        labels = labels[:, 0]
     if labels.shape != (rows,):
         raise fail("y", f"a vector of {rows} labels, one for each row", labels)
     if not student.classify:
+        if not _numeric(labels):
+            raise fail(
+                "y", "numbers for a regression (classes are learned by RidgeClassifier, LogisticRegression or LinearSVC)", str(labels[0])
+            )
         return [array("y", labels, ndim=1)], []
     _check_classes(labels)
     classes = np.unique(labels)
