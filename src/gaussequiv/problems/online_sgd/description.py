@@ -22,6 +22,7 @@ from gaussequiv.problems.generators import generator_of
 from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.expectations import has_kinks, how
 from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
+from gaussequiv.problems.online_sgd.modes import bins_of, gathered
 from gaussequiv.problems.online_sgd.plateaus import Plateau, plateaus, time_to
 from gaussequiv.problems.online_sgd.swept import with_field
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
@@ -41,7 +42,16 @@ WORDS = {
     "specialisation": Observable("largest |cosine| of a student's unit less the second largest, mean over units"),
     "T": Observable("covariance of the teacher's fields", averaged=False, solved=False),
 }
-PAIRS = {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "cosine": ("unit", "teacher_unit"), "readout": ("unit",)}
+WORDS |= {
+    "Q_by_mode": Observable("what an eigenvalue of the inputs' covariance adds to Q"),
+    "R_by_mode": Observable("what an eigenvalue of the inputs' covariance adds to R"),
+    "mode": Observable("eigenvalue of the inputs' covariance"),
+    "binning_error": Observable("largest error of the clean error along the curve, of binned modes, estimated", "output units^2"),
+}
+PAIRS: dict[str, tuple[str, ...]] = {"Q_by_mode": ("mode", "unit", "other_unit"), "R_by_mode": ("mode", "unit", "teacher_unit")}
+PAIRS |= {"Q": ("unit", "other_unit"), "R": ("unit", "teacher_unit"), "cosine": ("unit", "teacher_unit"), "readout": ("unit",)}
+BY_MODE = ("Q_by_mode", "R_by_mode")
+LEAST_BINS = 32
 RUNAWAY = 1e100  # an error or an overlap beyond it is one of weights that have run away
 MOST_STEPS = 1e15  # whole numbers that floats count
 TIME_MEANING = "time is steps/N, N the dimension of the inputs."
@@ -162,7 +172,9 @@ class OnlineSGD(Solvable):
         require_memory(FLOAT * float(steps.size) * self.student.units * N, "time", steps.size, "the weights at so many times")
         return N, steps, place
 
-    def _curve(self, values: Mapping[str, FloatArray], time: FloatArray, instance: Instance, attributes: dict[str, Any]) -> Curve:
+    def _curve(
+        self, values: Mapping[str, FloatArray], time: FloatArray, instance: Instance, attributes: dict[str, Any], rho: FloatArray
+    ) -> Curve:
         """Arrays (data, time, ...), and what follows from Q and R."""
         cosine = cosines(values["Q"], values["R"], instance.T)
         values = {**values, "cosine": cosine, "specialisation": specialisation(cosine)}
@@ -174,6 +186,8 @@ class OnlineSGD(Solvable):
         K, M = self.student.units, self.teacher.units
         units = {"unit": K, "other_unit": K, "teacher_unit": M, "other_teacher_unit": M}
         coordinates: dict[str, Any] = {"time": time} | {name: (name, np.arange(count)) for name, count in units.items()}
+        if "Q_by_mode" in values:
+            coordinates["mode"] = ("mode", rho)
         if several:
             coordinates["data"] = ("data", list(self.sources))
         return Curve(
@@ -186,51 +200,114 @@ class OnlineSGD(Solvable):
             judged="test_error",
         )
 
-    def theory(self, points: ArrayLike | None, size: int | None = None, *, tolerance: float = 1e-6, max_steps: int = 100_000) -> Curve:
-        """The equations of an instance of N = size, at times rounded to whole steps; the same for all `data`."""
+    def theory(
+        self,
+        points: ArrayLike | None,
+        size: int | None = None,
+        *,
+        tolerance: float = 1e-6,
+        max_steps: int = 100_000,
+        modes: int | None = None,
+        by_mode: bool = False,
+    ) -> Curve:
+        """The equations of an instance of N = size, at times rounded to whole steps; the same for all `data`.
+
+        modes : int, at least 32, optional
+            Largest number of bins of neighbouring eigenvalues that stand for all of them, with `binning_error`, an estimate from above of
+            what that does to the clean error, by half and a quarter as many bins. Default: all eigenvalues that differ.
+        by_mode : bool
+            Also Q_by_mode and R_by_mode, what each eigenvalue (the coordinate `mode`; the mean of a bin) adds to Q and R.
+        """
         N, steps, place = self.steps_at(points, size)
         instance = instance_of(self, N)
-        start, given = dynamics.posed(self, instance)
-        rate, observables, _ = dynamics.equations(dynamics.averages_for(self))
+        binned = self._bins(instance, modes)
+        used = instance.modes if binned is None else gathered(instance.modes, binned)
+        self._memory_by_mode(by_mode, used.rho.size, steps.size)
+        start, given = dynamics.posed(self, instance, used)
+        rate, observables, _ = dynamics.equations(dynamics.averages_for(self), bool(by_mode))
         times = steps / N
         grid = times if times[-1] > 0 else np.append(times, 1 / N)  # a flow has to go somewhere
-        found = flow(
-            rate,
-            start,
-            grid,
-            arguments=given,
-            tolerance=tolerance,
-            max_steps=max_steps,
-            observables=observables,
-            stiff=False,
-        )
-        row = _settled(found.values, found.status or Status.diverged)
+        options: dict[str, Any] = {"tolerance": tolerance, "max_steps": max_steps, "observables": observables, "stiff": False}
+        found = flow(rate, start, grid, arguments=given, **options)
+        row = _settled({name: one[:, : used.rho.size] if name in BY_MODE else one for name, one in found.values.items()}, found.status)
+        if binned is not None:
+            row["binning_error"] = self._binning_error(instance, row["clean_error"], used.rho.size, int(modes or 0), rate, grid, options)
         values = {name: np.stack([value[place]] * len(self.sources)) for name, value in row.items()}
         values["steps"] = np.full_like(values["status"], found.steps)
         units = self.student.units, self.teacher.units
         attributes = {
             "N": N,
-            "modes": instance.modes.rho.size,
+            "modes": used.rho.size,
             "averages": how(self.student.activation, self.teacher.activation, units, self.labels == "sign"),
         }
-        return self._curve(values, times[place], instance, attributes)
+        return self._curve(values, times[place], instance, attributes, used.rho)
 
-    def trial(self, points: ArrayLike, size: int | None, key: Key, *, test_samples: int = 10_000) -> Curve:
-        """SGD from the instance's start on fresh samples, for each of the `data`; errors on `test_samples` further ones of its kind."""
+    def _bins(self, instance: Instance, count: int | None) -> NDArray[np.intp] | None:
+        """The bin of each eigenvalue; None where every one is its own."""
+        if count is None:
+            return None
+        most = integer(
+            "modes", count, minimum=LEAST_BINS, meaning="It is the number of bins of eigenvalues; a quarter as many help to tell the error."
+        )
+        own = instance.modes
+        return None if own.rho.size <= most else bins_of(own.rho, own.share, most)
+
+    def _binning_error(
+        self, instance: Instance, found: FloatArray, used: int, bins: int, rate: Any, grid: FloatArray, options: dict[str, Any]
+    ) -> FloatArray:
+        """One number for the curve: twice the largest difference from half as many bins, or half that of these from a quarter as many.
+
+        Errors fall as 1/bins at least; modes within a bin differ by chance, so that one difference may be small by chance.
+        """
+        levels, own = [found], instance.modes
+        for count in (bins // 2, bins // 4):
+            fewer = gathered(own, bins_of(own.rho, own.share, count))
+            start, given = dynamics.posed(self, instance, fewer, least=used)
+            levels.append(flow(rate, start, grid, arguments=given, **options).values["clean_error"])
+        missed = np.maximum(np.abs(levels[0] - levels[1]), np.abs(levels[1] - levels[2]) / 2)
+        reached = np.isfinite(found)
+        return np.where(reached, 2 * np.max(missed, where=reached, initial=0.0), np.nan)
+
+    def _memory_by_mode(self, by_mode: bool, modes: int, times: int) -> None:
+        if not isinstance(by_mode, bool):
+            raise fail("by_mode", "True or False", by_mode)
+        if by_mode:
+            K, M = self.student.units, self.teacher.units
+            require_memory(2 * FLOAT * float(times) * K * (K + M) * modes, "time", times, "Q and R by mode at so many times")
+
+    def trial(
+        self,
+        points: ArrayLike,
+        size: int | None,
+        key: Key,
+        *,
+        test_samples: int = 10_000,
+        modes: int | None = None,
+        by_mode: bool = False,
+    ) -> Curve:
+        """SGD from the instance's start on fresh samples, for each of the `data`; errors on `test_samples` further ones of its kind.
+
+        `by_mode` and `modes` as in `theory`: the simulation itself has no bins but those of what it shows.
+        """
         N, steps, place = self.steps_at(points, size)
         tested = integer("test_samples", test_samples, minimum=1)
         instance = instance_of(self, N)
+        binned = self._bins(instance, modes)
+        rho = instance.modes.rho if binned is None else gathered(instance.modes, binned).rho
+        self._memory_by_mode(by_mode, rho.size, steps.size)
         rows: list[dict[str, FloatArray]] = []
         for kind in self.sources:
             source = Source(self, instance, kind == "twin", key)
             weights, readouts = train(self, instance, source, steps)
             with np.errstate(over="ignore", invalid="ignore"):  # weights that ran away have a status
-                errors = measured_errors(self, source, weights, readouts, tested)
-                pairs = [instance.overlaps(w) for w in weights]
-            Q, R = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
-            row = _settled(errors | {"Q": Q, "R": R, "readout": readouts}, Status.diverged)
+                seen = measured_errors(self, source, weights, readouts, tested)
+                seen |= dict(zip(("Q", "R"), (np.array(one) for one in zip(*map(instance.overlaps, weights), strict=True)), strict=True))
+                if by_mode:
+                    seen |= dict(zip(BY_MODE, instance.densities(weights, binned), strict=True))
+            row = _settled(seen | {"readout": readouts}, Status.diverged)
             rows.append({name: value[place] for name, value in row.items()})
-        return self._curve({name: np.stack([row[name] for row in rows]) for name in rows[0]}, steps[place] / N, instance, {"N": N})
+        values = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        return self._curve(values, steps[place] / N, instance, {"N": N}, rho)
 
     def time_to(self, error: float, *, longest: float = 1e4, N: int | None = None, tolerance: float = 1e-8) -> float:
         """The first time (steps/N) at which the clean error has fallen to `error`; 0 if it starts below.
@@ -284,6 +361,7 @@ def _refuse_jumps(role: str, network: TwoLayer) -> None:
 
 def _settled(values: Mapping[str, FloatArray], failed: Status) -> dict[str, FloatArray]:
     """Values at each time (the leading dimension), and a status: nan and `failed` where the student has run away."""
+    failed = failed or Status.diverged  # a flow that went on, though to beyond all bounds
     kept = np.all([np.abs(one).reshape(len(one), -1).max(axis=1) < RUNAWAY for one in values.values()], axis=0)  # false for nan
     row = {name: np.where(kept.reshape(-1, *[1] * (one.ndim - 1)), one, np.nan) for name, one in values.items()}
     return row | {"status": np.where(kept, float(Status.converged), float(failed))}

@@ -21,6 +21,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.problems.online_sgd.expectations import Averages, averages_of
 from gaussequiv.problems.online_sgd.instance import Instance
+from gaussequiv.problems.online_sgd.modes import Modes
 from gaussequiv.problems.online_sgd.sign_labels import sign_averages
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def averages_for(problem: OnlineSGD) -> Averages:
     return kind(student.activation, teacher.activation, (student.gain, teacher.gain), (student.units, teacher.units))
 
 
-def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
-    """(start, what the equations hold fixed); numbers of modes within a factor of 2 share one compilation, by modes of no share.
+def posed(problem: OnlineSGD, instance: Instance, modes: Modes | None = None, least: int = 1) -> tuple[State, State]:
+    """(start, what the equations hold fixed), of the instance's modes or of bins of them.
+
+    Numbers of modes within a factor of 2, or of at most `least`, share one compilation, by modes of no share.
 
     Raises
     ------
@@ -46,11 +49,9 @@ def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
     if problem.labels == "sign" and np.linalg.matrix_rank(instance.T, hermitian=True) < len(instance.T):
         expected = f"of at most {instance.seen} units, the dimension of what it sees, none of which depends on the others, for sign labels"
         raise fail("teacher", expected, f"{len(instance.T)} units")
-    modes = instance.modes
+    modes = instance.modes if modes is None else modes
     count = modes.rho.size
-    size = 1
-    while size < count:
-        size *= 2 if size > 1 else 64
+    size = padded_size(max(count, least))
 
     def padded(values: FloatArray) -> FloatArray:
         full = np.concatenate([values, np.zeros((size - count, *values.shape[1:]))])
@@ -68,11 +69,19 @@ def posed(problem: OnlineSGD, instance: Instance) -> tuple[State, State]:
     return {"q": padded(modes.q), "r": padded(modes.r), "v": instance.v}, given
 
 
+def padded_size(count: int) -> int:
+    """1, or the least of 64, 128, ... that holds `count` modes."""
+    size = 1
+    while size < count:
+        size *= 2 if size > 1 else 64
+    return size
+
+
 @lru_cache(maxsize=32)
-def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., State], Callable[..., Any]]:
+def equations(averages: Averages, by_mode: bool = False) -> tuple[Callable[..., State], Callable[..., State], Callable[..., Any]]:
     """(rate, observables, event) of `numerics.flow`: the event is the clean error less given["target"].
 
-    One set of functions for each set of averages, so that it compiles them once.
+    One set of functions for each set of averages, so that it compiles them once. `by_mode`: what each mode adds to Q and R, too.
     """
 
     def overlaps(state: State, given: State) -> tuple[Any, Any, Any]:
@@ -109,6 +118,9 @@ def equations(averages: Averages) -> tuple[Callable[..., State], Callable[..., S
         errors = {"test_error": seen.error, "clean_error": seen.clean_error}
         if seen.wrong is not None:
             errors["classification_error"] = seen.wrong
+        if by_mode:
+            errors["Q_by_mode"] = jnp.moveaxis(given["share"] * given["rho"] * state["q"], -1, 0)
+            errors["R_by_mode"] = jnp.moveaxis(given["share"] * state["r"], -1, 0) / jnp.sqrt(given["delta"])
         return errors | {"Q": Q, "R": R, "readout": state["v"]}
 
     def missing(time: Any, state: State, given: State, **_: Any) -> Any:

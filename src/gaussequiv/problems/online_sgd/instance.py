@@ -7,30 +7,16 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
 from gaussequiv.numerics.keys import GENERATOR, STUDENT, TEACHER
+from gaussequiv.problems.online_sgd.modes import ModeBasis, Modes
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer
 
 if TYPE_CHECKING:
     from gaussequiv.problems.online_sgd.description import OnlineSGD
-
-ALIKE = 1e-10  # of the largest eigenvalue: closer ones are one
-
-
-@dataclass(frozen=True, eq=False)
-class Modes:
-    """Eigenvalues rho of Omega that differ, their share of the N modes, and mean over the modes of one of q, r and t, per mode.
-
-    q_kl = (w_k.u)(w_l.u), r_km = (w_k.u)(p_m.u), t_mn = (p_m.u)(p_n.u), for orthonormal u and p = Phi B'.
-    """
-
-    rho: FloatArray
-    share: FloatArray
-    q: FloatArray
-    r: FloatArray
-    t: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +63,15 @@ class Instance:
         own = w if self.moments is None else w @ self.moments.omega
         return own @ w.T / N, w @ self.towards / np.sqrt(N * self.seen)
 
+    def densities(self, weights: FloatArray, box: NDArray[np.intp] | None = None) -> tuple[FloatArray, FloatArray]:
+        """What each eigenvalue, or each bin of them, adds to Q and R of weights (records, K, N): (records, modes, K, K or M)."""
+        each = [self.basis.densities(w, self.towards, self.seen) for w in weights]
+        q, r = (np.array([one[i] for one in each]) for i in (0, 1))
+        if box is None:
+            return q, r
+        starts = np.append(0, np.flatnonzero(np.diff(box)) + 1)
+        return np.add.reduceat(q, starts, axis=1), np.add.reduceat(r, starts, axis=1)
+
     @cached_property
     def twin_root(self) -> FloatArray:
         """(Omega - Phi Phi')^(1/2), as its transpose times rows xi: what the Gaussian twin has beside the latents."""
@@ -87,22 +82,16 @@ class Instance:
         return root
 
     @cached_property
-    def modes(self) -> Modes:
-        """Modes of equal eigenvalue are one, exactly: the equations are linear in q, r and t given rho."""
+    def basis(self) -> ModeBasis:
+        """Eigenvalues of Omega that differ, and its eigenvectors."""
         if self.moments is None:
-            rho, student, teacher = np.ones(self.w.shape[1]), self.w, self.B
-        else:
-            rho, vectors = np.linalg.eigh(self.moments.omega)
-            student, teacher = self.w @ vectors, self.towards.T @ vectors
-        starts = np.append(0, np.flatnonzero(np.diff(rho) > ALIKE * rho[-1]) + 1)
-        counts = np.diff(np.append(starts, rho.size))
-        level = np.maximum(np.add.reduceat(rho, starts) / counts, 0.0)
+            return ModeBasis.of(np.ones(self.w.shape[1]), None)
+        return ModeBasis.of(*np.linalg.eigh(self.moments.omega))
 
-        def mean(a: FloatArray, b: FloatArray) -> FloatArray:
-            products = a.T[:, :, None] * b.T[:, None, :]
-            return np.asarray(np.add.reduceat(products, starts, axis=0) / counts[:, None, None])
-
-        return Modes(level, counts / rho.size, mean(student, student), mean(student, teacher), mean(teacher, teacher))
+    @cached_property
+    def modes(self) -> Modes:
+        """Those of the start; modes of equal eigenvalue are one."""
+        return self.basis.modes(self.w, self.towards)
 
 
 def instance_of(problem: OnlineSGD, size: int) -> Instance:
