@@ -246,3 +246,50 @@ def test_one_number_of_a_learner_is_replaced_where_it_stands():
     (loss,), penalty = erm.loss.parameters, next(iter(erm.penalty.parameters))
     assert erm.with_hyperparameter(loss, 1.1) == ge.ERM("huber:1.1", 0.2, "elastic_net:0.3", intercept=True)
     assert erm.with_hyperparameter(penalty, 0.6) == ge.ERM("huber:0.7", 0.2, "elastic_net:0.6", intercept=True)
+
+
+UNITS = {"huber": (0, 1), "absolute": (-1, None), "quantile:0.3": (-1, None), "square": (0, None)}  # powers of lam and of a threshold
+
+
+@pytest.mark.parametrize("loss", UNITS)
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+@pytest.mark.parametrize("shift", [0, 60, -1e4])
+def test_labels_in_another_unit_and_about_another_mean(loss, unit, shift):
+    """y -> unit (y + shift): the constant follows, errors count in squares of the unit, and the way is as short; nothing is equal to 1."""
+
+    def solved(u, offset):
+        w, mass, v = np.array([0.4, 1.0, 2.5]), np.array([0.5, 0.3, 0.2]), u * u * np.array([0.3, 0.9, 0.1])
+        noise = u * u * np.array([0.12, 0.05])
+        e = ge.GaussianEquivalent(w, mass, v * w, u * u * 0.6, noise, 0.0, GaussianNoise(0.2 * u * u), aspect=1.6, offset=offset)
+        power, threshold = UNITS[loss]
+        name = loss if threshold is None else f"{loss}:{0.7 * u!r}"
+        return ge.ERM(name, 0.2 * u**power, intercept=True).solve(e, np.array([0.4, 1.3, 5.0]))
+
+    one, other = solved(1.0, 0.3), solved(unit, unit * (0.3 + shift) if shift else 0.3 * unit)
+    assert not np.any(other["status"]) and np.all(one["steps"] <= 12) and np.all(other["steps"] <= 60)
+    np.testing.assert_allclose(other["intercept"] / unit - shift, one["intercept"], atol=1e-10 * (1 + abs(shift)))
+    for name in ("test_error", "train_error", "q", "m"):
+        np.testing.assert_allclose(other[name] / unit**2, one[name], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge", "squared_hinge"])
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_the_unit_of_the_field_behind_labels_does_not_matter(loss, unit):
+    def solved(u):
+        w, mass, v = np.array([0.4, 1.0, 2.5]), np.array([0.5, 0.3, 0.2]), u * u * np.array([0.3, 0.9, 0.1])
+        e = ge.GaussianEquivalent(w, mass, v * w, u * u * 0.6, u * u * np.array([0.17]), 0.0, Sign(0.2 * u * u), offset=0.6 * u)
+        return ge.ERM(loss, 0.2, intercept=True).solve(e, np.array([0.4, 1.3, 5.0]))
+
+    one, other = solved(1.0), solved(unit)
+    assert np.all(one["steps"] <= 12) and np.all(other["steps"] <= 20)
+    for name in ("test_error", "train_error", "q", "intercept", "auc"):
+        np.testing.assert_allclose(other[name], one[name], rtol=1e-8, err_msg=name)
+
+
+def test_a_whole_number_is_an_offset():
+    found = []
+    for offset in (-60, -60.0):
+        one = np.ones(1)
+        e = ge.GaussianEquivalent(one, one, one, 1.0, np.zeros(1), 0.0, GaussianNoise(0.2), offset=offset)
+        found.append(ge.ERM("huber", 0.2, intercept=True).solve(e, one)["test_error"][0])
+    assert found[0] == found[1]

@@ -79,8 +79,9 @@ class Model:
         alike = weights[0] == weights[1] and _odd(self.loss)  # the learner treats both signs of (label, field) alike
         # whether offsets have equal steps, b0 >= 0 stands for both signs, and then mhat, and not the constant, is odd in b0
         self.spaced, self.folded, self.mirrored = False, False, False
-        if self.regression and self.intercept and not self.general:  # a shift of y moves the intercept and nothing else
-            self.b0, self.mass = np.array([e.offset or 0.0]), np.ones(1)
+        self.shifted = self.regression and self.intercept and not self.general  # a shift of y moves the intercept and nothing else
+        if self.shifted:
+            self.b0, self.mass = np.array([float(e.offset or 0)]), np.ones(1)
         else:
             self.spaced = self.general and e.smooth_offset
             # errors of labels -1 and +1 bend where the constant of a student with few weights turns: if links rise or fall, near 0; and
@@ -307,14 +308,20 @@ class Model:
 
     def saddle(self, at: Points, sign: FloatArray | None = None) -> SaddlePoint:
         """The equations at some points, mhat of a given sign."""
-        return SaddlePoint(self.spectral, self.average, at.load, at.lam, at.b0, self.free_constant, self.signal, sign)
+        known = self.known_constant(at.b0) if self.shifted else None
+        return SaddlePoint(self.spectral, self.average, at.load, at.lam, at.b0, self.free_constant, self.signal, sign, known)
+
+    def known_constant(self, b0: FloatArray) -> FloatArray:
+        """The part of the student's constant that is none of the unknowns: the shift of labels that are field and noise."""
+        return b0 if self.shifted else np.zeros_like(b0)
 
     def start(self, at: Points) -> FloatArray:
         """An uninformed start; a constant near the labels' own where one is fitted."""
         unknowns = np.zeros((at.load.size, 4))
         unknowns[:, LOGS] = np.log(at.load / 4)[:, None]
         if self.free_constant:
-            unknowns[:, CONSTANT] = at.b0
+            left = at.b0 - self.known_constant(at.b0)
+            unknowns[:, CONSTANT] = left / np.sqrt(max(self.rho, 1.0))  # over sqrt(1 + q), in whatever unit the field is
         return unknowns
 
     def limit_threshold(self, b0: FloatArray) -> FloatArray:

@@ -335,7 +335,7 @@ class Routes:
         start = self.model.start(at)
         start[:, QHAT] = np.log(np.maximum(at.load * square, 1e-12 * at.load))
         start[:, MHAT] = np.log(np.maximum(at.load * np.abs(field), 1e-6 * at.load))
-        start[:, VHAT], start[:, CONSTANT] = np.log(at.load), constant
+        start[:, VHAT], start[:, CONSTANT] = np.log(at.load), constant - self.model.known_constant(at.b0)
         return start
 
     def _settled(

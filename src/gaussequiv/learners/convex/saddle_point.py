@@ -1,6 +1,6 @@
 r"""The saddle point of convex empirical risk minimisation at many points at once: its equations, their exact Jacobian, their solution.
 
-Unknowns are log Vhat, log qhat, log |mhat| and u = c/sqrt(1 + q), c the intercept (on separable data c grows with the student). In
+Unknowns are log Vhat, log qhat, log |mhat| and u = c/sqrt(1 + q), c the intercept, less a known part (on separable data c grows). In
 conjugates every iterate is physical: m^2 <= rho q holds by Cauchy-Schwarz. The Jacobian is exact (`averages`, `modes`); a step of
 Newton's method that does not reduce the residual is halved, then replaced by a damped iteration of the map itself, which is state
 evolution (`safeguarded_newton`).

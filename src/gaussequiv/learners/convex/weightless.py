@@ -94,7 +94,8 @@ def without_weights(model: Model, at: Points, shape: Shape | None = None) -> Sol
     fields = shape.fields(model, SMALLER, constant, at.b0)
     value = model.average(fields).value
     hats = np.abs(at.load[:, None] * value[:, [RESPONSE, SQUARE, FIELD]])
-    unknowns = np.concatenate([np.log(np.maximum(hats, 1e-290)), (fields.c / np.sqrt(1 + fields.q))[:, None]], axis=1)
+    constant = (fields.c - model.known_constant(at.b0)) / np.sqrt(1 + fields.q)
+    unknowns = np.concatenate([np.log(np.maximum(hats, 1e-290)), constant[:, None]], axis=1)
     conjugates, zero = Conjugates(hats[:, 0], hats[:, 1], sign * hats[:, 2]), np.zeros(at.load.size)
     return SolvedPoints(unknowns, sign, fields, conjugates, zero + float(Status.converged), zero.copy(), zero.copy())
 
