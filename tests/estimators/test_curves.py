@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import SkipTestWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -199,10 +200,15 @@ def test_fitted_transformers_are_used_as_they_are():
     X, y = DIGITS
     scaler = StandardScaler().fit(X[:50])
     direct = theory_curve(RidgeClassifier(), scaler.transform(X), y, train_sizes=[200], groups=0)
-    piped = theory_curve(make_pipeline(scaler, RidgeClassifier()), X, y, train_sizes=[200], groups=0)
+    piped = theory_curve(make_pipeline(FrozenEstimator(scaler), RidgeClassifier()), X, y, train_sizes=[200], groups=0)
+    given = theory_curve(RidgeClassifier(), X, y, train_sizes=[200], groups=0, features=scaler)
     mapped = theory_curve(RidgeClassifier(), X, y, train_sizes=[200], groups=0, features=scaler.transform)
     assert direct.test_error.values == pytest.approx(piped.test_error.values, rel=1e-12)
     assert direct.test_error.values == pytest.approx(mapped.test_error.values, rel=1e-12)
+    assert direct.test_error.values == pytest.approx(given.test_error.values, rel=1e-12)
+    anew = theory_curve(make_pipeline(scaler, RidgeClassifier()), X, y, train_sizes=[200], groups=0)  # cloned, as scikit-learn does
+    fresh = theory_curve(make_pipeline(StandardScaler(), RidgeClassifier()), X, y, train_sizes=[200], groups=0)
+    assert anew.test_error.values == fresh.test_error.values and anew.test_error.values != piped.test_error.values
 
 
 def test_few_rows_are_warned_about():
@@ -266,9 +272,9 @@ def test_columns_of_text_are_named():
     frame = pd.DataFrame({"a": [1.0, 2, 3, 4], "town": list("xyxy"), "size": ["s", "m", "s", "m"]})
     for model in (Ridge(), make_pipeline(StandardScaler(), Ridge())):
         with pytest.raises(ArgumentError, match="these hold text: town, size"):
-            theory_curve(model, frame, [1.0, 2, 3, 4])
+            theory_curve(model, frame, [1.0, 2, 3, 4], train_sizes=[3])
     with pytest.raises(ArgumentError, match="these hold text: 1, 2"):
-        theory_curve(Ridge(), frame.to_numpy(), [1.0, 2, 3, 4])
+        theory_curve(Ridge(), frame.to_numpy(), [1.0, 2, 3, 4], train_sizes=[3])
 
 
 def test_refusals_read_well():

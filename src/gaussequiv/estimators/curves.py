@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussequiv.curve import Observable
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer
+from gaussequiv.estimators.refits import split_errors
+from gaussequiv.estimators.transformers import (
+    TransformerKind,
+    cost_caveat,
+    kind_of,
+    learned_costs,
+    steps_of,
+    supervised_error,
+    whole_pipeline,
+    with_costs,
+)
 from gaussequiv.ingredients.activations import base as acts
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.realdata.caveats import caveats
@@ -65,7 +76,9 @@ def theory_curve(
         As in `sklearn.model_selection.learning_curve`: whole numbers are sizes, fractions in (0, 1] are fractions of N. Sizes beyond N are
         extrapolations, nan (status `nonfinite`) where N rows do not identify them; beyond 1.5 N they warn.
     features : transformer or callable, optional
-        Feature map applied to X first. Transformers here and in the pipeline are used as they are if fitted, else fitted once on all of X.
+        Feature map applied to X first, as it is if fitted. Transformers of a pipeline are cloned, as scikit-learn does (FrozenEstimator
+        keeps one as it is). Those that learn from rows are fitted to all rows; what learning them from n rows costs is measured by 16
+        pairs of refits, from the smallest size on until it is negligible, and added. Those fitted to labels are refused.
     method : {"rows", "moments", "gaussian"}
         "rows": the rows are read as n of them: square losses from one decomposition of the rows, or one more for each size where rows
         differ much in length (`realdata.square.square_curves`), the others by reweighting (`realdata.emulate.emulate`).
@@ -85,7 +98,8 @@ def theory_curve(
     Raises
     ------
     ArgumentError
-        For estimators that are not covered, columns of text, and for a classifier labels that are not finite or look continuous.
+        For estimators that are not covered, transformers fitted to labels, columns of text, and for a classifier labels that are not
+        finite or look continuous.
 
     Warns
     -----
@@ -116,9 +130,17 @@ def theory_curve(
     student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
     student = weigh_classes(student, y, classes)
-    final, rows = prepare(estimator, X, features)
-    sizes = read_sizes(train_sizes, len(rows))
+    sizes = read_sizes(train_sizes, count_rows(X))
+    final, rows, learned = prepare(estimator, X, features, y, int(min(sizes[0], len(targets[0]))))
     found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=random_state)
+    sentences = []
+    if learned:
+        whole = whole_pipeline(estimator, features)
+        for i, one in enumerate(found):
+            labels = np.asarray(y) if len(targets) == 1 else targets[i]
+            costs = learned_costs(whole, final, X, rows, labels, sizes, student.classify, random_state)
+            found[i] = with_costs(one, sizes, costs)
+            sentences.append(cost_caveat(learned, costs, sizes, len(rows)))
     several = len(targets) > 1
     dims = ("class", "train_size") if several else ("train_size",)
     stacked = {name: np.array([one[name] for one in found]) if several else found[0][name] for name in found[0]}
@@ -133,7 +155,7 @@ def theory_curve(
         "lam": student.lam,
         "call": json.dumps({"groups": groups, "random_state": int(random_state)}),
     }
-    for sentence in caveats(sizes, stacked, rows, groups):
+    for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, groups):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
     return dataset({name: (dims, values) for name, values in stacked.items() if name != "room"}, coordinates, attributes, CONVEX | SIZES)
 
@@ -145,43 +167,34 @@ def last_step(estimator: Any) -> Any:
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
-def prepare(estimator: Any, X: Any, features: Any = None) -> tuple[Any, FloatArray]:
-    """The final estimator, and the rows that it sees: transformers fitted on all rows unless they are fitted already."""
-    from sklearn.pipeline import Pipeline
+def prepare(estimator: Any, X: Any, features: Any = None, y: Any = None, size: int | None = None) -> tuple[Any, FloatArray, list[str]]:
+    """The final estimator, the rows that it sees with all transformers fitted to all rows, and the names of those that learn from rows.
 
-    steps: list[Any] = [] if features is None else [features]
-    if isinstance(estimator, Pipeline):
-        steps += [step for _, step in estimator.steps[:-1] if step is not None and not isinstance(step, str)]
-    rows = X
-    for step in steps:
+    With labels and the smallest training size, transformers that are fitted to labels are refused before they are.
+    """
+    rows, learned = X, []
+    for step in steps_of(estimator, features):
         try:
-            rows = _apply(step, rows)
+            kind = TransformerKind.fixed if size is None else kind_of(step, rows, y, size)
+            if kind is TransformerKind.supervised:
+                raise supervised_error(step)
+            if kind is TransformerKind.learned:
+                learned.append(type(step).__name__)
+            rows = clone(step).fit_transform(rows) if not isinstance(step, FrozenEstimator) else step.transform(rows)
         except ValueError as error:
-            words = [] if isinstance(error, ArgumentError) else text_columns(rows)
+            words = [] if type(error) is ArgumentError and error.__cause__ is None else text_columns(rows)
             if words:
                 raise text_error(words) from error
             raise
-    return last_step(estimator), read_rows(rows)
-
-
-def _apply(step: Any, rows: Any) -> Any:
-    from sklearn.exceptions import NotFittedError
-
-    if not hasattr(step, "transform"):
-        if not callable(step):
-            raise fail("features", "a transformer or a function of the rows", step)
-        return step(rows)
-    try:
-        check_is_fitted(step)
-    except NotFittedError:
-        return clone(step).fit_transform(rows)
-    return step.transform(rows)
+    return last_step(estimator), read_rows(rows), learned
 
 
 def refit_curve(
     estimator: Any, X: Any, y: Any, *, train_sizes: ArrayLike, features: Any = None, repeats: int = 20, random_state: int = 0
 ) -> xr.Dataset:
     """The same curve by brute force: `repeats` fits at each size on rows drawn without replacement, each measured on all other rows.
+
+    A pipeline is cloned and fitted as a whole, all transformers to the training rows, as scikit-learn does.
 
     Returns a Dataset along train_size with refit_error and refit_error_stderr, the standard error over the repeats.
 
@@ -197,30 +210,23 @@ def refit_curve(
 
     student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
-    student = weigh_classes(student, y, classes)
-    final, rows = prepare(estimator, X, features)
+    weigh_classes(student, y, classes)
     if len(targets) > 1:
         raise ArgumentError("Argument `y` must have two classes to be refitted; take one class against the rest.")
-    labels, sizes = targets[0], read_sizes(train_sizes, len(rows))
-    if sizes[-1] >= len(rows):
-        raise fail("train_sizes", f"below {len(rows)}, so that rows are left to test on", train_sizes)
+    whole, total = whole_pipeline(estimator, features), count_rows(X)
+    sizes = read_sizes(train_sizes, total)
+    if sizes[-1] >= total:
+        raise fail("train_sizes", f"below {total}, so that rows are left to test on", train_sizes)
+    rows = X if steps_of(estimator, features) else read_rows(X)
     rng = np.random.default_rng(random_state)
-    errors = np.empty((integer("repeats", repeats, minimum=2), len(sizes)))
-    for repeat in range(repeats):
-        order = rng.permutation(len(rows))
-        for i, size in enumerate(sizes):
-            train, test = order[:size], order[size:]
-            if student.classify and np.unique(labels[train]).size < 2:
-                errors[repeat, i] = np.mean(labels[test] != labels[train][0])
-                continue
-            fitted = clone(final)
-            if isinstance(student.class_weight, Mapping):
-                fitted.set_params(class_weight=dict(student.class_weight))
-            guess = fitted.fit(rows[train], labels[train]).predict(rows[test])
-            errors[repeat, i] = np.mean(guess != labels[test]) if student.classify else np.mean((guess - labels[test]) ** 2)
+    orders = [rng.permutation(total) for _ in range(integer("repeats", repeats, minimum=2))]
+    splits = [(order[:size], order[size:]) for order in orders for size in sizes]
+    errors = split_errors(whole, rows, y, splits, student.classify).reshape(repeats, len(sizes))
     spread = errors.std(axis=0, ddof=1) / np.sqrt(repeats)
     variables = {"refit_error": (("train_size",), errors.mean(axis=0)), "refit_error_stderr": (("train_size",), spread)}
-    return dataset(variables, {"train_size": sizes}, {"source": "refits", "estimator": repr(final), "repeats": repeats}, SIZES)
+    return dataset(
+        variables, {"train_size": sizes}, {"source": "refits", "estimator": repr(last_step(estimator)), "repeats": repeats}, SIZES
+    )
 
 
 class DeepRandomFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
