@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,9 +24,13 @@ from gaussequiv.problems.online_sgd.expectations import has_kinks, how
 from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
 from gaussequiv.problems.online_sgd.modes import bins_of, gathered
 from gaussequiv.problems.online_sgd.plateaus import Plateau, plateaus, time_to
+from gaussequiv.problems.online_sgd.stationary import stationary_points
 from gaussequiv.problems.online_sgd.swept import with_field
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 DIMENSION = 1000  # N where nothing fixes it
 AXIS = Axis("time", "steps of SGD per input dimension, t = steps/N", size="N", size_label="dimension of the inputs")
@@ -332,6 +336,39 @@ class OnlineSGD(Solvable):
         `end` is the escape time, infinite where the curve still stands at time `longest`.
         """
         return plateaus(self, longest, N)
+
+    def fixed_points(
+        self, times: ArrayLike = (), *, starts: int = 16, seed: int = 0, N: int | None = None, modes: int | None = None
+    ) -> xr.Dataset:
+        """Fixed points of the equations and their stability: where a curve stands still, and the rate at which it leaves.
+
+        Searched by least squares with the Jacobian from the curve at `times` (a time on a plateau finds the saddle behind it) and from
+        `starts` random students, of which some may end nowhere: no list is proven to be complete. At a readout_rate of 0 the readout stays.
+
+        Parameters
+        ----------
+        times : array, not negative
+        starts, seed : int
+        modes : int, optional
+            Bins of eigenvalues of the inputs' covariance that stand for all.
+
+        Returns
+        -------
+        Dataset along `point`, by error: clean_error, Q, R, readout; growth and turning (point, rank), real and imaginary parts of the
+        eigenvalues of the drift per unit of time, the fastest growing first; escape_rate, the largest real part; kind: stable, saddle, or
+        marginal (the largest is zero, as for directions that change no output); found: starts that ended there. Mirror images (units
+        exchanged) are one point.
+
+        Source: Saad and Solla 1995, section IV, whose plateaus these are.
+
+        Examples
+        --------
+        >>> import gaussequiv as ge
+        >>> one = ge.TwoLayer("linear", 1, readout="ones")
+        >>> ge.OnlineSGD(one, one, rate=0.5, readout_rate=0, dimension=50).fixed_points(starts=2).escape_rate.values.round(6).tolist()
+        [-0.5]
+        """
+        return stationary_points(self, times, starts, seed, N, modes)
 
     def with_parameter(self, name: str, value: Any) -> OnlineSGD:
         """The same problem with one field replaced, for sweeps: its own ones, "student.units", "teacher.gain", "generator.latent_ratio" (or

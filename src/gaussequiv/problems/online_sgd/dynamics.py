@@ -37,10 +37,10 @@ def averages_for(problem: OnlineSGD) -> Averages:
     return kind(student.activation, teacher.activation, (student.gain, teacher.gain), (student.units, teacher.units))
 
 
-def posed(problem: OnlineSGD, instance: Instance, modes: Modes | None = None, least: int = 1) -> tuple[State, State]:
+def posed(problem: OnlineSGD, instance: Instance, modes: Modes | None = None, least: int = 1, exact: bool = False) -> tuple[State, State]:
     """(start, what the equations hold fixed), of the instance's modes or of bins of them.
 
-    Numbers of modes within a factor of 2, or of at most `least`, share one compilation, by modes of no share.
+    Numbers of modes within a factor of 2, or of at most `least`, share one compilation, by modes of no share, but where they are `exact`.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def posed(problem: OnlineSGD, instance: Instance, modes: Modes | None = None, le
         raise fail("teacher", expected, f"{len(instance.T)} units")
     modes = instance.modes if modes is None else modes
     count = modes.rho.size
-    size = padded_size(max(count, least))
+    size = count if exact else padded_size(max(count, least))
 
     def padded(values: FloatArray) -> FloatArray:
         full = np.concatenate([values, np.zeros((size - count, *values.shape[1:]))])

@@ -31,6 +31,7 @@ from gaussequiv.ingredients.activations.piecewise_linear import PiecewiseLinear
 GRIDS = {2: (49, 8.0, 1e-15), 3: (29, 6.5, 1e-9)}  # by the number of units: nodes of one, where they end, share of the largest weight kept
 POINTS = 2**14  # of the Sobol sequence, and as many mirrored
 MISSED = 1e-4  # share of E |g''| + E |z g'| by which they may differ: a sum over 3601 points is far closer where there is no kink
+CLOSED = "closed forms"  # in words
 LEAST = 1e-12  # variance of a field that is divided by
 
 
@@ -84,7 +85,7 @@ def how(student: Activation, teacher: Activation, units: tuple[int, int], signs:
         return f"drift and diffusion by {2 * POINTS} Sobol points"
     kind, count = _kind(student, teacher), sum(units)
     if kind == "erf":
-        return "closed forms"
+        return CLOSED
     points = f"{2 * POINTS} Sobol points" if kind != "smooth" or count not in GRIDS else f"a grid of {GRIDS[count][0]} nodes a unit"
     drift = {"linear": "closed forms", "smooth": "a grid of pairs", "kinked": points}[kind]
     return f"drift by {drift}, diffusion by {points}"
