@@ -54,7 +54,7 @@ def test_trained_ones_go_by_name(tmp_path):
         (["--generator", "sgn"], "known activations"),
         (["--generator", "sign", "--data", "digits"], "left out when data is given"),
         (["--generator", "sign", "--mean", "1"], "left out when generator is given"),
-        (["--generator", "sign", "--normalise"], "a trained --generator"),
+        (["--normalise"], "given together with --data or --generator"),
         (["--target-sees", "inputs"], "together with --generator"),
         (["--generator", "sign", "--target-sees", "input"], "`target_sees`"),
         (["--generator", "none.npz"], "there is no file"),

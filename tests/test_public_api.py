@@ -77,6 +77,9 @@ DEFAULTS = {
     },
     "LinearTarget": {"prior": "gaussian", "task": "regression", "noise": 0.0, "labels": None, "flips": 0.0, "offset": None},
     "GaussianInputs": {"spectrum": None, "covariance": None, "mean": 0.0},
+    "GeneratorInputs": {
+        **{"latent_dim": None, "target_sees": "latents", "centred": True, "size": 1000, "seed": 0, "normalise": False},
+    },
     "SampledInputs": {"matrix": None, "normalise": False, "name": "data", "latents": None, "method": "pool", "groups": 10, "seed": 0},
     "RandomFeatures": {
         **{"activations": "erf", "depth": None, "ratio": 1.0, "weight_variance": 1.0, "bias_variance": 0.0, "spectrum": "auto", "seed": 0},

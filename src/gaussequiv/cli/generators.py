@@ -123,7 +123,7 @@ def diagnose(
 
         source = from_dict(read_description(problem))
     elif generator is not None:
-        source = generator_of(generator_section(generator, None), {})
+        source = generator_of(generator_section(generator), {})
     else:
         raise ArgumentError("Argument `generator` must be given, or --problem: --generator sign:0.5.")
     given: Any = weights

@@ -214,13 +214,14 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     if options["generator"] is not None:
         refuse_together({"generator": options["generator"]}, {name: options[name] for name in ("spectrum", "covariance", "mean")})
         seen = {} if options["target_sees"] is None else {"target_sees": options["target_sees"]}
-        return {"kind": "generator", "generator": generator_section(options["generator"], options["normalise"])} | seen
+        seen |= {} if options["normalise"] is None else {"normalise": options["normalise"]}
+        return {"kind": "generator", "generator": generator_section(options["generator"])} | seen
     if options["target_sees"] is not None and section.get("kind") == "generator":
         section["target_sees"] = options["target_sees"]
     elif options["target_sees"] is not None:
         raise fail("target_sees", "given together with --generator", options["target_sees"])
     if options["normalise"] is not None:
-        raise fail("normalise", "given together with --data", options["normalise"])
+        raise fail("normalise", "given together with --data or --generator", options["normalise"])
     if options["covariance"] is not None:
         if options["spectrum"] is not None:
             raise fail("covariance", "given without --spectrum", options["covariance"])
@@ -237,18 +238,16 @@ def _inputs(options: dict[str, Any], description: dict[str, Any]) -> Any:
     return section
 
 
-def generator_section(text: str, normalise: bool | None) -> dict[str, Any]:
+def generator_section(text: str) -> dict[str, Any]:
     """The description of a random generator, or of a trained one by its name or file."""
     trained = shipped_generators()
     if text in trained or text.endswith(".npz"):
-        return {"kind": "trained", "source": text, "normalise": bool(normalise)}
+        return {"kind": "trained", "source": text}
     if "-" in text.partition(":")[0] or closest(text, trained):  # no activation has such a name
         raise ArgumentError(
             f"Argument `generator` must be the activations of random layers, one of the trained {', '.join(trained)}, or a file of "
             f"train-generator (.npz), but generator={text!r}.{did_you_mean(text, trained)}"
         )
-    if normalise is not None:
-        raise fail("normalise", "given together with --data or a trained --generator", normalise)
     names, separator, ratio = text.rpartition(":")
     try:
         number, layers = float(ratio), names

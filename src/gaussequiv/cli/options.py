@@ -79,7 +79,7 @@ PROBLEM_OPTIONS: dict[str, Any] = {
     "normalise": _option(
         bool | None,
         "--normalise/--no-normalise",
-        help="Divide --data by one number, so that columns have mean variance 1. [default: no]",
+        help="Divide --data, or the outputs of --generator, by one number: mean variance 1. [default: no]",
         panel=PROBLEM,
     ),
     "features": _text("--features", "What the students see: random (features), nngp or ntk (kernels). [default: the inputs]"),

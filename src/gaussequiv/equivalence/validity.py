@@ -27,6 +27,7 @@ class Validity:
     status: str
     reason: str
     hypotheses: tuple[tuple[str, bool], ...]
+    about: str = "reducing a deep network (Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1)"  # what asks for them
 
     def __str__(self) -> str:
         marks = "; ".join(f"{'yes' if holds else 'NO'}: {text}" for text, holds in self.hypotheses)
@@ -87,7 +88,7 @@ class Promise:
 
     def __str__(self) -> str:
         lines = [f"{self.validity.status}: {self.validity.reason}"]
-        lines.append("Hypotheses for reducing a deep network (Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1):")
+        lines.append(f"Hypotheses for {self.validity.about}:")
         lines += [f"  {'yes' if holds else 'NO '}  {text}" for text, holds in self.validity.hypotheses]
         if self.validity.status != "theorem":
             lines.append("No theorem covers this problem; what follows holds for the one that meets all hypotheses.")
@@ -155,25 +156,27 @@ def assess(inputs: Inputs, network: Target) -> Validity:
     odd = all(a.parity == "odd" for a in network.layers)
     unbiased = not any(network.bias_variance) and network.readout_bias_variance == 0 and not network.offset
     same = len({a.name for a in network.layers}) <= 1 and len(set(network.weight_variance)) <= 1
-    isotropic = inputs.isotropic
+    hidden = inputs.seen_by_target is not inputs
+    isotropic = inputs.seen_by_target.isotropic
     hypotheses: tuple[tuple[str, bool], ...] = (
         ("odd activations", odd),
         ("twice differentiable with bounded derivatives", all(a.smooth for a in network.layers)),
         ("the same layer repeated", same),
         ("no biases, no given offset", unbiased),
-        ("isotropic Gaussian inputs", isotropic),
+        ("isotropic Gaussian latents" if hidden else "isotropic Gaussian inputs", isotropic),
         ("label noise > 0", network.noise > 0),
         ("real labels (the sign is not smooth)", network.task == "regression"),
         ("odd readout of the field", bool(network.channel.odd)),
         ("Gaussian weights, all learned", isinstance(network.prior, (Gaussian, type(None)))),
     )
-    if all(holds for _, holds in hypotheses):
+    if own := inputs.hypotheses():
+        return _of_generated(own, hypotheses if network.depth else ())
+    if all(holds for _, holds in hypotheses) and not hidden:
         if network.depth == 0:
             return Validity("theorem", "a linear target needs no reduction", hypotheses)
         return Validity("theorem", "Camilli, Tieplova, Bergamin, Barbier 2025, Theorem 1 and Corollary 3", hypotheses)
     if not inputs.gaussian and inputs.matrix is None:
-        reason = "inputs replaced by Gaussian ones of equal moments; Goldt et al. 2020: proved for generators of one random layer"
-        return Validity("extension verified numerically", reason, hypotheses)
+        return Validity("extension verified numerically", "inputs replaced by Gaussian ones of equal moments", hypotheses)
     if not inputs.gaussian:
         if inputs.debiased:
             reason = "real inputs replaced by Gaussian ones of the population's covariance, estimated from the rows"
@@ -193,24 +196,36 @@ def assess(inputs: Inputs, network: Target) -> Validity:
     return Validity("extension verified numerically", "recursion for any activation and bias; no proof", hypotheses)
 
 
+def _of_generated(own: tuple[tuple[str, bool], ...], of_target: tuple[tuple[str, bool], ...]) -> Validity:
+    """Fields of a generator are proved to be Gaussian in one case; that learners' errors follow is a replica result. A target without
+    hidden layers needs no reduction, and none of its hypotheses.
+    """
+    about = "Gaussian fields of a generator (Goldt, Loureiro, Reeves, Krzakala, Mezard, Zdeborova 2020, Theorem 1)"
+    about += " and a deep network of its latents (Camilli, Tieplova, Bergamin, Barbier 2025)" if of_target else ""
+    proved = all(holds for _, holds in own)
+    words = "covers this generator" if proved else "does not cover this generator: `diagnose` measures its fields"
+    reason = f"inputs replaced by Gaussian ones of equal moments; Goldt et al. 2020, Theorem 1, {words}"
+    return Validity("extension verified numerically", reason, (*own, *of_target), about)
+
+
 def assess_features(inputs: Validity, centred: bool, gaussian: bool) -> Validity:
     """The status of an equivalent whose student sees features or a kernel: never a theorem about the deep target here.
 
     Features that are centred, on centred Gaussian inputs: replica result (Loureiro et al. 2021; Schroeder, Cui, Dmitriev, Loureiro 2023;
     kernels: Cui, Krzakala, Zdeborova 2023). A mean that acts as an intercept: extension verified numerically.
     """
-    hypotheses = (*inputs.hypotheses, ("centred features or kernel", centred))
+    hypotheses, about = (*inputs.hypotheses, ("centred features or kernel", centred)), inputs.about
     if not gaussian:
         return Validity(
-            "extension verified numerically", "real inputs and features replaced by Gaussian ones of equal covariance", hypotheses
+            "extension verified numerically", "real inputs and features replaced by Gaussian ones of equal covariance", hypotheses, about
         )
     if not centred:
         return Validity(
-            "extension verified numerically", "features or kernel with a mean, which acts as an intercept; no proof", hypotheses
+            "extension verified numerically", "features or kernel with a mean, which acts as an intercept; no proof", hypotheses, about
         )
     if inputs.status == "extension verified numerically":
-        return Validity(inputs.status, inputs.reason, hypotheses)
-    return Validity("replica result", "features: Loureiro et al. 2021; Schroeder, Cui, Dmitriev, Loureiro 2023", hypotheses)
+        return Validity(inputs.status, inputs.reason, hypotheses, about)
+    return Validity("replica result", "features: Loureiro et al. 2021; Schroeder, Cui, Dmitriev, Loureiro 2023", hypotheses, about)
 
 
 def spectrum_summary(eigenvalues: np.ndarray, weights: np.ndarray) -> str:

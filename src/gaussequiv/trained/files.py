@@ -10,13 +10,14 @@ import numpy as np
 
 from gaussequiv._version import __version__
 from gaussequiv.errors import ArgumentError, did_you_mean
-from gaussequiv.ingredients.generators.function import FunctionGenerator
+from gaussequiv.ingredients.generators.function import SETTINGS, FunctionGenerator
 from gaussequiv.store import checkpoint
 from gaussequiv.trained.named import architecture_from
 from gaussequiv.trained.network import TrainedNetwork
 
 SHIPPED = Path(__file__).parent / "shipped"
 KIND = "trained generator"
+OPTIONS = (*SETTINGS, "cache", "name")  # of `FunctionGenerator`, that a trained network leaves open
 
 
 def shipped_generators() -> tuple[str, ...]:
@@ -42,7 +43,7 @@ def load_generator(source: str | os.PathLike[str], **options: Any) -> FunctionGe
 
     Raises
     ------
-    ArgumentError : no such name, no such file, a file of another kind, or outputs that are not those of the saved generator.
+    ArgumentError : no such name, file or option, a file of another kind, or outputs that are not those of the saved generator.
 
     Validity: that of `FunctionGenerator`.
 
@@ -107,4 +108,7 @@ def save_generator(path: str | os.PathLike[str], generator: FunctionGenerator) -
 def as_generator(network: TrainedNetwork, **options: Any) -> FunctionGenerator:
     """The network as a generator, named by its data and kind."""
     name = f"{network.training.get('data', 'data')}-{network.architecture.kind}"
+    for key in options:
+        if key not in OPTIONS:
+            raise ArgumentError(f"Argument `options` must be among {', '.join(OPTIONS)}, but {key!r} is not.{did_you_mean(key, OPTIONS)}")
     return FunctionGenerator(network, latent_dim=network.architecture.latent_dim, batched=True, **{"name": name} | options)

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
+from gaussequiv.ingredients.generators.base import DrawnGenerator
+from gaussequiv.numerics.keys import TRAIN
+from gaussequiv.problems.online_sgd.instance import instance_of
 
 RNG = np.random.default_rng(0)
 TALL = RNG.standard_normal((60, 30)) / np.sqrt(30)
@@ -111,6 +114,117 @@ def test_a_mean_that_is_left_acts_as_an_intercept():
     result = ge.compare(problem, alpha=[2.0], d=100, trials=16, seed=0)
     theory, found = (float(result.test_error.sel(source=source)[0]) for source in ("theory", "simulation"))
     assert abs(found - theory) < 4 * float(result.test_error_stderr.sel(source="simulation")[0]) + 0.03 * theory
+
+
+def test_the_mean_square_is_that_of_the_mean():
+    """|E x|^2/N of 100,000 samples, whose own noise adds tr(Omega)/(N samples); not the second moment of x."""
+    inputs = ge.GeneratorInputs(ge.RandomGenerator("relu", latent_ratio=0.6), centred=False, size=100)
+    x = inputs.at(100).generator.outputs(np.random.default_rng(0).standard_normal((100_000, 60)))
+    assert inputs.mean_square == pytest.approx(float(np.mean(x.mean(axis=0) ** 2)), rel=0.01)
+    assert inputs.mean_square < 0.5 * float(np.mean(x**2))
+
+
+@pytest.mark.parametrize("sees", ["latents", "inputs"])
+def test_students_of_outputs_with_their_mean_learn_as_the_curves_say(sees):
+    """A deep target with a random constant part, outputs of relu units as they are: 32 trials at N = 120, 4 standard errors and 3%."""
+    inputs = ge.GeneratorInputs(ge.RandomGenerator("relu", latent_ratio=0.5), centred=False, size=120, target_sees=sees)
+    problem = ge.Problem(ge.DeepNetwork("relu", noise=0.1), inputs, ge.Ridge(0.1))
+    result = ge.compare(problem, [0.5, 2.0], d=120, trials=32, seed=0)
+    theory, found = (result.test_error.sel(source=source).values for source in ("theory", "simulation"))
+    assert np.all(np.abs(found - theory) < 4 * result.test_error_stderr.sel(source="simulation").values + 0.03 * theory)
+
+
+@pytest.mark.parametrize("sees", ["latents", "inputs"])
+def test_normalised_outputs_are_another_unit_of_the_penalty(sees):
+    generator = ge.RandomGenerator("relu", latent_ratio=0.5)
+    plain = ge.GeneratorInputs(generator, size=80, target_sees=sees, centred=False)
+    unit = ge.GeneratorInputs(generator, size=80, target_sees=sees, centred=False, normalise=True)
+    values = plain.modes(80)[0]
+    square = float(values.mean())
+    assert square < 0.4 and unit.modes(80)[0] == pytest.approx(values / square, rel=1e-12)
+    assert unit.mean_square == pytest.approx(plain.mean_square / square, rel=1e-12)
+    rows = unit.rows((0, 0), 80, 4096, 0)
+    x = np.concatenate([rows.block(TRAIN, start, start + 1024) for start in range(0, 4096, 1024)])
+    assert x.var(axis=0).mean() == pytest.approx(1, rel=0.05)
+    assert x.mean(axis=0) == pytest.approx(unit.centre(80), abs=5 / np.sqrt(4096) * 1.5)
+    if sees == "latents":  # else labels change as well
+        target = ge.LinearTarget(noise=0.1)
+        one = ge.solve(ge.Problem(target, plain, ge.Ridge(0.2 * square)), ALPHA, d=80).test_error.values
+        assert ge.solve(ge.Problem(target, unit, ge.Ridge(0.2)), ALPHA, d=80).test_error.values == pytest.approx(one, rel=1e-9)
+        simulated = [
+            ge.simulate(ge.Problem(target, inputs, ge.Ridge(lam)), [1.0], d=80, trials=2, seed=0).test_error.values
+            for inputs, lam in ((plain, 0.2 * square), (unit, 0.2))
+        ]
+        assert simulated[1] == pytest.approx(simulated[0], rel=1e-7)
+    trained = ge.GeneratorInputs(ge.load_generator("digits-vae"), normalise=True)
+    assert trained.modes(None)[0] == pytest.approx(ge.GeneratorInputs(ge.load_generator("digits-vae", normalise=True)).modes(None)[0])
+
+
+class Poor(ge.RandomGenerator, DrawnGenerator):
+    """Forty outputs of ten latents whose moments a user gives."""
+
+    def __init__(self, **changes):
+        super().__init__("sign", latent_ratio=0.25)
+        drawn = super().draw(40, np.random.default_rng(0))
+        for name, value in {"changes": changes, "own": drawn, "dimension": 40, "latent_dim": 10}.items():
+            object.__setattr__(self, name, value)
+
+    def draw(self, size, rng):
+        return self
+
+    def outputs(self, latents):
+        return self.own.outputs(latents)
+
+    def moments(self):
+        return self.own.moments()._replace(**self.changes)
+
+
+def test_covariances_of_too_few_samples_are_told():
+    c = np.random.default_rng(0).standard_normal((25, 10))
+    own = Poor().own
+    x = own.outputs(c)
+    difference = (x.T @ x - own.moments().phi @ c.T @ c @ own.moments().phi.T / 4) / 25
+    target = ge.LinearTarget(noise=0.1)
+    for changes, words in (
+        ({"omega": difference, "samples": 25}, r"\d+ negative eigenvalues of 40, down to -0\.\d+ of the largest: moments of 25 samples"),
+        ({"omega": x.T @ x / 25, "samples": 25}, "40 outputs is that of 25 samples, of which 15"),
+    ):
+        with pytest.warns(ge.AccuracyWarning, match=words):
+            curve = ge.solve(ge.Problem(target, ge.GeneratorInputs(Poor(**changes)), ge.Ridge(0.1)), [1.0])
+        assert np.isfinite(curve.test_error).all()
+        with pytest.warns(ge.AccuracyWarning, match=words):
+            assert (instance_of(ge.OnlineSGD(generator=Poor(**changes), dimension=40), 40).modes.rho >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"phi": np.ones((10, 40))}, r"moments `phi` of shape \(40, 10\), but its shape is \(10, 40\)"),
+        ({"mean": np.full(40, np.nan)}, "finite moments, but 40 of `mean` are not"),
+        ({"omega": np.triu(np.ones((40, 40)))}, "a symmetric covariance"),
+        ({"omega": np.zeros((40, 40))}, "that is not zero"),
+    ],
+)
+def test_moments_that_are_none_are_named(changes, words):
+    problem = ge.Problem(ge.LinearTarget(noise=0.1), ge.GeneratorInputs(Poor(**changes)), ge.Ridge(0.1))
+    with pytest.raises(ge.ArgumentError, match=words):
+        ge.solve(problem, [1.0])
+
+
+def test_the_card_lists_the_hypotheses_of_generators():
+    def listed(generator, target=None, **fields):
+        target = ge.LinearTarget(noise=0.1) if target is None else target
+        return dict(ge.Problem(target, ge.GeneratorInputs(generator, size=40, **fields), ge.Ridge(0.1)).equivalent().validity.hypotheses)
+
+    smooth = "an activation twice differentiable with bounded derivatives"
+    assert listed(ge.RandomGenerator("erf")) == {"a generator of one random layer": True, smooth: True, "the target sees the latents": True}
+    assert not listed(ge.RandomGenerator("sign"))[smooth]
+    deep = listed(ge.RandomGenerator(("erf", "erf")), target_sees="inputs")
+    assert deep == {"a generator of one random layer": False, "the target sees the latents": False}
+    behind = listed(ge.RandomGenerator("erf"), ge.DeepNetwork("relu", noise=0.1))
+    assert behind["isotropic Gaussian latents"] and not behind["odd activations"]
+    promise = str(ge.Problem(ge.LinearTarget(noise=0.1), ge.GeneratorInputs(ge.load_generator("digits-vae")), ge.Ridge(0.1)).validity())
+    assert "deep network" not in promise and "`diagnose` measures its fields" in promise
 
 
 def test_descriptions_and_results_come_back(tmp_path):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaussequiv.errors import FloatArray
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray
+
+FAINT = 1e-13  # of the largest eigenvalue: smaller ones are rounding
+NEGATIVE = 1e-9  # of the largest eigenvalue: below less than this no covariance is
+ASYMMETRIC = 1e-9  # of the largest entry
 
 
 class GeneratorMoments(NamedTuple):
@@ -65,3 +70,50 @@ class Generator:
     def to_dict(self) -> dict[str, Any]:
         """A description that JSON keeps."""
         raise NotImplementedError(f"{type(self).__name__} has no `to_dict`.")
+
+
+def checked_moments(drawn: DrawnGenerator) -> GeneratorMoments:
+    """The moments of a drawn generator, of anybody's.
+
+    Raises
+    ------
+    ArgumentError : other shapes, numbers that are not finite, an Omega that is not symmetric or zero.
+    """
+    found = drawn.moments()
+    N, D = drawn.dimension, drawn.latent_dim
+    for name, shape in (("mean", (N,)), ("omega", (N, N)), ("phi", (N, D))):
+        value = np.asarray(found._asdict()[name])
+        if value.shape != shape:
+            raise ArgumentError(f"Argument `generator` must have moments `{name}` of shape {shape}, but its shape is {value.shape}.")
+        if not np.all(np.isfinite(value)):
+            raise ArgumentError(f"Argument `generator` must have finite moments, but {np.sum(~np.isfinite(value))} of `{name}` are not.")
+    largest = float(np.abs(found.omega).max())
+    if not largest > 0 or float(np.abs(found.omega - found.omega.T).max()) > ASYMMETRIC * largest:
+        raise ArgumentError("Argument `generator` must have a symmetric covariance `omega` that is not zero, but has not.")
+    return found
+
+
+def non_negative(values: FloatArray, samples: int) -> FloatArray:
+    """Eigenvalues of Omega, ascending, those of rounding set to 0.
+
+    Warns
+    -----
+    AccuracyWarning : eigenvalues far below 0, which count as 0; or fewer samples than outputs, which leave no more than so many above 0.
+    """
+    largest = float(values[-1])
+    if (count := int(np.sum(values < -NEGATIVE * largest))) > 0:
+        source = f"moments of {samples} samples" if samples else "approximate moments"
+        warnings.warn(
+            f"The covariance of the generator's outputs has {count} negative eigenvalues of {values.size}, down to "
+            f"{float(values[0]) / largest:.2g} of the largest: {source}. They count as 0.",
+            AccuracyWarning,
+            stacklevel=2,
+        )
+    elif 0 < samples < values.size:
+        warnings.warn(
+            f"The covariance of the generator's {values.size} outputs is that of {samples} samples, of which {values.size - samples} "
+            "eigenvalues or more are 0 for that reason alone. More samples (tolerance, max_samples), or SampledInputs for given rows.",
+            AccuracyWarning,
+            stacklevel=2,
+        )
+    return np.where(values < FAINT * largest, 0.0, values)

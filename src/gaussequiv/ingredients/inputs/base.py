@@ -102,6 +102,10 @@ class Inputs:
         """Cov(x, s), of shape (d, D), where the target sees other variables s than x, else None."""
         return None
 
+    def hypotheses(self) -> tuple[tuple[str, bool], ...]:
+        """What a theorem about inputs that are not Gaussian asks of these, and whether it holds; nothing where there is none."""
+        return ()
+
     def jackknife(self) -> Iterable[Inputs]:
         """The law as each part of the data but one tells it, for standard errors of curves; nothing where it is known exactly."""
         return ()

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray, choice, fail, integer
-from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator
+from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, checked_moments, non_negative
 from gaussequiv.ingredients.generators.function import FunctionGenerator
+from gaussequiv.ingredients.generators.random_layers import RandomGenerator
 from gaussequiv.ingredients.inputs.base import BLOCK, GaussianInputs, Inputs, Rows
 from gaussequiv.numerics.keys import GENERATOR
 
 SEEN = ("latents", "inputs")
 SIZE = 1000  # N of the draw that stands for the limit, where the generator does not fix it
-FAINT = 1e-13  # of the largest eigenvalue: smaller ones are rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,8 @@ class GeneratorInputs(Inputs):
         N of the draw that stands for a random generator where no d is given; otherwise N is d.
     seed : int
         Of a random generator's weights, which theory and all trials share.
+    normalise : bool
+        Divide x by one number, so that tr(Omega)/N = 1: what the units of the generator mean for a penalty is taken out.
 
     d is N, alpha is n/N. Learners need Omega = Cov(x) and Phi = Cov(x, c) alone: with Omega psi_i = w_i psi_i and s the target's squared
     slope, the alignment of mode i is s (N/D) |psi_i' Phi|^2, and what x does not say linearly of the field,
@@ -62,6 +64,7 @@ class GeneratorInputs(Inputs):
     centred: bool = True
     size: int = SIZE
     seed: int = 0
+    normalise: bool = False
     citations: tuple[str, ...] = field(init=False, default=("goldt2020",))
     _drawn: dict[int, GeneratedModes] = field(init=False, repr=False, default_factory=dict)
 
@@ -81,14 +84,17 @@ class GeneratorInputs(Inputs):
         object.__setattr__(self, "generator", generator)
         object.__setattr__(self, "latent_dim", None)
         choice("target_sees", self.target_sees, SEEN)
-        if not isinstance(self.centred, bool):
-            raise fail("centred", "True or False", self.centred)
+        for name in ("centred", "normalise"):
+            if not isinstance(vars(self)[name], bool):
+                raise fail(name, "True or False", vars(self)[name])
         object.__setattr__(self, "size", integer("size", self.size, minimum=2))
         object.__setattr__(self, "seed", integer("seed", self.seed, minimum=0))
 
     def __str__(self) -> str:
         labels = "latents" if self.target_sees == "latents" else "generated inputs"
-        return f"{self.generator}; the target sees the {labels}" + ("" if self.centred else "; not centred")
+        return f"{self.generator}; the target sees the {labels}" + (
+            ("" if self.centred else "; not centred") + ("; normalised" if self.normalise else "")
+        )
 
     @property
     def dimension(self) -> int | None:
@@ -100,7 +106,7 @@ class GeneratorInputs(Inputs):
         if size not in self._drawn:
             drawn = self.generator.draw(size, np.random.default_rng((self.seed, size, GENERATOR)))
             self._drawn.clear()  # matrices of one size at a time
-            self._drawn[size] = _modes_of(drawn)
+            self._drawn[size] = _modes_of(drawn, self.normalise)
         return self._drawn[size]
 
     @cached_property
@@ -131,6 +137,12 @@ class GeneratorInputs(Inputs):
         # an estimated Phi has noise of variance w - |psi'Phi|^2 over the samples in each of its D columns, which would count as signal
         return found.values.size / D * np.maximum((square - noise * found.values) / (1 - noise), 0.0)
 
+    def hypotheses(self) -> tuple[tuple[str, bool], ...]:
+        layers = self.generator.activations if isinstance(self.generator, RandomGenerator) else ()
+        one = isinstance(self.generator, RandomGenerator) and len(layers) <= 1
+        smooth = (("an activation twice differentiable with bounded derivatives", all(layer.smooth for layer in layers)),) if one else ()
+        return (("a generator of one random layer", one), *smooth, ("the target sees the latents", self.target_sees == "latents"))
+
     def cross(self, d: int) -> FloatArray | None:
         return self.at(d).phi if self.target_sees == "latents" else None
 
@@ -145,12 +157,14 @@ class GeneratorInputs(Inputs):
         return found.vectors, found.values
 
     def to_dict(self) -> dict[str, Any]:
-        plain = ("target_sees", "centred", "size", "seed")
+        plain = ("target_sees", "centred", "size", "seed", "normalise")
         return {"kind": "generator", "generator": self.generator.to_dict()} | {name: vars(self)[name] for name in plain}
 
 
 class GeneratedModes(NamedTuple):
-    """A generator, E G(c), Phi, the eigenvalues (descending) and eigenvectors of Omega, samples of estimated moments (infinite: exact)."""
+    """A generator, and of its outputs over `scale`: their mean, Phi, the eigenvalues (descending) and eigenvectors of Omega; samples of
+    estimated moments (infinite: exact).
+    """
 
     generator: DrawnGenerator
     mean: FloatArray
@@ -158,22 +172,27 @@ class GeneratedModes(NamedTuple):
     values: FloatArray
     vectors: FloatArray
     samples: float
+    scale: float
 
 
-def _modes_of(drawn: DrawnGenerator) -> GeneratedModes:
-    moments = drawn.moments()
+def _modes_of(drawn: DrawnGenerator, normalise: bool) -> GeneratedModes:
+    moments = checked_moments(drawn)
     values, vectors = np.linalg.eigh(moments.omega)
-    values = np.where(values < FAINT * values[-1], 0.0, values)
+    values = non_negative(values, moments.samples)
+    scale = float(np.sqrt(np.mean(values))) if normalise else 1.0
     samples = moments.samples or np.inf
-    return GeneratedModes(drawn, moments.mean, moments.phi, values[::-1].copy(), vectors[:, ::-1].copy(), samples)
+    return GeneratedModes(
+        drawn, moments.mean / scale, moments.phi / scale, values[::-1] / scale**2, vectors[:, ::-1].copy(), samples, scale
+    )
 
 
 class GeneratedRows(Rows):
     """Latents and what the generator makes of them, block by block."""
 
     def __init__(self, inputs: GeneratorInputs, key: tuple[int, ...], d: int) -> None:
-        self.key, self.generator = key, inputs.at(d).generator
-        self.shift = inputs.at(d).mean if inputs.centred else np.zeros(d)
+        found = inputs.at(d)
+        self.key, self.generator, self.scale = key, found.generator, found.scale
+        self.shift = found.mean if inputs.centred else np.zeros(d)
 
     def seen(self, purpose: int, start: int, stop: int) -> FloatArray:
         """The latents of these rows, of shape (stop - start, D)."""
@@ -181,4 +200,4 @@ class GeneratedRows(Rows):
         return rng.standard_normal((stop - start, self.generator.latent_dim))
 
     def block(self, purpose: int, start: int, stop: int) -> FloatArray:
-        return self.generator.outputs(self.seen(purpose, start, stop)) - self.shift
+        return self.generator.outputs(self.seen(purpose, start, stop)) / self.scale - self.shift

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
+from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments, checked_moments, non_negative
 from gaussequiv.numerics.keys import GENERATOR, STUDENT, TEACHER
 from gaussequiv.problems.online_sgd.modes import ModeBasis, Modes
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer
@@ -86,7 +86,8 @@ class Instance:
         """Eigenvalues of Omega that differ, and its eigenvectors."""
         if self.moments is None:
             return ModeBasis.of(np.ones(self.w.shape[1]), None)
-        return ModeBasis.of(*np.linalg.eigh(self.moments.omega))
+        rho, vectors = np.linalg.eigh(self.moments.omega)
+        return ModeBasis.of(non_negative(rho, self.moments.samples), vectors)
 
     @cached_property
     def modes(self) -> Modes:
@@ -110,7 +111,7 @@ def _drawn(law: Generator, teacher: TwoLayer, student: TwoLayer, instance: int, 
     B = teacher.weight_std * of_teacher.standard_normal((teacher.units, N if direct else D))
     w = student.weight_std * of_student.standard_normal((student.units, N))
     A, v = teacher.draw_readout(of_teacher), student.draw_readout(of_student)
-    return Instance(generator, None if generator.isotropic else generator.moments(), B, A, w, v, direct)
+    return Instance(generator, None if generator.isotropic else checked_moments(generator), B, A, w, v, direct)
 
 
 def cosines(Q: FloatArray, R: FloatArray, T: FloatArray) -> FloatArray:
