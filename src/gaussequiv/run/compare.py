@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gaussequiv.errors import choice, number
+from gaussequiv.errors import choice, fail, number
 from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.run.beside import beside
 from gaussequiv.run.interrupted import Interrupted, keeping
@@ -29,6 +30,7 @@ def compare(
     progress: bool | None = None,
     axis: str | None = None,
     steps: int = 10,
+    checkpoint: str | Path | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Solve and simulate a problem at the same points and size and judge whether they agree.
@@ -43,6 +45,8 @@ def compare(
     axis : str, optional
         The problem's axis, or "step": at one point, an algorithm beside its state evolution after every one of `steps` steps (`track`).
     steps : int
+    checkpoint : path, optional
+        A file that keeps the finished trials, as in `simulate`.
     options
         What the problem's `theory` and `trial` declare; each gets its own.
 
@@ -67,12 +71,14 @@ def compare(
     if allowance is not None:
         allowance = number("allowance", allowance, nonnegative=True, meaning="It is c in the finite-size allowance c/size.")
     shared: dict[str, Any] = {"trials": trials, "seed": seed, "progress": progress}
-    own = ("trials", "seed", "allowance", "progress", "axis", "steps")
+    own = ("trials", "seed", "allowance", "progress", "axis", "steps", "checkpoint")
     if choice("axis", axis if axis is not None else "", ("", "step", check_solvable(problem).axis.name)) == "step":
+        if checkpoint is not None:
+            raise fail("checkpoint", "None for an algorithm's steps", str(checkpoint))
         return track(problem, points, size=size, steps=steps, allowance=allowance, **shared, **options)
     points, size, (of_theory, of_trial) = read_call(problem, points, size, options, "theory", "trial", own=own)
     try:
-        simulation = simulate(problem, points, size=size, **shared, **of_trial)
+        simulation = simulate(problem, points, size=size, checkpoint=checkpoint, **shared, **of_trial)
     except Interrupted as stop:
         finished = stop.partial
         raise keeping(lambda: None if finished is None else _against(problem, finished, allowance, of_theory)) from None

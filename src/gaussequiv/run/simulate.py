@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gaussequiv.problems.base import Solvable
 from gaussequiv.results import dataset
 from gaussequiv.run.interrupted import Interrupted as Interrupted
 from gaussequiv.run.interrupted import keeping
+from gaussequiv.run.kept_trials import KeptTrials
 from gaussequiv.run.provenance import along, axis_words, provenance, read_call, warn_unconverged
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def simulate(
     trials: int = 16,
     seed: int = 0,
     progress: bool | None = None,
+    checkpoint: str | Path | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Draw the true objects of a problem at finite size and measure on them what the theory predicts.
@@ -53,6 +56,9 @@ def simulate(
         Trial t does not depend on the number of trials, nor a point on the other points.
     progress : bool, optional
         Show a progress bar (default: on a terminal).
+    checkpoint : path, optional
+        A file that keeps every finished trial: the same call again, also after a kill or with more trials, goes on from there to the same
+        bits.
     options
         What the problem's `trial` declares. Supervised: test_samples, normalise_teacher, margins, probabilities, scores (see
         `Problem.trial`).
@@ -72,16 +78,21 @@ def simulate(
     >>> run.test_error.dims
     ('alpha', 'trial')
     """
-    points, size, (asked,) = read_call(problem, points, size, options, "trial", own=("trials", "seed", "progress"))
+    points, size, (asked,) = read_call(problem, points, size, options, "trial", own=("trials", "seed", "progress", "checkpoint"))
     trials = integer("trials", trials, minimum=1)
     seed = integer("seed", seed, minimum=0)
     require_memory(BYTES_OF_A_TRIAL * (1 + np.size(points)) * trials, "trials", trials, "the measurements")
-    done: list[Curve] = []
+    kept = KeptTrials(checkpoint, problem, points, size, seed, asked)
+    done = kept.curves
     try:
         for number in progress_bar(range(trials), "simulating", progress):
-            done.append(along(problem, problem.trial(points, size, (seed, number), **asked), points))
+            if number >= len(done):
+                kept.add(along(problem, problem.trial(points, size, (seed, number), **asked), points))
+        kept.save()
+        done = done[:trials]
         result = collect(problem, done, size, seed, asked)
     except KeyboardInterrupt:
+        kept.save()
         raise keeping(lambda: collect(problem, done, size, seed, asked) if done else None) from None
     warn_unconverged(result)
     return result

@@ -79,6 +79,8 @@ def sweep(
     for name, values in over.items():
         if len({str(_coordinate(value)) for value in values}) < len(list(values)):
             raise fail("over", f"values of {name!r} that differ, also in words", [_coordinate(value) for value in values])
+    if verb in ("simulate", "compare") and options.get("checkpoint") is not None:
+        raise fail("checkpoint", "None in a sweep: a file keeps the trials of one problem", str(options["checkpoint"]))
     axis = check_solvable(problem).axis.name
     if axis in options and points is None:
         points = options.pop(axis)
