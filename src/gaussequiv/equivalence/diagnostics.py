@@ -10,7 +10,7 @@ from scipy import special
 
 from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv.errors import ArgumentError, FloatArray
-from gaussequiv.ingredients.generators.base import DrawnGenerator
+from gaussequiv.ingredients.generators.base import DrawnGenerator, checked_outputs
 from gaussequiv.numerics.keys import DIAGNOSIS
 
 BLOCK = 1024  # latents that share a random key
@@ -120,9 +120,4 @@ def _of_inputs(generator: DrawnGenerator, u: FloatArray, blocks: int, seed: int)
 
 def _sampled(generator: DrawnGenerator, seed: int, stream: int, block: int) -> tuple[FloatArray, FloatArray]:
     c = np.random.default_rng((seed, DIAGNOSIS, stream, block)).standard_normal((BLOCK, generator.latent_dim))
-    x = generator.outputs(c)
-    if not np.all(np.isfinite(x)):
-        raise ArgumentError(
-            f"Argument `generator` must give finite outputs, but {int(np.sum(~np.isfinite(x)))} of {x.size} at random latents are not."
-        )
-    return c, x
+    return c, checked_outputs(generator, c)

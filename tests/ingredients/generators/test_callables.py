@@ -133,6 +133,8 @@ def broken(c):
         (broken, None, "fails: RuntimeError: no such layer"),
         (lambda c: c @ np.ones((4, 2)), None, r"must accept latents of shape \(4, 3\).*batched=False"),
         (of_rows, False, r"must accept latents of shape \(3,\), one at a time.*batched=True"),
+        (lambda c: c + 1j, None, "must give real outputs, but gives complex"),
+        (lambda c: [["a"] * 3] * len(c), None, "could not convert string"),
         (lambda c: c.sum(), None, "one output for each of 4 latents"),
         (lambda c: c[:2], None, "one output for each of 4 latents"),
         (lambda c: np.where(c > 0, np.nan, c), None, "must give finite outputs"),

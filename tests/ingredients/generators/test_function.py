@@ -64,6 +64,12 @@ def test_values_that_overflow_in_rare_places_are_named():
         generator.moments()
 
 
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_outputs_of_any_size_but_these_are_named(size):
+    with pytest.raises(ge.ArgumentError, match=r"outputs whose size is from .* but the largest is .*: divide them by a number"):
+        ge.FunctionGenerator(lambda c: size * curved(c), 4)
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(ge.ArgumentError, match="`latent_dim`"):
         ge.FunctionGenerator(curved, 0)

@@ -9,6 +9,7 @@ import gaussequiv as ge
 from gaussequiv.ingredients.generators.base import DrawnGenerator
 from gaussequiv.numerics.keys import TRAIN
 from gaussequiv.problems.online_sgd.instance import instance_of
+from gaussequiv.problems.online_sgd.training import Source
 
 RNG = np.random.default_rng(0)
 TALL = RNG.standard_normal((60, 30)) / np.sqrt(30)
@@ -177,6 +178,28 @@ class Poor(ge.RandomGenerator, DrawnGenerator):
 
     def moments(self):
         return self.own.moments()._replace(**self.changes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda x: x[:, :7], r"must give outputs of shape \(1024, 40\), but their shape is \(1024, 7\)"),
+        (lambda x: np.where(x[:, :1] > 0, np.nan, x), r"must give finite outputs, but \d+ of 40960"),
+    ],
+)
+def test_outputs_of_a_users_generator_are_looked_at_wherever_it_is_sampled(wrong, words, monkeypatch):
+    generator = Poor()
+    right = generator.own.outputs
+    monkeypatch.setattr(Poor, "outputs", lambda self, latents: wrong(right(latents)))
+    simulated = ge.Problem(ge.LinearTarget(noise=0.1), ge.GeneratorInputs(generator), ge.Ridge(0.1))
+    online = ge.OnlineSGD(generator=generator, dimension=40)
+    for call in (
+        lambda: ge.simulate(simulated, [30.0], trials=1),
+        lambda: ge.diagnose(generator, samples=10_000),
+        lambda: Source(online, instance_of(online, 40), False, (0, 0)).block(0, TRAIN),
+    ):
+        with pytest.raises(ge.ArgumentError, match=words):
+            call()
 
 
 def test_covariances_of_too_few_samples_are_told():

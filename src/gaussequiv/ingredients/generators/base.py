@@ -93,6 +93,22 @@ def checked_moments(drawn: DrawnGenerator) -> GeneratorMoments:
     return found
 
 
+def checked_outputs(drawn: DrawnGenerator, latents: FloatArray) -> FloatArray:
+    """x = G(c) of a drawn generator, of anybody's: rows of N finite numbers.
+
+    Raises
+    ------
+    ArgumentError : another shape, or outputs that are not finite.
+    """
+    x = np.asarray(drawn.outputs(latents), dtype=np.float64)
+    if x.shape != (shape := (len(latents), drawn.dimension)):
+        raise ArgumentError(f"Argument `generator` must give outputs of shape {shape}, but their shape is {x.shape}.")
+    if not np.all(np.isfinite(x)):
+        bad = int(np.sum(~np.isfinite(x)))
+        raise ArgumentError(f"Argument `generator` must give finite outputs, but {bad} of {x.size} at random latents are not.")
+    return x
+
+
 def non_negative(values: FloatArray, samples: int) -> FloatArray:
     """Eigenvalues of Omega, ascending, those of rounding set to 0.
 

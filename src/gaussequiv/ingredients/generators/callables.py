@@ -87,6 +87,8 @@ def _of_torch(name: str, piece: Any) -> bool:
 def _flat(values: Any) -> FloatArray:
     if _of_torch("Tensor", values):
         values = values.detach().cpu().numpy()
+    if np.iscomplexobj(values):
+        raise ArgumentError("Argument `function` must give real outputs, but gives complex ones: whose absolute value, or real part?")
     rows = np.array(values, dtype=np.float64)
     return rows.reshape(len(rows), -1) if rows.ndim > 1 else rows
 

@@ -16,7 +16,7 @@ import numpy as np
 from gaussequiv._memory import FLOAT, require_memory
 from gaussequiv._progress import watched
 from gaussequiv._text import name_of
-from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer, number
+from gaussequiv.errors import LARGEST_MOMENT, AccuracyWarning, ArgumentError, FloatArray, fail, integer, number
 from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, GeneratorMoments
 from gaussequiv.ingredients.generators.callables import Rows, as_rows
 from gaussequiv.ingredients.generators.streamed_moments import streamed_moments
@@ -101,8 +101,14 @@ class FunctionGenerator(Generator, DrawnGenerator):
                 raise fail(name, " or ".join(kind.__name__ for kind in allowed).replace("NoneType", "None"), vars(self)[name])
         rows: Rows = as_rows(self.function, D, self.batched)
         pilot = rows(np.random.default_rng((self.seed, MOMENTS)).standard_normal((PILOT, D)))
+        largest = float(np.abs(pilot).max())
+        if largest > 0 and not 1 / LARGEST_MOMENT < largest < LARGEST_MOMENT:
+            raise ArgumentError(
+                f"Argument `function` must have outputs whose size is from {1 / LARGEST_MOMENT:g} to {LARGEST_MOMENT:g}, but the largest "
+                f"is {largest:.3g}: divide them by a number."
+            )
         spread = pilot.std(axis=0)
-        varies = spread > STILL * max(float(spread.max()), float(np.abs(pilot).max()))
+        varies = spread > STILL * max(float(spread.max()), largest)
         if not varies.any():
             raise ArgumentError("Argument `function` must have outputs that vary with the latents, but all of them are constant.")
         object.__setattr__(self, "_rows", rows)

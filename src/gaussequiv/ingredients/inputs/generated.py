@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussequiv.errors import FloatArray, choice, fail, integer
-from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, checked_moments, non_negative
+from gaussequiv.ingredients.generators.base import DrawnGenerator, Generator, checked_moments, checked_outputs, non_negative
 from gaussequiv.ingredients.generators.function import FunctionGenerator
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
 from gaussequiv.ingredients.inputs.base import BLOCK, GaussianInputs, Inputs, Rows
@@ -200,4 +200,4 @@ class GeneratedRows(Rows):
         return rng.standard_normal((stop - start, self.generator.latent_dim))
 
     def block(self, purpose: int, start: int, stop: int) -> FloatArray:
-        return self.generator.outputs(self.seen(purpose, start, stop)) / self.scale - self.shift
+        return checked_outputs(self.generator, self.seen(purpose, start, stop)) / self.scale - self.shift

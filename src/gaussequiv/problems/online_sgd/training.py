@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gaussequiv._jax import float64_scope
 from gaussequiv.errors import FloatArray
 from gaussequiv.ingredients.activations.base import Activation
+from gaussequiv.ingredients.generators.base import checked_outputs
 from gaussequiv.numerics.keys import FRESH, LABELS, LATENTS, TWIN
 from gaussequiv.problems.base import Key
 from gaussequiv.problems.online_sgd.instance import Instance
@@ -36,7 +37,7 @@ class Source:
             xi = np.random.default_rng((*stream, TWIN)).standard_normal((SAMPLES, instance.generator.dimension))
             x = c @ instance.moments.phi.T + xi @ instance.twin_root
         else:
-            x = instance.generator.outputs(c)
+            x = checked_outputs(instance.generator, c)
             if instance.moments is not None:
                 x = x - instance.moments.mean
         seen = x if instance.direct else c
