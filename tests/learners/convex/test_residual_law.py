@@ -34,7 +34,7 @@ def test_measures_have_the_moments_of_their_laws(pairs, spread):
     known, found = residuals(loss, laws, at, ONE)
     nodes = found.nodes(loss, at.V)
     r, plain, once, twice = nodes.r, nodes.measures[:3], nodes.measures[3:5], nodes.measures[5]
-    assert known.tolist() == [0, 1, 2]
+    assert known.tolist() == [0, 1, 2] and found.moments.shape == (3, found.t.size)
     for i, one in enumerate(laws):
         t = at.c[i] + at.m[i] / one.variance * one.centred - one.label
         sigma2 = (at.rest[i] + one.variance - (at.rest[i] + at.m[i] ** 2 / at.q[i])) / one.variance * at.q[i] + one.noise

@@ -104,8 +104,7 @@ def _halved(function: Function, drift: float, c: float, sigma: float, kinks: Flo
         beside = ((kinks > first[:, None] - margin) & (kinks < last[:, None] + margin)).any(axis=1)
         halve = beside & (span > SPAN * sigma) & (high - low > NARROWEST) & (mass.sum(axis=1) > LIGHTEST)
         kept = ~halve
-        flat = centred[kept].ravel()
-        done.append((t[kept].ravel(), mass[kept].ravel() * flat ** np.arange(3)[:, None]))
+        done.append((t[kept].ravel(), _moments(mass[kept].ravel(), centred[kept].ravel())))
         low, high = low[halve], high[halve]
         middle = 0.5 * (low + high)
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
@@ -116,18 +115,23 @@ def _apart(law: LabelAtoms, c: float, edges: FloatArray) -> tuple[FloatArray, Fl
     """t = c - label and moments of labels that follow the field, on panels with those ends too."""
     assert law.follows is not None
     label, mass = law.follows.between(c - edges[::-1])
-    return c - label, mass * np.zeros_like(mass) ** np.arange(3)[:, None]
+    return c - label, _moments(mass, np.zeros_like(mass))
+
+
+def _moments(mass: FloatArray, centred: FloatArray) -> FloatArray:
+    """mass times 1, nu - b0 and its square."""
+    return np.asarray(mass * centred ** np.arange(3)[:, None])
 
 
 class _Powers:
-    """mass times 1, nu - b0 and its square at the pairs of laws, several of which may be the same."""
+    """Moments of the pairs of laws, several of which may be the same."""
 
     def __init__(self) -> None:
         self._known: dict[int, FloatArray] = {}
 
     def of(self, law: LabelAtoms) -> FloatArray:
         if id(law) not in self._known:
-            self._known[id(law)] = law.mass * law.centred ** np.arange(3)[:, None]
+            self._known[id(law)] = _moments(law.mass, law.centred)
         return self._known[id(law)]
 
 

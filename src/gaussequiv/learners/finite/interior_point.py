@@ -200,7 +200,7 @@ class _Path:
             error = max(
                 float(np.linalg.norm(gradient)) / (scale + 1e-8 * self.first_scale),
                 apart / (self.unit + float(np.max(np.abs(t)))),
-                self.mu * self.count / (objective + self.mu * self.count + _TINY) if self.count else 0.0,
+                self.mu * self.count / (objective + _TINY),
             )
             if not np.isfinite(error):
                 break
