@@ -26,7 +26,7 @@ LISTED = {
     "estimators/amp.py": (3, "SciPy's sparse matrices"),
     "estimators/curves.py": (1, "kernels"),
     "estimators/refits.py": (2, "tables, arrays and lists of rows"),
-    "estimators/transformers.py": (2, "scikit-learn's steps"),
+    "estimators/transformers.py": (3, "scikit-learn's steps"),
     "ingredients/activations/base.py": (1, "named activations on demand"),
     "ingredients/adopted.py": (3, "the door of pieces of a user's own"),
     "ingredients/targets/deep_network.py": (1, "fields by name"),

@@ -110,7 +110,7 @@ def theory_curve(
     Validity: "moments" is a deterministic equivalent, exact for Gaussian rows; "rows" satisfies the exact laws for Gaussian rows and treats
     real ones by an ansatz (Gaussian noise of scores); "gaussian" also assumes a linear teacher behind a probit. Mean over training sets;
     one fit fluctuates about it. Measured against refits (median
-    over digits and patches, raw and random features): "rows" 1.6% for Ridge, 2.3% for RidgeClassifier, 2.9% for LogisticRegression, 2.1%
+    over digits and patches, raw and random features): "rows" 1.7% for Ridge, 2.3% for RidgeClassifier, 2.9% for LogisticRegression, 2.1%
     for LinearSVC; "moments" 2.1%; "gaussian" 3.0%, 18.8% and 15.2% for the first three.
 
     Examples

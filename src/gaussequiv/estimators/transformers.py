@@ -6,7 +6,6 @@ import enum
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectorMixin
@@ -134,7 +133,7 @@ def _map(step: Any, rows: Any, y: Any, probe: Any) -> FloatArray:
             f"Argument `train_sizes` must be sizes at which the pipeline can be fitted, but {type(step).__name__} could not be fitted to "
             f"{len(y)} rows: {error}"
         ) from error
-    return np.asarray(out.toarray() if issparse(out) else out)
+    return np.asarray(out.toarray() if hasattr(out, "toarray") else out)
 
 
 def _same(one: FloatArray, two: FloatArray) -> bool:

@@ -78,13 +78,15 @@ class DecomposedRows:
         """1 - h_i and Var f of every row, of shape (ridges, N)."""
         s, l = self.eigenvalues, ridge[:, None]
         f = s / (s + l)
-        small = f.sum(axis=1)[:, None] < 0.5 * self.rows  # the one of f and q that is small is averaged: no cancellation
-        chosen = np.where(small, f, l / (s + l))
-        both = np.concatenate([chosen, chosen**2]) @ self._squares.T
-        beside = np.where(small, self._level, self._rest)
-        mean, square = both[: len(ridge)] + beside, both[len(ridge) :] + beside
-        gap = np.where(small, 1 - mean, mean)
-        return np.clip(gap, SMALLEST, 1.0), np.maximum(square - mean**2, 0.0)
+        small = f.sum(axis=1) < 0.5 * self.rows  # the one of f and q that is small is averaged: no cancellation
+        chosen = np.where(small[:, None], f, l / (s + l))
+        mean, square = np.split(np.concatenate([chosen, chosen**2]) @ self._squares.T, 2)
+        for group, beside in ((small, self._level), (~small, self._rest)):
+            mean[group] += beside
+            square[group] += beside
+        square -= mean**2
+        mean[small] = 1 - mean[small]
+        return np.clip(mean, SMALLEST, 1.0, out=mean), np.maximum(square, 0.0, out=square)
 
     def residuals(self, y: FloatArray, ridge: FloatArray) -> FloatArray:
         """sqrt(a_i) times the residual of the fit to y, of shape (ridges, N)."""

@@ -12,12 +12,13 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.decomposed import SMALLEST, DecomposedRows
 from gaussequiv.realdata.emulate import MOST_SHRUNK, ROUNDING, wrong_rows
 
-CLOSE = 1e-3  # of the logarithm of the ridge: where Newton's method ends, far below the statistical error of any pool
+CLOSE = 3e-3  # of the logarithm of the ridge: where Newton's method ends, far below the statistical error of any pool
 STEPS = 60
 LONG = 8.0  # of the same: the longest step
 FLOOR = 1e-7  # of the smallest eigenvalue: a ridge that stands for none
 BELOW = 1e-6  # of lam: no smaller pool ridge is looked for
-UNEVEN = 0.25  # spread of the logarithm of the rows' weights at n from which a decomposition with those weights is worth its time
+LIGHTEST = 1e-2  # weight of a row beside that of others, where rows are weighed anew
+UNEVEN = 0.25  # half the width of the logarithm of the rows' weights at n from which a decomposition with them is worth its time
 SHARPEST = 1e-9  # of labels -1 and 1: scores of one value have no narrower density
 BANDWIDTH = 1.06  # Silverman's rule: of the scores, in which a count of mistakes is smoothed for its band
 
@@ -69,11 +70,11 @@ def square_curves(
 
     -dV/dl gives B_i = x'Q M Q x; with traces in place of K, nu = tr(Q K Q M)/tr(Q M Q M), nu_n the same of K_n with e_l for e,
 
-        e_i^2 = e_l,i^2 + (nu_n - nu) B_i/room,    room = 1 - df2/n = d log lam/d log l of the equation above.
+        e_i^2 = e_l,i^2 + (nu_n - nu) B_i/room,    room = 1 - df2/n, from d log lam/d log l of the equation above.
 
     At n = N, a = s this is the exact leave-one-out error. Weights a = s serve all n as long as the rows are about equally long; where
-    a_i = r s/(1 + (1 - r) s V_n), r = n/N, which make l = lam and M exact, spread over more than a quarter, the rows are decomposed
-    again with these (n < N).
+    a_i = r s/(1 + (1 - r) s V_n), r = n/N, which make l = lam and M exact, spread by more than a quarter over the bulk of
+    the weights, the rows are decomposed again with them (n < N).
 
     The standard error is that of an infinitesimal jackknife: what one row less does to the mean of the errors, through its own error
     and through all others (leave two out, second order in h_ij), times the row's own error, summed: Var T = sum_i Cov(T, own part of i).
@@ -141,13 +142,15 @@ def _take(matched: _Matched, index: Any) -> _Matched:
 
 
 def _spread(matched: _Matched, s: FloatArray, sizes: FloatArray, i: Any) -> tuple[FloatArray, float]:
-    """The weights with which the rows are n of them, r s/(1 + (1 - r) s V_n), and how much log(a/s) spreads over the fit's rows."""
+    """The weights with which the rows are n of them, r s/(1 + (1 - r) s V_n), and how much log(a/s) spreads over their bulk."""
     r, share = sizes[i] / len(s), matched.share[i]
-    relative = np.maximum(1 - share, FLOOR) / (1 - r * share)
-    mass = 1 - matched.gap[i]
-    logs = np.log(relative)
-    mean = (mass @ logs) / mass.sum()
-    return r * s * relative, float(np.sqrt((mass @ (logs - mean) ** 2) / mass.sum()))
+    relative = np.maximum(1 - share, LIGHTEST) / (1 - r * share)
+    if relative.max() < relative.min() * np.exp(UNEVEN):
+        return r * s * relative, 0.0
+    order = np.argsort(relative)
+    mass = np.cumsum(s[order])
+    low, high = np.log(relative[order[np.searchsorted(mass, np.array([0.16, 0.84]) * mass[-1])]])
+    return r * s * relative, float(high - low) / 2
 
 
 def _share(odds: FloatArray, gap: FloatArray, ratio: FloatArray) -> FloatArray:
@@ -254,26 +257,21 @@ class _Levels:
         self.rows, self.matched, self.sizes = rows, matched, sizes
         N, a, gap, variance = rows.rows, rows.weights, matched.gap, matched.variance
         h = np.maximum(1 - gap, SMALLEST)
-        odds = h / gap
-        falling = h - variance / gap  # (h g - Var f)/g, -l dh/dl/g
-        total = odds.sum(axis=1)
-        free = N * h.sum(axis=1) / total  # C = N E[a V/(1 + a V)]/E[a V]: l = kappa C
-        # 1 - d log C/d log l
-        bend = 1 + (falling * gap).sum(axis=1) / h.sum(axis=1) - (falling / gap).sum(axis=1) / total
-        shape = variance / gap**2 / (free * bend)[:, None]  # a B
-        norm = (shape * gap).mean(axis=1) * N / free
-        self.B = shape / a
-        share = matched.share
-        alpha = share * a / odds  # rho s/(1 + rho s V)
-        # nu and nu_n are means of e^2 with these weights, up to a factor
-        own, others = N * a * gap**2 * shape, sizes[:, None] * alpha**2 * self.B
-        elastic = variance / np.maximum(h * gap, SMALLEST)
-        slope = (falling * gap).sum(axis=1) / h.sum(axis=1) + np.where(
-            np.isinf(matched.ratio), 0.0, (share * (1 - share) * elastic).mean(axis=1) / share.mean(axis=1)
-        )
-        self.room = np.where(np.isinf(matched.ratio) & (sizes == rows.rank), 0.0, slope / bend)
-        room = np.where(self.room > 0, self.room, 1.0)
-        self.added = (others - own) / (norm * room)[:, None]  # the mean of added * e^2 is (nu_n - nu)/room
+        share, falling = matched.share, h * gap - variance  # -l dh/dl
+        self.B = variance / (gap**2 * a)  # up to a factor, of which nothing depends
+        # d log l/d log lam, inverted, times what rows alike have beside it in 1 - df2/n
+        slope = falling.sum(axis=1) / h.sum(axis=1)
+        penalised = np.isfinite(matched.ratio)
+        if penalised.any():
+            chosen, elastic = share[penalised], variance[penalised] / np.maximum(h[penalised] * gap[penalised], SMALLEST)
+            slope[penalised] += (chosen * (1 - chosen) * elastic).mean(axis=1) / chosen.mean(axis=1)
+        bend = 1 - (falling * (1 - 2 * h)).sum(axis=1) / (h * gap).sum(axis=1) + falling.sum(axis=1) / h.sum(axis=1)
+        peak = ~penalised & (sizes == rows.rank)
+        self.room = np.where(peak, 0.0, slope / bend)
+        # the mean of added * e^2 is (nu_n - nu)/room in the units of B
+        self.added = a * variance * (sizes[:, None] * (share / h) ** 2 - N)
+        self.added /= (np.where(peak, 1.0, slope) * np.sum(variance / gap, axis=1))[:, None]
+        self.added[sizes == N] = 0.0  # up to rounding, which a class of one row would show
 
     def errors(self, y: FloatArray, classify: bool, band: bool) -> SquareError:
         rows, matched = self.rows, self.matched
