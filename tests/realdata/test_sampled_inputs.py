@@ -33,8 +33,10 @@ def solved(inputs, learners=LEARNERS):
     return ge.solve(ge.Problem(TARGET, inputs, learners), ALPHA)
 
 
-@pytest.mark.parametrize("rows", [240, pytest.param(480, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("sees", ["latents", "inputs"])
+@pytest.mark.parametrize(
+    ("rows", "sees"),
+    [(240, "latents"), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((480, "latents"), (240, "inputs"), (480, "inputs")))],
+)
 def test_curves_are_those_of_the_law_and_their_errors_cover_them(rows, sees):
     """16 matrices: the mean within 4 standard errors and 1%; the stated error is their spread, known to 18%, to a factor 2."""
     if sees == "latents":
