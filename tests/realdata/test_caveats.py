@@ -50,6 +50,12 @@ def test_fits_about_to_interpolate_their_rows_are_named():
     assert len(found) == 1 and "1 of 3 points lie where a fit is about to interpolate" in found[0]
 
 
+def test_columns_that_vary_on_few_rows_are_named():
+    points = {"test_error": [5.0, 5.0], "test_error_stderr": [0.1] * 2, "status": [0, 0], "alone": [0.05, 0.001]}
+    found = caveats(np.array([60, 80]), {name: np.array(v, dtype=float) for name, v in points.items()}, ROWS, 10)
+    assert len(found) == 1 and "1 of 2 points hang on columns that vary on few rows" in found[0]
+
+
 def test_sizes_that_are_not_known_are_no_extrapolation():
     assert len(said([50, 900], [0.2, np.nan], [0.01, np.nan], [0, 3])) == 1
 

@@ -150,6 +150,17 @@ def test_standardised_digits_are_known_at_every_size(lam):
     assert np.all(plain.status == Status.converged) and np.all(plain.test_error > 0)
 
 
+def test_rows_that_hold_a_direction_alone_are_measured():
+    """Rare columns that no penalty rules, not rows of unequal length, nor a peak."""
+    rng = np.random.default_rng(0)
+    x, y = gaussian(rng, 500)
+    x, sizes = np.column_stack([x, rng.random((500, 3)) < 0.02]), [60, 400]
+    assert np.all((one(x, y, sizes, 1e-6).alone > 0.01) == [True, False])
+    assert np.all(one(x, y, sizes, 1.0).alone < 0.01)
+    assert np.all(one(*long_and_short(np.random.default_rng(0), 500), sizes, 0.1).alone < 0.01)
+    assert np.all(one(*gaussian(np.random.default_rng(0), 500), [41, 60, 400], 1e-6).alone < 0.01)
+
+
 def test_what_rows_do_not_identify():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((30, 100))

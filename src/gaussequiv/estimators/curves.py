@@ -157,7 +157,9 @@ def theory_curve(
     }
     for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, groups):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
-    return dataset({name: (dims, values) for name, values in stacked.items() if name != "room"}, coordinates, attributes, CONVEX | SIZES)
+    return dataset(
+        {name: (dims, values) for name, values in stacked.items() if name not in ("room", "alone")}, coordinates, attributes, CONVEX | SIZES
+    )
 
 
 def last_step(estimator: Any) -> Any:

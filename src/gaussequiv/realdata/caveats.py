@@ -11,6 +11,7 @@ LOOSE = 0.1  # a standard error above this fraction of the prediction is worth a
 FAR = 1.5  # times the rows: the last size at which predictions were measured against refits
 BLIND = 2.0  # times the rows: beyond, nothing is claimed
 NARROW = 0.25  # 1 - df2/n below this, and 1/(n (1 - df2/n)) above LOOSE: the fit is about to interpolate its rows
+RARE = 0.01  # of the degrees of freedom, held by rows that are fitted by themselves
 UNEQUAL = 100.0  # ratio of the columns' scales from which a failure is likely theirs
 
 WORDS = {
@@ -26,8 +27,8 @@ WORDS = {
 def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, groups: int) -> list[str]:
     """Sentences on points that are unknown, without a standard error, loose, or far beyond the rows; empty if there are none.
 
-    `points` holds test_error, test_error_stderr, status and, for square losses, room with sizes along the last axis; `rows` is the
-    matrix that the student sees.
+    `points` holds test_error, test_error_stderr, status and, for square losses, room and alone with sizes along the last axis; `rows` is
+    the matrix that the student sees.
     """
     total, status = len(rows), points["status"]
     known = status == Status.converged
@@ -60,6 +61,14 @@ def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, 
             said.append(
                 f"{int(narrow.sum())} of {narrow.size} points lie where a fit is about to interpolate its rows: it differs much between "
                 "training sets of one size, and its mean error may exceed the prediction by a tenth or more, at the peak by a factor."
+            )
+    if "alone" in points:
+        rare = known & (points["alone"] > RARE)
+        if rare.any():
+            said.append(
+                f"{int(rare.sum())} of {rare.size} points hang on columns that vary on few rows and that the penalty hardly rules: whether "
+                "a training set has such rows is a matter of luck, and predictions were 5 to 35% too high. A larger penalty or fewer such "
+                "columns help."
             )
     if np.any(known & (error == 0)):
         said.append(

@@ -84,7 +84,8 @@ def curve(
     The standard error is that of a grouped jackknife: each group of rows is left out in turn, never drawn twice,
     s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2 (square losses with method "rows": an infinitesimal one, `square_curves`). It covers
     the pool's finite size, not the ansatz. Where a deletion leaves no prediction, the standard error is nan; beyond the pool's size the
-    point is then not identified: nan, status `nonfinite`. Square losses with "rows" have an entry `room` more.
+    point is then not identified: nan, status `nonfinite`. Square losses with "rows" have the entries `room` and
+    `alone` more.
     """
     choice("method", method, METHODS)
     if method == "rows" and student.loss == "square":

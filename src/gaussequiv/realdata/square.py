@@ -17,6 +17,7 @@ STEPS = 60
 LONG = 8.0  # of the same: the longest step
 FLOOR = 1e-7  # of the smallest eigenvalue: a ridge that stands for none
 BELOW = 1e-6  # of lam: no smaller pool ridge is looked for
+ALONE = 0.8  # leverage of a row that is fitted almost by itself
 LIGHTEST = 1e-2  # weight of a row beside that of others, where rows are weighed anew
 UNEVEN = 0.25  # half the width of the logarithm of the rows' weights at n from which a decomposition with them is worth its time
 SHARPEST = 1e-9  # of labels -1 and 1: scores of one value have no narrower density
@@ -24,7 +25,8 @@ BANDWIDTH = 1.06  # Silverman's rule: of the scores, in which a count of mistake
 
 
 class SquareError(NamedTuple):
-    """Of one vector of labels, at every size; `room` is 1 - df2/n, small where the fit is about to interpolate its rows."""
+    """Of one vector of labels, at every size; `room` is 1 - df2/n, small where the fit is about to interpolate its rows, and `alone` the
+    share of its degrees of freedom that single rows hold which it almost interpolates, unlike the bulk (columns that vary on few rows)."""
 
     test_error: FloatArray
     test_error_stderr: FloatArray
@@ -32,6 +34,7 @@ class SquareError(NamedTuple):
     steps: FloatArray
     residual: FloatArray
     room: FloatArray
+    alone: FloatArray
 
 
 class _Matched(NamedTuple):
@@ -131,8 +134,9 @@ def square_curves(
         if not found.known.any():
             continue
         level = _Levels(pool, weights, sizes[index], found)
+        alone = np.zeros(len(index)) if again[index].any() else _alone(found.share)
         for y, one in zip(targets, out, strict=True):
-            for whole, values in zip(one, level.errors(y, classify, band), strict=True):
+            for whole, values in zip(one, (*level.errors(y, classify, band), alone), strict=True):
                 whole[index] = values
     return out
 
@@ -151,6 +155,12 @@ def _spread(matched: _Matched, s: FloatArray, sizes: FloatArray, i: Any) -> tupl
     mass = np.cumsum(s[order])
     low, high = np.log(relative[order[np.searchsorted(mass, np.array([0.16, 0.84]) * mass[-1])]])
     return r * s * relative, float(high - low) / 2
+
+
+def _alone(share: FloatArray) -> FloatArray:
+    """The part of n mean(share), the degrees of freedom, that is held by rows of which more than ALONE is fitted, if the bulk is not."""
+    held = np.sum(share, axis=1, where=share > ALONE) / np.maximum(share.sum(axis=1), SMALLEST)
+    return np.where(np.median(share, axis=1) < ALONE, held, 0.0)
 
 
 def _share(odds: FloatArray, gap: FloatArray, ratio: FloatArray) -> FloatArray:
@@ -273,7 +283,8 @@ class _Levels:
         self.added /= (np.where(peak, 1.0, slope) * np.sum(variance / gap, axis=1))[:, None]
         self.added[sizes == N] = 0.0  # up to rounding, which a class of one row would show
 
-    def errors(self, y: FloatArray, classify: bool, band: bool) -> SquareError:
+    def errors(self, y: FloatArray, classify: bool, band: bool) -> tuple[FloatArray, ...]:
+        """The fields of a SquareError for labels y, but the last."""
         rows, matched = self.rows, self.matched
         weighted = rows.residuals(y, matched.ridge) / matched.gap
         error = weighted / rows.roots  # left out
@@ -300,7 +311,7 @@ class _Levels:
                 own, slope, curve = coupling * square + extra, 2 * coupling * error, 2 * coupling
             deviation = np.where(fine, self._deviation(own, slope, curve, weighted), np.nan)
         value = np.where(fine, value, np.nan)
-        return SquareError(value, deviation, status, matched.steps, matched.residual, self.room)
+        return value, deviation, status, matched.steps, matched.residual, self.room
 
     def _wrong(
         self, y: FloatArray, score: FloatArray, extra: FloatArray, status: FloatArray
