@@ -132,3 +132,14 @@ def test_moments_of_intervals_keep_their_precision_where_they_are_narrow():
     density = np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
     for n, moment in enumerate(_interval(low, high)):
         np.testing.assert_allclose(moment[0], (w * density * x**n).sum(axis=1), rtol=1e-9 if n == 1 else 1e-12)
+
+
+def test_moments_of_wide_intervals_on_either_side():
+    """By adaptive quadrature; sums of the ends of any sign and size."""
+    low, high = np.array([-9.0, -3.0, -40.0, -2.0, 0.4]), np.array([3.0, 2.9, -0.3, 30.0, 11.0])
+    found = _interval(low, high)
+    for i in range(low.size):
+        for n in range(3):
+            ends = max(low[i], -12), min(high[i], 12)
+            exact = integrate.quad(lambda x, n=n: x**n * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi), *ends, epsabs=1e-14)[0]
+            assert found[n][i] == pytest.approx(exact, abs=1e-13)

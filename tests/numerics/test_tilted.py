@@ -63,3 +63,12 @@ def test_no_mass_anywhere():
     found = tilted_moments(lambda x, part: np.where(np.arange(2)[part, None] == 0, -np.inf, -x), np.full(2, 1.0), np.full(2, 3.0))
     assert found.log_integral[0] == -np.inf and np.isfinite(found.log_integral[1])
     assert found.log_integral[1] == pytest.approx(np.log(np.exp(-1) - np.exp(-3)), rel=1e-13)
+
+
+def test_a_wall_and_a_level_beyond_the_largest_exponential():
+    """exp(800 - x) above 0.3 alone."""
+    low, high = np.array([-1.0]), np.array([2.0])
+    found = tilted_moments(lambda x, part: np.where(x > 0.3, 800 - x, -np.inf), low, high, (0.3,))
+    mass = np.exp(-0.3) - np.exp(-2)
+    assert found.log_integral[0] == pytest.approx(800 + np.log(mass), rel=1e-13)
+    assert found.mean[0] == pytest.approx((1.3 * np.exp(-0.3) - 3 * np.exp(-2)) / mass, rel=1e-11)
