@@ -71,3 +71,12 @@ def test_a_small_ridge_keeps_the_digits_of_interpolating_rows():
 def test_rows_without_variation_are_refused():
     with pytest.raises(ArgumentError, match="varies"):
         DecomposedRows(np.ones((5, 2)), np.ones(5))
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("weight", [1.0, 2.0])
+def test_the_rows_given_stay_as_they_are(intercept, weight):
+    x, _, _ = draw((20, 4))
+    kept = x.copy()
+    DecomposedRows(x, np.full(20, weight), intercept=intercept)
+    assert np.array_equal(x, kept)

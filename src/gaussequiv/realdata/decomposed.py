@@ -61,7 +61,8 @@ class DecomposedRows:
         else:
             self.eigenvalues = values[keep]
             self.left = z @ (vectors[:, keep] / np.sqrt(values[keep])) if narrow else vectors[:, keep]
-        self._squares = self.left**2
+        own = intercept or z is not x  # memory that is not the caller's, and is there already
+        self._squares = np.multiply(self.left, self.left, out=z if own and z.shape == self.left.shape else None)
         self._level = weights / self.total if intercept else np.zeros(self.rows)
         self.rank = self.eigenvalues.size + int(intercept)
         rest = 1 - self._squares.sum(axis=1) - self._level
