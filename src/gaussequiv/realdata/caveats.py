@@ -11,7 +11,7 @@ LOOSE = 0.1  # a standard error above this fraction of the prediction is worth a
 FAR = 1.5  # times the rows: the last size at which predictions were measured against refits
 BLIND = 2.0  # times the rows: beyond, nothing is claimed
 NARROW = 0.25  # 1 - df2/n below this, and 1/(n (1 - df2/n)) above LOOSE: the fit is about to interpolate its rows
-RARE = 0.01  # of the degrees of freedom, held by rows that are fitted by themselves
+RARE = 0.02  # of the degrees of freedom, held by rows that are fitted by themselves
 UNEQUAL = 100.0  # ratio of the columns' scales from which a failure is likely theirs
 
 WORDS = {

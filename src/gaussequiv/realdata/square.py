@@ -25,8 +25,11 @@ BANDWIDTH = 1.06  # Silverman's rule: of the scores, in which a count of mistake
 
 
 class SquareError(NamedTuple):
-    """Of one vector of labels, at every size; `room` is 1 - df2/n, small where the fit is about to interpolate its rows, and `alone` the
-    share of its degrees of freedom that single rows hold which it almost interpolates, unlike the bulk (columns that vary on few rows)."""
+    """Of one vector of labels, at every size.
+
+    `room` is 1 - df2/n, small where the fit is about to interpolate its rows; `alone` the share of its degrees of freedom that single rows
+    hold which it almost interpolates, unlike the bulk (columns that vary on few rows; 0 for classes).
+    """
 
     test_error: FloatArray
     test_error_stderr: FloatArray
@@ -134,7 +137,8 @@ def square_curves(
         if not found.known.any():
             continue
         level = _Levels(pool, weights, sizes[index], found)
-        alone = np.zeros(len(index)) if again[index].any() else _alone(found.share)
+        # a wrong sign counts no more than one row, however far off its score
+        alone = np.zeros(len(index)) if classify or again[index].any() else _alone(found.share)
         for y, one in zip(targets, out, strict=True):
             for whole, values in zip(one, (*level.errors(y, classify, band), alone), strict=True):
                 whole[index] = values
