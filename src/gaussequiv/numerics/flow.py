@@ -1,29 +1,20 @@
-"""`flow`: dynamics in time, dy/dt = F(t, y), on arrays or trees of any shape, with events and a status; by diffrax."""
+"""`flow`: dynamics in time, dy/dt = F(t, y), on arrays or trees of any shape, with events and a status; by diffrax and SciPy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail, integer, number
+from gaussequiv.numerics.explicit_flow import Flow as Flow
+from gaussequiv.numerics.explicit_flow import Rate, explicit_flow
 from gaussequiv.numerics.status import Status
 
-Rate = Callable[[Any, Any, Any], Any]
 SHORTEST = 1e-15  # steps over the last time: shorter ones are lost in the rounding of times near an infinity
-
-
-class Flow(NamedTuple):
-    """Times, what was saved there (nan after an event or a failure), the status, accepted and rejected steps, the event's time."""
-
-    times: FloatArray
-    values: Any
-    status: Status
-    steps: int
-    event_time: float  # nan without an event
 
 
 def flow(
@@ -41,8 +32,8 @@ def flow(
     r"""Solve dy/dt = rate(t, y, arguments) from y(0) = `state` and save y, or functions of it, at `times`.
 
     An implicit Runge-Kutta method of order 5 with adaptive steps (Kvaerno 2004), so that stiff equations and grids from 1e-2 to 1e6 need
-    no choice; an explicit one (Tsitouras 2011) for many unknowns that are not stiff. Everything is in float64, whatever the caller's JAX
-    flags.
+    no choice; an explicit one (Dormand, Prince 1980) for many unknowns that are not stiff, which compiles the rate alone.
+    Everything is in float64, whatever the caller's JAX flags.
 
     Parameters
     ----------
@@ -97,10 +88,19 @@ def flow(
     parameters = jax.tree.map(lambda part: np.asarray(part, dtype=np.float64), arguments)
     with jax.enable_x64(True):
         _check(rate, start, parameters)
-        padded = np.append(grid, np.full(_padded(grid.size) - grid.size, grid[-1]))
-        values, result, steps, stop = _solver()(rate, event, observables, start, padded, parameters, tolerance, max_steps, bool(stiff))
-        values = jax.tree.map(lambda part: np.array(part[: grid.size], dtype=np.float64), values)
-        steps, stop, outcome = int(steps), float(stop), int(result)
+        run = _implicit if stiff else explicit_flow
+        return run(rate, event, observables, start, grid, parameters, tolerance, max_steps)
+
+
+def _implicit(
+    rate: Rate, event: Rate | None, observables: Rate | None, start: Any, grid: FloatArray, parameters: Any, tolerance: float, most: int
+) -> Flow:
+    import jax
+
+    padded = np.append(grid, np.full(_padded(grid.size) - grid.size, grid[-1]))
+    values, result, steps, stop = _solver()(rate, event, observables, start, padded, parameters, tolerance, most)
+    values = jax.tree.map(lambda part: np.array(part, dtype=np.float64)[: grid.size], values)  # cut by NumPy: nothing to compile
+    steps, stop, outcome = int(steps), float(stop), int(result)
     reached = grid <= stop if outcome == 3 else np.full(grid.size, outcome == 0)
     for part in jax.tree.leaves(values):
         part[~np.isfinite(part)] = np.nan
@@ -131,18 +131,28 @@ def _check(rate: Rate, start: Any, parameters: Any) -> None:
     """The rate has the structure and the shapes of the state."""
     import jax
 
+    (parts, structure), (given, arguments) = jax.tree.flatten(start), jax.tree.flatten(parameters)
+    _check_shapes(rate, structure, tuple(map(np.shape, parts)), arguments, tuple(map(np.shape, given)))
+
+
+@lru_cache(maxsize=128)
+def _check_shapes(rate: Rate, structure: Any, shapes: tuple[Any, ...], arguments: Any, given: tuple[Any, ...]) -> None:
+    """Traced once for each rate and shapes."""
+    import jax
+
+    def tree(structure: Any, shapes: tuple[Any, ...]) -> Any:
+        return jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes])  # type: ignore[no-untyped-call]
+
     try:
-        found = jax.eval_shape(lambda y, p: rate(0.0, y, p), start, parameters)
+        found = jax.eval_shape(lambda y, p: rate(0.0, y, p), tree(structure, shapes), tree(arguments, given))
     except Exception as error:
         message = str(error).splitlines()[0][:200] if str(error) else ""
         raise ArgumentError(
             f"Argument `rate` must be a function (t, y, arguments) that JAX can trace, but it raises {type(error).__name__}: {message}."
         ) from error
-    structures: list[Any] = [jax.tree.structure(tree) for tree in (found, start)]
-    right = bool(structures[0] == structures[1])
-    shapes = [[np.shape(part) for part in jax.tree.leaves(tree)] for tree in (start, found)]
-    if not right or shapes[0] != shapes[1]:
-        raise ArgumentError(f"Argument `rate` must give the structure and shapes of the state, {shapes[0]}, but it gives {shapes[1]}.")
+    answer = [np.shape(part) for part in jax.tree.leaves(found)]
+    if jax.tree.structure(found) != structure or answer != list(shapes):
+        raise ArgumentError(f"Argument `rate` must give the structure and shapes of the state, {list(shapes)}, but it gives {answer}.")
 
 
 @lru_cache(maxsize=1)
@@ -152,7 +162,7 @@ def _solver() -> Callable[..., Any]:
     import jax
     import optimistix
 
-    @partial(jax.jit, static_argnums=(0, 1, 2, 7, 8))
+    @partial(jax.jit, static_argnums=(0, 1, 2, 7))
     def solve(
         rate: Rate,
         event: Rate | None,
@@ -162,7 +172,6 @@ def _solver() -> Callable[..., Any]:
         parameters: Any,
         tolerance: Any,
         max_steps: int,
-        stiff: bool,
     ) -> tuple[Any, Any, Any, Any]:
         implicit = diffrax.Kvaerno5(root_finder=diffrax.VeryChord(rtol=tolerance, atol=tolerance, norm=optimistix.max_norm))
         stop = None
@@ -173,7 +182,7 @@ def _solver() -> Callable[..., Any]:
         saved = diffrax.SubSaveAt(ts=grid) if observables is None else diffrax.SubSaveAt(ts=grid, fn=observables)
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(rate),
-            implicit if stiff else diffrax.Tsit5(),
+            implicit,
             0.0,
             grid[-1],
             None,
@@ -183,6 +192,7 @@ def _solver() -> Callable[..., Any]:
             # steps end on the grid: values between steps would be of a lower order
             stepsize_controller=diffrax.ClipStepSizeController(controller, step_ts=grid),
             event=stop,
+            adjoint=diffrax.ForwardMode(),  # nothing is differentiated: a plain loop, which compiles faster
             max_steps=max_steps,
             throw=False,
         )

@@ -149,3 +149,19 @@ def test_a_student_that_is_the_teacher_stays():
     assert error == pytest.approx(0.0, abs=1e-12)
     assert all(np.allclose(np.asarray(part), 0.0, atol=1e-7) for part in moved.values())
     assert float(noisy["q"][0, 0, 0]) > 1e-3
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_second_curve_of_the_same_shapes_compiles_nothing(activation, caplog):
+    """Another generator, rates, noise and N within the same sizes of arrays; the first curve compiles, or the count means nothing."""
+
+    def curve(**changes):
+        network = ge.TwoLayer(activation, 2, gain=0.87)  # of no other test
+        networks = {"student": network, "teacher": network}
+        caplog.clear()
+        with jax.log_compiles():
+            ge.solve(problem(**(networks | {"rate": 0.1} | changes)), time=[0.0, 1.0, 2.0])
+        return [record.getMessage() for record in caplog.records if "Finished XLA compilation" in record.getMessage()]
+
+    assert curve(dimension=61)
+    assert curve(dimension=62, rate=0.2, noise=0.1, batch=2, instance=4, generator=ge.RandomGenerator("tanh", latent_ratio=0.7)) == []
