@@ -101,3 +101,12 @@ def test_many_components_have_their_legend_beside_the_axes():
     network = ge.TwoLayer("erf", 4)
     axes = ge.plot.curve(ge.solve(ge.OnlineSGD(network, network, dimension=40), TIMES), observable="R")
     assert len(axes.get_legend_handles_labels()[1]) == 16 and axes.get_legend().get_bbox_to_anchor() is not None
+
+
+def test_many_values_of_a_continuous_coordinate_have_few_names():
+    network = ge.TwoLayer("erf", 1)
+    problem = ge.OnlineSGD(network, network, ge.RandomGenerator("tanh", latent_ratio=1.5), dimension=40)
+    axes = ge.plot.curve(ge.solve(problem, TIMES, by_mode=True), observable="R_by_mode")
+    names = axes.get_legend_handles_labels()[1]
+    assert len(names) == 6 and all(name.startswith("mode=") and "unit" not in name for name in names)
+    assert len({str(line.get_color()) for line in axes.lines if len(line.get_xdata()) == 3}) == 40

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OWN_DIMS = ("trial", "source")
 MARKERS = "osD^vP"
 NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")  # penalties in labels carry every digit
-NAMED = 8  # components of a continuous coordinate that the legend names
+NAMED = 6  # components of a continuous coordinate that the legend names
 FEW_COLOURS, MORE_COLOURS = 10, 20
 DECADE = 10.0  # range of points, and of their steps, from which they may be log-spaced
 
@@ -65,7 +65,7 @@ def components(result: xr.Dataset, name: str) -> list[Component]:
             index = "".join(map(str, tail)) if max(tail) < 10 else ",".join(map(str, tail))
             words.append(f"${name}_{{{index}}}$" if len(name) == 1 else f"{name} {index}")
         else:
-            words += [word(dim, value) for dim, value in zip(inner, tail, strict=True)]
+            words += [word(dim, value) for dim, value in zip(inner, tail, strict=True) if result.sizes[dim] > 1]
         found.append((dict(zip((*outer, *inner), values, strict=True)), ", ".join(words)))
     count, many = len(found), bool(inner) and not whole and len(found) > NAMED
     shown = set(np.linspace(0, count - 1, NAMED).round().astype(int).tolist()) if many else set(range(count))
