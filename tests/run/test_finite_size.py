@@ -98,7 +98,7 @@ def test_real_data_and_shifted_inputs_have_no_family():
 
 
 def test_the_committed_table_is_well_formed():
-    for name, entry in allowance.committed()["families"].items():
+    for name, entry in allowance.COMMITTED.table["families"].items():
         assert np.isfinite(entry["c"]), name
         assert entry["c"] > 0, name
 

@@ -41,7 +41,7 @@ def compare(
         As in `simulate`. The theory is computed at the simulation's points (n/d), with the moments (the spectrum) of its size.
     allowance : float, optional
         Finite-size constant c: the mean may differ from theory by c/size of the theory's value (at most 5%). By default what the problem
-        declares: for supervised ones the committed fit for its family (`finite_size`), where the problem lies in its range.
+        declares: for supervised ones and online learning the committed fit for its family, where the problem lies in its range.
     axis : str, optional
         The problem's axis, or "step": at one point, an algorithm beside its state evolution after every one of `steps` steps (`track`).
     steps : int

@@ -9,7 +9,7 @@ from gaussequiv.errors import ArgumentError
 from gaussequiv.numerics.flow import flow
 from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.instance import instance_of
-from gaussequiv.problems.online_sgd.stationary import Drift, kind_of
+from gaussequiv.problems.online_sgd.stationary import Drift, stability
 
 GAIN = 2**-0.5
 
@@ -36,7 +36,7 @@ def test_a_linear_student_in_closed_form(rate):
     assert left < 1e-9
     assert x == pytest.approx([1 + rate * noise / (2 - rate), 1.0], rel=1e-6)
     assert drift.rates(x).real == pytest.approx(sorted([-rate, rate**2 - 2 * rate], reverse=True), abs=1e-4)  # by differences
-    assert kind_of(drift.rates(x)) == ("stable" if rate < 2 else "saddle")
+    assert stability(drift.rates(x)) == ("stable" if rate < 2 else "saddle")
 
 
 @pytest.mark.parametrize("rate", [0.5, 4.0, 4.1])
@@ -47,7 +47,7 @@ def test_perfect_learning_of_one_unit_loses_stability_at_the_critical_rate(rate)
     assert x == pytest.approx([1.0, 1.0], abs=1e-8) and left < 1e-9
     along, across = -rate * (2 / np.pi) * 3**-1.5, -2 * rate * (2 / np.pi) * 3**-0.5 + rate**2 * (4 / np.pi**2) * 5**-0.5
     assert drift.rates(x).real == pytest.approx(sorted([along, across], reverse=True), rel=1e-6)
-    assert kind_of(drift.rates(x)) == ("stable" if rate < np.pi * np.sqrt(5 / 3) else "saddle")
+    assert stability(drift.rates(x)) == ("stable" if rate < np.pi * np.sqrt(5 / 3) else "saddle")
 
 
 @pytest.mark.parametrize("K", [2, 3])

@@ -20,6 +20,7 @@ from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
 from gaussequiv.problems.generators import generator_of
 from gaussequiv.problems.online_sgd import dynamics
+from gaussequiv.problems.online_sgd.allowance import training_allowances
 from gaussequiv.problems.online_sgd.expectations import has_kinks, how
 from gaussequiv.problems.online_sgd.instance import Instance, cosines, instance_of, specialisation
 from gaussequiv.problems.online_sgd.modes import bins_of, gathered
@@ -244,7 +245,9 @@ class OnlineSGD(Solvable):
             "modes": used.rho.size,
             "averages": how(self.student.activation, self.teacher.activation, units, self.labels == "sign"),
         }
-        return self._curve(values, times[place], instance, attributes, used.rho)
+        curve = self._curve(values, times[place], instance, attributes, used.rho)
+        curve.allowance = training_allowances(self, times[place], N)
+        return curve
 
     def _bins(self, instance: Instance, count: int | None) -> NDArray[np.intp] | None:
         """The bin of each eigenvalue; None where every one is its own."""

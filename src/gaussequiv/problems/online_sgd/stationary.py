@@ -247,7 +247,7 @@ def _along(problem: OnlineSGD, averages: Any, state: dynamics.State, given: dyna
     return [one for one in states if all(np.isfinite(part).all() for part in one.values())]
 
 
-def kind_of(rates: Any) -> str:
+def stability(rates: Any) -> str:
     """Of a fixed point, by the eigenvalues of its drift."""
     fastest, largest = np.abs(rates).max(), rates.real.max()
     return "saddle" if largest > MARGINAL * fastest else "stable" if largest < -MARGINAL * fastest else "marginal"
@@ -272,7 +272,7 @@ def _dataset(
     rates = np.array([rates[:shown] for _, _, rates, _ in points]).reshape(len(points), shown)
     variables |= {"growth": (("point", "rank"), rates.real), "turning": (("point", "rank"), rates.imag)}
     variables["escape_rate"] = (("point",), np.array([rates.real.max() for _, _, rates, _ in points]))
-    variables["kind"] = (("point",), np.array([kind_of(rates) for _, _, rates, _ in points], dtype="<U8"))
+    variables["kind"] = (("point",), np.array([stability(rates) for _, _, rates, _ in points], dtype="<U8"))
     variables["drift"] = (("point",), np.array([left for _, left, _, _ in points]))
     variables["found"] = (("point",), np.array(counts, dtype=int))
     attributes = {

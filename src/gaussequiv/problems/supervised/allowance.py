@@ -1,16 +1,11 @@
-"""Finite-size allowances of supervised problems: the committed relative bias c/d of simulated mean errors.
+"""Finite-size allowances of supervised problems: the committed relative bias c/d of simulated mean errors, of each family of problems.
 
-`finite_size.json` is written by ``python -m benchmarks.finite_size``. For each family of problems it holds the range in which the fit
-was made, the sizes, trials and seed, and the constant c: the largest |slope| of (mean/theory - 1) against 1/d over the
-family's points, plus two of its standard errors.
+`finite_size.json` is written by ``python -m benchmarks.finite_size``.
 """
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +16,12 @@ from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.ingredients.channels.sign import Sign
 from gaussequiv.ingredients.priors.named import Gaussian
 from gaussequiv.learners.base import Learner
+from gaussequiv.problems.committed import CommittedFits
 
 if TYPE_CHECKING:
     from gaussequiv.problems.supervised.description import Problem
+
+COMMITTED = CommittedFits("gaussequiv.problems.supervised")
 
 
 def family(problem: Problem, learner: Learner) -> str | None:
@@ -47,13 +45,6 @@ def family(problem: Problem, learner: Learner) -> str | None:
     return f"{key}/{features.name}" if plain else None
 
 
-@cache
-def committed() -> dict[str, Any]:
-    """The committed table."""
-    table: dict[str, Any] = json.loads(files("gaussequiv.problems.supervised").joinpath("finite_size.json").read_text())
-    return table
-
-
 def coordinates(problem: Problem, equivalent: GaussianEquivalent, d: int) -> dict[str, float]:
     """What places a problem inside or outside the range of a fit, learner apart."""
     e = equivalent
@@ -75,20 +66,12 @@ def learner_coordinates(problem: Problem, equivalent: GaussianEquivalent, learne
 
 
 def committed_allowance(problem: Problem, equivalent: GaussianEquivalent, learner: Learner, d: int, alpha: float, lam: float) -> float:
-    """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, lam over tau/s) and at smaller d.
+    """c for one point; nan outside the range of the fit (depth, widths, noise, spectrum, alpha, lam over tau/s) and at smaller d."""
 
-    A bias c/d was fitted from the smallest of the table's sizes on; below, higher powers of 1/d count.
-    """
-    if d < min(committed()["about"]["sizes"]):
-        return float("nan")
-    entry = committed()["families"].get(family(problem, learner) or "")
-    if entry is None:
-        return float("nan")
-    at = coordinates(problem, equivalent, d) | {"alpha": alpha}
-    at |= learner_coordinates(problem, equivalent, learner, d, lam)
-    slack = 1.01  # sizes are rounded to integers
-    inside = all(low / slack <= at[name] <= high * slack for name, (low, high) in entry["range"].items())
-    return float(entry["c"]) if inside else float("nan")
+    def place() -> dict[str, float]:
+        return coordinates(problem, equivalent, d) | {"alpha": alpha} | learner_coordinates(problem, equivalent, learner, d, lam)
+
+    return COMMITTED.constant(family(problem, learner), d, place)
 
 
 def allowances(problem: Problem, curve: Curve, alpha: FloatArray, d: int) -> FloatArray:
