@@ -73,6 +73,7 @@ def test_encodings(written):
     refusal(path, "encoding utf-8", "--encoding")
     assert read_table(path, "y", Reading(encoding="latin-1"))[0].tolist() == [[1.0], [3.0]]
     refusal(path, "`encoding`", encoding="latin-99")
+    refusal(written("größe,y\n1,2\n", encoding="utf-16"), "--encoding, such as utf-16")
     assert read_table(written("a,y\n1,2\n", encoding="utf-8-sig"), "y")[0].tolist() == [[1.0]]
 
 
@@ -102,6 +103,25 @@ def test_dates(written, tmp_path):
     moments = pd.DataFrame({"when": pd.to_datetime(["2024-01-31", "2024-02-01"]), "y": [1.0, 2.0]})
     moments.to_parquet(tmp_path / "t.parquet")
     refusal(str(tmp_path / "t.parquet"), "dates or times: when")
+
+
+@pytest.mark.parametrize(
+    "values", [["0.5%", "1%"], ["$10", "$1,200"], ["1,200", "3,100"], ["5 kg", "12 kg"], ["€ 3.50", "€ 10"], ["-3 C", "4 C"]]
+)
+def test_numbers_with_marks_are_no_categories(written, values):
+    table = pd.DataFrame({"a": values * 10, "y": range(20)})
+    refusal(written(table.to_csv(index=False)), f"numbers with marks or units: a ('{values[0]}')", "--drop a")
+
+
+@pytest.mark.parametrize("values", [["Jan 2004", "Feb 2005"], ["3 March 2020", "14 May 2021"], ["01.02.2020", "03.04.2021"]])
+def test_dates_in_words(written, values):
+    table = pd.DataFrame({"a": values * 10, "y": range(20)})
+    refusal(written(table.to_csv(index=False)), "dates or times: a")
+
+
+def test_categories_with_digits_stay_categories(written):
+    table = pd.DataFrame({"a": ["A1", "B2", "10-20", "over 65"] * 5, "y": range(20)})
+    assert read_table(written(table.to_csv(index=False)), "y")[0].shape == (20, 4)
 
 
 def test_missing_values(written, capsys):
@@ -140,6 +160,7 @@ def test_archives_of_arrays(tmp_path):
     path, X = tmp_path / "t.npz", np.arange(12.0).reshape(3, 2, 2)
     np.savez_compressed(path, X=X, y=np.arange(3))
     assert read_table(str(path), "y")[0].tolist() == X.reshape(3, 4).tolist()
+    refusal(str(path), "for --drop", drop=("X",))
     whole = path.read_bytes()
     for size in (10, len(whole) // 2, len(whole) - 5):
         path.write_bytes(whole[:size])
@@ -169,3 +190,5 @@ def test_files_that_are_not_tables(written, tmp_path):
     for name in ("t.xls", "t", "t.npz.gz", "t.gz"):
         refusal(name, "ending in")
     refusal(written(""), "readable table")
+    refusal(written("a,b,y\n"), "must have rows")
+    refusal(written("y\n1\n2\n"), "a column beside the target 'y'")

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
 
-from gaussequiv import datasets
+from gaussequiv import datasets, plot
 from gaussequiv.errors import AccuracyWarning, ArgumentError
 from gaussequiv.estimators.curves import (
     ConvolutionalFeatures,
@@ -255,8 +255,27 @@ def test_targets_may_be_a_column_and_are_numbers_for_ridge():
     assert vector.test_error.item() == column.test_error.item()
     with pytest.raises(ArgumentError, match=r"`y` must be numbers for a regression .*y='no'"):
         theory_curve(Ridge(1.0), rows, ["no", *np.where(y > 0, "yes", "no")[1:]], train_sizes=[100])
+    made = make_pipeline(StandardScaler(), Ridge(1.0))  # whose refits would warn of a column
+    assert theory_curve(made, rows, y[:, None], train_sizes=[100], groups=0).test_error.item() > 0
+    refits = [refit_curve(made, rows, one, train_sizes=[100], repeats=2).refit_error.item() for one in (y, y[:, None])]
+    assert refits[0] == refits[1]
     with pytest.raises(ArgumentError, match="a vector of 200 labels"):
         theory_curve(Ridge(1.0), rows, np.stack([y, y], axis=1), train_sizes=[100])
+
+
+def test_seeds_are_those_of_scikit_learn():
+    X, y = load_diabetes(return_X_y=True)
+    for seed in (None, np.random.RandomState(0), 3):
+        assert refit_curve(Ridge(1.0), X, y, train_sizes=[100], repeats=2, random_state=seed).refit_error.item() > 0
+        assert theory_curve(Ridge(1.0), X, y, train_sizes=[100], random_state=seed).test_error.item() > 0
+    with pytest.raises(ArgumentError, match=r"`random_state` .*-1"):
+        theory_curve(Ridge(1.0), X, y, random_state=-1)
+
+
+def test_predictions_are_drawn_along_their_sizes():
+    X, y = load_diabetes(return_X_y=True)
+    ax = plot.curve(theory_curve(Ridge(1.0), X, y, train_sizes=[50, 100, 200]))
+    assert ax.lines[0].get_xdata().tolist() == [50, 100, 200]
 
 
 def test_measurements_are_no_classes_but_many_named_classes_are():

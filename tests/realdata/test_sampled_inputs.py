@@ -135,7 +135,7 @@ def test_few_rows_and_latents_that_are_not_standard_are_told():
         "standard Gaussian, of mean 0": {"latents": 1.5 * c},
         "mean has length 1.9": {"latents": c + 2 / np.sqrt(D)},
         "finite": {"latents": np.where(np.arange(D) == 3, np.nan, c)},
-        "from 2 to 60": {"latents": c, "groups": 61},
+        "a quarter of the rows of the matrix, 60": {"latents": c, "groups": 61},
         "one of pool, sample": {"latents": c, "method": "shrunk"},
     }
     for words, options in refused.items():

@@ -25,7 +25,7 @@ def predict_curve(
         ),
     ],
     estimator: Annotated[
-        str, typer.Option("--estimator", help="ridge (real target), or for labels ridge-classifier, logistic, linear-svc.")
+        str, typer.Option("--estimator", help="ridge or linear (real target), or for labels ridge-classifier, logistic, linear-svc.")
     ] = "logistic",
     lam: Annotated[float, typer.Option("--lam", help="alpha of the ridge estimators, 1/C of the others.")] = 1.0,
     features: Annotated[str | None, typer.Option("--features", help="Random features of standardised columns: ACTIVATION:WIDTH.")] = None,

@@ -292,7 +292,8 @@ def read_matrix(name: str, path: str) -> FloatArray:
     try:
         if kind == ".npy":
             return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-        first = Path(path).open().readline()
+        with Path(path).open() as file:
+            first = file.readline()
         return np.loadtxt(path, delimiter=",", skiprows=0 if _numeric(first) else 1, ndmin=2)
     except (OSError, ValueError) as error:
         raise ArgumentError(f"Argument `{name}` must be a file with a numeric matrix, but {path!r} is not: {error}.") from None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-ESTIMATORS = ("ridge", "ridge-classifier", "logistic", "linear-svc")
+ESTIMATORS = ("linear", "ridge", "ridge-classifier", "logistic", "linear-svc")
 VALIDATED = 6  # sizes at which --validate refits
 HELD_OUT = 0.2  # of the rows, at least
 
@@ -93,8 +93,8 @@ def sizes_of(train_sizes: str, rows: int) -> Any:
 
 
 def build_estimator(estimator: str, lam: float, seed: int, features: str | None, standardise: bool) -> Any:
-    """The scikit-learn estimator: lam is Ridge's alpha, and 1/C in the others."""
-    from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+    """The scikit-learn estimator: lam is Ridge's alpha, and 1/C in classifiers; "linear" has none."""
+    from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVC
@@ -102,8 +102,11 @@ def build_estimator(estimator: str, lam: float, seed: int, features: str | None,
     from gaussequiv.estimators.curves import DeepRandomFeatures
 
     choice("estimator", estimator, ESTIMATORS)
-    penalty = number("lam", lam, positive=estimator not in ("ridge", "ridge-classifier"), nonnegative=True, meaning="It is alpha or 1/C.")
+    penalty = number(
+        "lam", lam, positive=estimator not in ("linear", "ridge", "ridge-classifier"), nonnegative=True, meaning="It is alpha or 1/C."
+    )
     made = {
+        "linear": LinearRegression,
         "ridge": lambda: Ridge(alpha=penalty),
         "ridge-classifier": lambda: RidgeClassifier(alpha=penalty),
         "logistic": lambda: LogisticRegression(C=1 / penalty, max_iter=10_000),

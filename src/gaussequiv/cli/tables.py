@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import csv
 import gzip
 import lzma
@@ -28,6 +29,8 @@ MOST_LEVELS, ROWS_PER_LEVEL = 30, 2  # of a column that is one-hot encoded
 MOSTLY = 0.5  # share of numbers from which other text is a missing value of a kind
 NAMED = 8  # columns that a message lists
 DECIMAL_COMMA = r"[+-]?\d+,\d+"
+MARKED = r"[^\w\s]{0,2}\s?[+-]?\d[\d.,' ]*\s?[^\d\s]{0,4}"  # numbers with a currency, a unit, a percent sign or thousands marks
+DATE = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|[A-Za-z]{3,9}\.? (\d{1,2},? )?\d{4}|\d{1,2} [A-Za-z]{3,9}\.?,? \d{2,4}"
 
 
 class Reading(NamedTuple):
@@ -53,6 +56,10 @@ def read_table(data: str, target: str, reading: Reading | None = None) -> tuple[
     if not path.is_file():
         raise ArgumentError(f"Argument `data` must be an existing file, but {data!r} does not exist.")
     if kind == ".npz":
+        if reading.drop or reading.complete_rows:
+            raise ArgumentError(
+                "Argument `data` must be a table of named columns for --drop and --complete-rows, but is an archive of arrays."
+            )
         return _arrays(path, target)
     table = _parquet(path) if kind == ".parquet" else _text(path, reading)
     return _features(table, target, reading)
@@ -115,11 +122,18 @@ def _text(path: Path, reading: Reading) -> pd.DataFrame:
     except UnicodeError as error:
         raise ArgumentError(
             f"Argument `data` must be text in the encoding {reading.encoding}, but {str(path)!r} is not ({error}). "
-            "Name its own with --encoding, such as latin-1 or cp1252."
+            f"Name its own with --encoding, such as {_likely(path)}."
         ) from None
     except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise error if isinstance(error, ArgumentError) else _unreadable(path, error) from None
     return table
+
+
+def _likely(path: Path) -> str:
+    """Encodings that text which is not UTF-8 may have."""
+    with path.open("rb") as file:
+        marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return "utf-16" if marked else "latin-1 or cp1252"
 
 
 def _recognised(path: Path, encoding: str) -> str:
@@ -151,9 +165,11 @@ def _features(table: pd.DataFrame, target: str, reading: Reading) -> tuple[Any, 
     choice("target", target, list(table.columns))
     for name in reading.drop:
         if name not in table or name == target:
-            meaning = f"It is left out of the features.{did_you_mean(name, [str(one) for one in table.columns if one != target])}"
+            meaning = did_you_mean(name, [str(one) for one in table.columns if one != target]).strip()
             raise fail("drop", f"columns of the table other than the target {target!r}", name, meaning)
     table = table.drop(columns=list(reading.drop))
+    if table.empty or table.shape[1] < 2:
+        raise ArgumentError(f"Argument `data` must have rows and a column beside the target {target!r}, but has {table.shape} of both.")
     rows = _without_index(table.drop(columns=target))
     table = _complete(table[[*rows.columns, target]], target, reading.complete_rows)
     rows = table.drop(columns=target)
@@ -171,6 +187,13 @@ def _features(table: pd.DataFrame, target: str, reading: Reading) -> tuple[Any, 
         raise ArgumentError(
             f"Argument `data` must have numbers or categories as features, but these columns mix numbers and text: {counted}. "
             f"Leave them out with --drop {next(iter(spoiled))}, or make these fields empty if they stand for missing values."
+        )
+    marked = [name for name in words if _all_match(rows[name], MARKED)]
+    if marked:
+        shown = _list([f"{_named(name)} ({rows[name].iloc[0]!r})" for name in marked])
+        raise ArgumentError(
+            f"Argument `data` must have numbers or categories as features, but these columns hold numbers with marks or units: {shown}. "
+            f"Leave them out with --drop {marked[0]}, or write them as plain numbers."
         )
     levels = {name: rows[name].nunique() for name in words}
     many = [name for name in words if levels[name] > min(MOST_LEVELS, len(rows) / ROWS_PER_LEVEL)]
@@ -224,7 +247,7 @@ def _is_date(column: pd.Series[Any]) -> bool:
 
     if any(one(column.dtype) for one in (pd.api.types.is_datetime64_any_dtype, pd.api.types.is_timedelta64_dtype)):
         return True
-    if not _all_match(column, r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"):
+    if not _all_match(column, DATE):
         return False
     return bool(pd.to_datetime(column, errors="coerce", format="mixed").notna().all())
 

@@ -32,6 +32,7 @@ from gaussequiv.realdata.caveats import caveats
 from gaussequiv.realdata.curves import METHODS, curves_of_targets
 from gaussequiv.realdata.reading import (
     count_rows,
+    flattened,
     read_rows,
     read_sizes,
     read_student,
@@ -57,7 +58,7 @@ def theory_curve(
     features: Any = None,
     method: str = "rows",
     groups: int = 10,
-    random_state: int = 0,
+    random_state: Any = 0,
 ) -> xr.Dataset:
     """Learning curve of a linear scikit-learn estimator, predicted from one data set without fitting it at any size.
 
@@ -87,8 +88,8 @@ def theory_curve(
     groups : int
         Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. Square losses with "rows" have an infinitesimal
         jackknife, without groups.
-    random_state : int
-        Of the jackknife's groups.
+    random_state : int, RandomState or None
+        Of the jackknife's groups and of the refits of transformers.
 
     Returns
     -------
@@ -127,18 +128,19 @@ def theory_curve(
     integer("groups", groups, minimum=0)
     if groups == 1:
         raise fail("groups", "0 or at least 2", groups)
+    seed, y = _seed(random_state), flattened(y)
     student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
     student = weigh_classes(student, y, classes)
     sizes = read_sizes(train_sizes, count_rows(X))
     final, rows, learned = prepare(estimator, X, features, y, int(min(sizes[0], len(targets[0]))))
-    found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=random_state)
+    found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=seed)
     sentences = []
     if learned:
         whole = whole_pipeline(estimator, features)
         for i, one in enumerate(found):
             labels = np.asarray(y) if len(targets) == 1 else targets[i]
-            costs = learned_costs(whole, final, X, rows, labels, sizes, student.classify, random_state)
+            costs = learned_costs(whole, final, X, rows, labels, sizes, student.classify, seed)
             found[i] = with_costs(one, sizes, costs)
             sentences.append(cost_caveat(learned, costs, sizes, len(rows)))
     several = len(targets) > 1
@@ -147,19 +149,27 @@ def theory_curve(
     coordinates: dict[str, Any] = {"train_size": sizes} | ({"class": classes} if several else {})
     attributes = {
         "source": "theory",
+        "axis": "train_size",
         "task": "classification" if student.classify else "regression",
         "estimator": repr(final),
         "method": method,
         "n_total": len(rows),
         "n_features": rows.shape[1],
         "lam": student.lam,
-        "call": json.dumps({"groups": groups, "random_state": int(random_state)}),
+        "call": json.dumps({"groups": groups, "random_state": seed}),
     }
     for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, groups):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
     return dataset(
         {name: (dims, values) for name, values in stacked.items() if name not in ("room", "alone")}, coordinates, attributes, CONVEX | SIZES
     )
+
+
+def _seed(random_state: Any) -> int:
+    """The integer itself, or one drawn where scikit-learn's None or a RandomState is given."""
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    return integer("random_state", random_state, minimum=0)
 
 
 def last_step(estimator: Any) -> Any:
@@ -192,7 +202,7 @@ def prepare(estimator: Any, X: Any, features: Any = None, y: Any = None, size: i
 
 
 def refit_curve(
-    estimator: Any, X: Any, y: Any, *, train_sizes: ArrayLike, features: Any = None, repeats: int = 20, random_state: int = 0
+    estimator: Any, X: Any, y: Any, *, train_sizes: ArrayLike, features: Any = None, repeats: int = 20, random_state: Any = 0
 ) -> xr.Dataset:
     """The same curve by brute force: `repeats` fits at each size on rows drawn without replacement, each measured on all other rows.
 
@@ -210,6 +220,7 @@ def refit_curve(
     """
     from gaussequiv.results import dataset
 
+    y = flattened(y)
     student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
     weigh_classes(student, y, classes)
@@ -220,7 +231,7 @@ def refit_curve(
     if sizes[-1] >= total:
         raise fail("train_sizes", f"below {total}, so that rows are left to test on", train_sizes)
     rows = X if steps_of(estimator, features) else read_rows(X)
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(_seed(random_state))
     orders = [rng.permutation(total) for _ in range(integer("repeats", repeats, minimum=2))]
     splits = [(order[:size], order[size:]) for order in orders for size in sizes]
     errors = split_errors(whole, rows, y, splits, student.classify).reshape(repeats, len(sizes))

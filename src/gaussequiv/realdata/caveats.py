@@ -60,15 +60,15 @@ def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, 
         if narrow.any():
             said.append(
                 f"{int(narrow.sum())} of {narrow.size} points lie where a fit is about to interpolate its rows: it differs much between "
-                "training sets of one size, and its mean error may exceed the prediction by a tenth or more, at the peak by a factor."
+                "training sets of one size, and its mean error may differ from the prediction by a tenth or more, at the peak by a factor."
             )
     if "alone" in points:
         rare = known & (points["alone"] > RARE)
         if rare.any():
             said.append(
                 f"{int(rare.sum())} of {rare.size} points hang on columns that vary on few rows and that the penalty hardly rules: whether "
-                "a training set has such rows is a matter of luck, and predictions were 5 to 35% too high. A larger penalty or fewer such "
-                "columns help."
+                "a training set has such rows is a matter of luck, and predictions were 5 to 35% too high, at an interpolation peak "
+                "by a factor. A larger penalty or fewer such columns help."
             )
     if np.any(known & (error == 0)):
         said.append(

@@ -62,15 +62,18 @@ def read_rows(rows: Any) -> FloatArray:
     return array("X", rows, ndim=2, meaning="It holds one sample in each row.")
 
 
+def flattened(y: Any) -> Any:
+    """Labels that are a column as a vector."""
+    return np.asarray(y)[:, 0] if np.ndim(y) == 2 and np.shape(y)[1] == 1 else y
+
+
 def read_targets(y: Any, student: LinearStudent, rows: int) -> tuple[list[FloatArray], list[Any]]:
     """Labels as one vector for each curve: real numbers, or -1 and 1 for the lower and the higher class, or each class against the rest.
 
     A classifier's labels are refused where they are not finite, or look continuous: fractions with more than two values, or more than 20
     different whole numbers of fewer than 10 rows each.
     """
-    labels = np.asarray(y)
-    if labels.shape == (rows, 1):  # a column
-        labels = labels[:, 0]
+    labels = np.asarray(flattened(y))
     if labels.shape != (rows,):
         raise fail("y", f"a vector of {rows} labels, one for each row", labels)
     if not student.classify:

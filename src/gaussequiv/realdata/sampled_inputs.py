@@ -87,7 +87,10 @@ class SampledInputs(DataInputs):
         choice("method", self.method, METHODS)
         groups = integer("groups", self.groups, minimum=0)
         rows = len(self.matrix)
-        if groups == 1 or groups > rows // 4:
+        if groups > rows // 4:
+            meaning = f"The matrix has {rows} rows; groups=0 does without standard errors."
+            raise fail("groups", f"at most a quarter of the rows of the matrix, {rows // 4}", groups, meaning)
+        if groups == 1:
             raise fail("groups", f"0, or from 2 to {rows // 4}, a quarter of the rows", groups)
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "seed", integer("seed", self.seed, minimum=0))
