@@ -90,7 +90,7 @@ def main() -> None:
             for name, (low, high) in spans(problem).items():
                 before = entry["range"].get(name, (low, high))
                 entry["range"][name] = (round(min(before[0], low), 6), round(max(before[1], high), 6))
-            row = {"generator": str(problem.generator), "student": problem.student.to_dict(), "instance": instance}
+            row = {name: value for name, value in problem.to_dict().items() if name != "dimension"}  # sizes stand in `about`
             entry["problems"].append(row | {"c": np.round(fit.c, 2).tolist(), "c_stderr": np.round(fit.c_stderr, 2).tolist()})
             seconds = time.perf_counter() - start
             print(

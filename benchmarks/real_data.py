@@ -18,7 +18,8 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.svm import LinearSVC
 
 from gaussequiv import datasets
-from gaussequiv.estimators.curves import DeepRandomFeatures, read_student
+from gaussequiv.estimators.curves import read_student
+from gaussequiv.estimators.feature_maps import DeepRandomFeatures
 from gaussequiv.realdata.curves import curve
 
 OUT = Path(__file__).parents[1] / "docs" / "real_data_table.md"

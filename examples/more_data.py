@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from gaussequiv import datasets
 from gaussequiv.cli.predict import draw, verdict
 from gaussequiv.errors import AccuracyWarning
-from gaussequiv.estimators.curves import ConvolutionalFeatures, DeepRandomFeatures, theory_curve
+from gaussequiv.estimators.curves import theory_curve
+from gaussequiv.estimators.feature_maps import ConvolutionalFeatures, DeepRandomFeatures
 
 HAVE = 800  # rows that we have; all others are the future
 PREDICTED = np.array([60, 100, 200, 400, 600, 800, 1000, 1200])

@@ -24,7 +24,7 @@ LISTED = {
     "algorithms/message_passing/design.py": (8, "SciPy's matrices and operators"),
     "cli/base.py": (1, "what an interrupt has finished"),
     "estimators/amp.py": (3, "SciPy's sparse matrices"),
-    "estimators/curves.py": (1, "kernels"),
+    "estimators/kernel_function.py": (1, "kernels"),
     "estimators/refits.py": (2, "tables, arrays and lists of rows"),
     "estimators/transformers.py": (3, "scikit-learn's steps"),
     "ingredients/activations/base.py": (1, "named activations on demand"),

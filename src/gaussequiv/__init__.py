@@ -53,9 +53,9 @@ _NAMES = {
     "separability_threshold": "learners.convex.separability",
     "theory_curve": "estimators.curves",
     "refit_curve": "estimators.curves",
-    "DeepRandomFeatures": "estimators.curves",
-    "ConvolutionalFeatures": "estimators.curves",
-    "KernelFunction": "estimators.curves",
+    "DeepRandomFeatures": "estimators.feature_maps",
+    "ConvolutionalFeatures": "estimators.feature_maps",
+    "KernelFunction": "estimators.kernel_function",
     "Problem": "problems.supervised.description",
     "SpikedWigner": "problems.spiked_wigner.description",
     "OnlineSGD": "problems.online_sgd.description",
@@ -110,11 +110,11 @@ if TYPE_CHECKING:
     from gaussequiv.errors import UnreachableError as UnreachableError
     from gaussequiv.estimators.amp import AMPClassifier as AMPClassifier
     from gaussequiv.estimators.amp import AMPRegressor as AMPRegressor
-    from gaussequiv.estimators.curves import ConvolutionalFeatures as ConvolutionalFeatures
-    from gaussequiv.estimators.curves import DeepRandomFeatures as DeepRandomFeatures
-    from gaussequiv.estimators.curves import KernelFunction as KernelFunction
     from gaussequiv.estimators.curves import refit_curve as refit_curve
     from gaussequiv.estimators.curves import theory_curve as theory_curve
+    from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures
+    from gaussequiv.estimators.feature_maps import DeepRandomFeatures as DeepRandomFeatures
+    from gaussequiv.estimators.kernel_function import KernelFunction as KernelFunction
     from gaussequiv.ingredients.activations.base import Activation as Activation
     from gaussequiv.ingredients.channels.binary import Binary as Binary
     from gaussequiv.ingredients.channels.counts import Poisson as Poisson

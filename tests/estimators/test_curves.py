@@ -1,4 +1,4 @@
-"""`theory_curve` reads scikit-learn's estimators rightly and predicts refits; transformers and kernels keep scikit-learn's contracts."""
+"""`theory_curve` reads scikit-learn's estimators rightly and predicts refits."""
 
 import warnings
 
@@ -6,26 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.exceptions import SkipTestWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
-from sklearn.utils.estimator_checks import check_estimator
 
 from gaussequiv import datasets, plot
 from gaussequiv.errors import AccuracyWarning, ArgumentError
-from gaussequiv.estimators.curves import (
-    ConvolutionalFeatures,
-    DeepRandomFeatures,
-    KernelFunction,
-    read_student,
-    refit_curve,
-    theory_curve,
-)
-from gaussequiv.ingredients.features.kernels import NNGP
+from gaussequiv.estimators.curves import read_student, refit_curve, theory_curve
+from gaussequiv.estimators.feature_maps import DeepRandomFeatures
 from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.reading import read_sizes, read_targets, weigh_classes
@@ -344,49 +334,3 @@ def test_no_warning_of_numpy_leaks_and_points_beyond_the_rows_are_predicted():
 def test_groups_are_checked():
     with pytest.raises(ArgumentError, match="groups"):
         theory_curve(Ridge(), *DIGITS, groups=1)
-
-
-@pytest.mark.parametrize("transformer", [DeepRandomFeatures((7, 5), random_state=0), ConvolutionalFeatures()])
-def test_scikit_learns_checks(transformer):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SkipTestWarning)
-        check_estimator(transformer)
-
-
-def test_random_features_are_a_network():
-    X = np.random.default_rng(0).standard_normal((5, 8))
-    made = DeepRandomFeatures((6, 4), ("relu", "tanh"), weight_variance=2.0, bias_variance=0.5, random_state=1).fit(X)
-    by_hand = np.tanh(np.maximum(X @ made.weights_[0] + made.biases_[0], 0) @ made.weights_[1] + made.biases_[1]) / 2
-    assert made.transform(X) == pytest.approx(by_hand, rel=1e-12)
-    wide = DeepRandomFeatures(20_000, weight_variance=2.0, random_state=0).fit(X)
-    assert np.var(wide.weights_[0]) == pytest.approx(2.0 / 8, rel=0.02)
-    with pytest.raises(ArgumentError, match="activations"):
-        DeepRandomFeatures((6, 4), ("relu",)).fit(X)
-
-
-def test_convolutional_features_see_no_constant_and_turn_with_the_image():
-    rng = np.random.default_rng(0)
-    images = rng.random((3, 64))
-    made = ConvolutionalFeatures(cells=1, orientations=2).fit(images)
-    features = made.transform(images).reshape(3, 5)
-    shifted = made.transform(images + 0.7).reshape(3, 5)
-    assert shifted[:, 1:] == pytest.approx(features[:, 1:], abs=1e-12)  # wavelets sum to zero
-    assert shifted[:, 0] == pytest.approx(features[:, 0] + 0.7)
-    turned = made.transform(np.transpose(images.reshape(3, 8, 8), (0, 2, 1)).reshape(3, 64)).reshape(3, 5)
-    assert turned[:, [1, 2]] == pytest.approx(features[:, [2, 1]], rel=1e-9)  # angles 0 and pi/2 swap
-    with pytest.raises(ArgumentError, match="shape"):
-        ConvolutionalFeatures(shape=(3, 5)).fit(images)
-
-
-def test_kernels_are_called_as_scikit_learn_calls_them():
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((30, 6)), rng.standard_normal(30)
-    kernel = KernelFunction(NNGP("relu"))
-    block = NNGP("relu").block(X, X[:4])
-    assert kernel(X, X[:4]) == pytest.approx(block) and kernel(X[2], X[1]) == pytest.approx(block[2, 1])
-    called = KernelRidge(alpha=0.1, kernel=kernel).fit(X, y).predict(X[:4])
-    given = KernelRidge(alpha=0.1, kernel="precomputed").fit(kernel(X, X), y).predict(kernel(X[:4], X))
-    assert called == pytest.approx(given, rel=1e-9)
-    assert SVC(kernel=kernel).fit(X, np.sign(y)).predict(X).shape == (30,)
-    with pytest.raises(ArgumentError, match="block"):
-        KernelFunction("rbf")

@@ -17,7 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer, PolynomialFea
 from sklearn.random_projection import GaussianRandomProjection
 
 from gaussequiv.errors import AccuracyWarning, ArgumentError
-from gaussequiv.estimators.curves import ConvolutionalFeatures, DeepRandomFeatures, refit_curve, theory_curve
+from gaussequiv.estimators.curves import refit_curve, theory_curve
+from gaussequiv.estimators.feature_maps import ConvolutionalFeatures, DeepRandomFeatures
 from gaussequiv.estimators.transformers import LearnedCost, cost_caveat, kind_of, steps_of, with_costs
 from gaussequiv.numerics.status import Status
 

@@ -99,7 +99,7 @@ def build_estimator(estimator: str, lam: float, seed: int, features: str | None,
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVC
 
-    from gaussequiv.estimators.curves import DeepRandomFeatures
+    from gaussequiv.estimators.feature_maps import DeepRandomFeatures
 
     choice("estimator", estimator, ESTIMATORS)
     penalty = number(

@@ -9,8 +9,9 @@ keeps the contract.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from numpy.typing import ArrayLike
 
@@ -37,6 +38,8 @@ class Solvable(Protocol):
     `theory` and `trial` declare their options as keyword-only parameters: a verb passes on the options that they name and refuses others
     with a did-you-mean.
     """
+
+    swept_parts: ClassVar[tuple[type, ...]] = ()  # of values that sweeps take beside numbers, names and functions; each has a `to_dict`
 
     @property
     def axis(self) -> Axis:
@@ -78,8 +81,14 @@ class Solvable(Protocol):
         changed: Solvable = replace(self, **{name: value})
         return changed
 
+    def swept_value(self, name: str, stored: Any, parts: Mapping[str, Any]) -> Any:
+        """What `with_parameter` takes, from what a saved sweep keeps of it: a user's functions come from `parts`, by their names."""
+        if isinstance(stored, list):
+            return [self.swept_value(name, one, parts) for one in stored]
+        return parts.get(stored, stored) if isinstance(stored, str) else stored
 
-MEMBERS = ("axis", "theory", "trial", "to_dict", "citations", "algorithm", "with_parameter")
+
+MEMBERS = ("axis", "theory", "trial", "to_dict", "citations", "algorithm", "swept_parts", "with_parameter", "swept_value")
 
 
 def check_solvable(problem: Any) -> Solvable:

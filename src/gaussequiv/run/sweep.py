@@ -11,12 +11,9 @@ import numpy as np
 
 from gaussequiv.errors import choice, fail
 from gaussequiv.ingredients.activations import base as activations
-from gaussequiv.ingredients.generators.base import Generator
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Solvable, check_solvable
 from gaussequiv.problems.dictionary import from_dict
-from gaussequiv.problems.generators import generator_of
-from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
 from gaussequiv.run import recorded
 from gaussequiv.run.compare import compare
 from gaussequiv.run.diagnose import diagnose
@@ -76,12 +73,14 @@ def sweep(
         or any(isinstance(values, str) or not np.iterable(values) or len(list(values)) == 0 for values in over.values())
     ):
         raise fail("over", "a mapping of parameter names to non-empty sequences, e.g. {'noise': [0.01, 0.1]}", over)
+    kinds = check_solvable(problem).swept_parts
     for name, values in over.items():
-        if len({str(_coordinate(value)) for value in values}) < len(list(values)):
-            raise fail("over", f"values of {name!r} that differ, also in words", [_coordinate(value) for value in values])
+        words = [_coordinate(value, kinds) for value in values]
+        if len({str(word) for word in words}) < len(words):
+            raise fail("over", f"values of {name!r} that differ, also in words", words)
     if verb in ("simulate", "compare") and options.get("checkpoint") is not None:
         raise fail("checkpoint", "None in a sweep: a file keeps the trials of one problem", str(options["checkpoint"]))
-    axis = check_solvable(problem).axis.name
+    axis = problem.axis.name
     if axis in options and points is None:
         points = options.pop(axis)
     names = list(over)
@@ -119,13 +118,13 @@ def _gather(problem: Solvable, over: Mapping[str, Sequence[Any]], parts: list[xr
     names = list(over)
     if "verdict" in parts[0].attrs:
         parts = [part.assign(verdict=part.attrs.get("verdict"), reason=part.attrs.get("reason")) for part in parts]
-    index = {name: [_coordinate(v) for v in over[name]] for name in names}
+    index = {name: [_coordinate(v, problem.swept_parts) for v in over[name]] for name in names}
     shape = [len(values) for values in index.values()]
     clash = [name for name in names if name in parts[0].variables]
     renamed = [part.drop_vars(clash) for part in parts]
     stacked = xr.concat(renamed, dim="_point", join="outer", combine_attrs="override", coords="minimal", compat="override")
     out = _unfold(stacked, names, shape, index)
-    call = json.loads(parts[0].attrs["call"]) | {"over": {name: [_stored(v) for v in over[name]] for name in names}}
+    call = json.loads(parts[0].attrs["call"]) | {"over": {name: [_stored(v, problem.swept_parts) for v in over[name]] for name in names}}
     out.attrs = parts[0].attrs | {"problem": json.dumps(problem.to_dict()), "call": json.dumps(call)}
     for key in ("verdict", "reason", *(["task"] if "task" in names else [])):  # they differ from combination to combination
         out.attrs.pop(key, None)
@@ -150,34 +149,26 @@ def _at(problem: Solvable, values: dict[str, Any]) -> Solvable:
     return problem
 
 
-def _stored(value: Any) -> Any:
-    """A value as JSON keeps it: layers as lists, functions by name."""
+def _stored(value: Any, kinds: tuple[Any, ...]) -> Any:
+    """A value as JSON keeps it: layers as lists, functions by name, parts of the problem of these kinds by their descriptions."""
     if isinstance(value, (list, tuple)):
-        return [_stored(item) for item in value]
+        return [_stored(item, kinds) for item in value]
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (int, float, str)):
         return value
-    if isinstance(value, (Generator, TwoLayer)):
+    if isinstance(value, kinds):
         return value.to_dict()
     if callable(value):
         return activations.get(value).name
-    raise fail("over", "numbers, names, functions, networks, generators or layers of them, which a saved result can keep", value)
+    more = "".join(f", {kind.__name__}s" for kind in kinds)
+    raise fail("over", f"numbers, names, functions{more} or layers of them, which a saved result can keep", value)
 
 
-def _named(value: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
-    """A stored value again, with a user's functions and generators in their places."""
-    if isinstance(value, list):
-        return [_named(item, functions) for item in value]
-    if isinstance(value, dict):
-        return generator_of(value, functions) if "kind" in value else two_layer("over", value, functions)
-    return functions.get(value, value)
-
-
-def _coordinate(value: Any) -> Any:
-    if isinstance(value, (Generator, TwoLayer)):
+def _coordinate(value: Any, kinds: tuple[type, ...]) -> Any:
+    if isinstance(value, kinds):
         return str(value)
-    stored = _stored(value)
+    stored = _stored(value, kinds)
     return stored if isinstance(stored, (int, float, str)) else str(stored)
 
 
@@ -219,7 +210,7 @@ def rerun(
     _check_same(problem.to_dict(), saved.problem)
     points, options, over = recorded.points(saved, result, problem), recorded.options(saved, problem), saved.over
     if over is not None and saved.verb != "phase_diagram":
-        over = {name: [_named(value, own) for value in values] for name, values in over.items()}
+        over = {name: [problem.swept_value(name, value, own) for value in values] for name, values in over.items()}
         return sweep(problem, points["points"], over, verb=saved.verb, **options)
     if saved.verb == "phase_diagram":
         return phase_diagram(problem, over or {}, points["points"])  # type: ignore[arg-type]

@@ -116,6 +116,8 @@ class OnlineSGD(Solvable):
     True
     """
 
+    swept_parts = (TwoLayer, Generator)
+
     student: TwoLayer = field(default_factory=TwoLayer)
     teacher: TwoLayer = field(default_factory=TwoLayer)
     generator: Generator = field(default_factory=lambda: RandomGenerator(()))
@@ -377,6 +379,12 @@ class OnlineSGD(Solvable):
         """The same problem with one field replaced, for sweeps: its own ones, "student.units", "teacher.gain", "generator.latent_ratio" (or
         "latent_ratio"), and whole networks and generators."""
         return with_field(self, name, value)
+
+    def swept_value(self, name: str, stored: Any, parts: Mapping[str, Any]) -> Any:
+        """Whole networks and generators are kept by their descriptions."""
+        if not isinstance(stored, Mapping):
+            return super().swept_value(name, stored, parts)
+        return generator_of(stored, parts) if name == "generator" else two_layer(name, stored, parts)
 
     def to_dict(self) -> dict[str, Any]:
         """kind and the fields."""

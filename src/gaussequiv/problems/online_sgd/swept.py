@@ -9,8 +9,6 @@ from gaussequiv.errors import ArgumentError, did_you_mean, fail
 from gaussequiv.ingredients.generators.base import Generator
 from gaussequiv.ingredients.generators.function import SETTINGS, FunctionGenerator
 from gaussequiv.ingredients.generators.random_layers import RandomGenerator
-from gaussequiv.problems.generators import generator_of
-from gaussequiv.problems.online_sgd.two_layer import two_layer
 
 if TYPE_CHECKING:
     from gaussequiv.problems.online_sgd.description import OnlineSGD
@@ -31,7 +29,7 @@ def sweepable(problem: OnlineSGD) -> tuple[str, ...]:
 
 
 def with_field(problem: OnlineSGD, name: str, value: Any) -> OnlineSGD:
-    """The problem with a field with_field; a field of the generator needs no prefix, and parts may be given by their descriptions."""
+    """The problem with a field replaced; a field of the generator needs no prefix."""
     known = sweepable(problem)
     full = f"generator.{name}" if f"generator.{name}" in known else name
     if full not in known:
@@ -43,10 +41,9 @@ def with_field(problem: OnlineSGD, name: str, value: Any) -> OnlineSGD:
     if own:
         of_part: Any = {"student": problem.student, "teacher": problem.teacher, "generator": problem.generator}[part]
         value = replace(of_part, **{own: value})
-    elif part in NETWORKS:
-        value = two_layer(part, value, {})
     elif part == "generator":
-        value = generator_of(value, {})
+        if not isinstance(value, Generator):
+            raise fail("over", "generators, as values of 'generator'", value)
         if value.dimension not in (None, problem.dimension):
             raise fail("over", f"generators of the problem's dimension, {problem.dimension}", f"{value}")
     changed: OnlineSGD = replace(problem, **{part: value})
