@@ -366,6 +366,8 @@ class OnlineSGD(Solvable):
 
         Searched by least squares with the Jacobian from the curve at `times` (a time on a plateau finds the saddle behind it) and from
         `starts` random students, of which some may end nowhere: no list is proven to be complete. At a readout_rate of 0 the readout stays.
+        Beyond 1,000 unknowns the search is for Q, R and the readout alone, which fix all modes, and the eigenvalues are Arnoldi's: a
+        dozen next to the rightmost one.
 
         Parameters
         ----------
