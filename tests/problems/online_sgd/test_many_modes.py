@@ -7,7 +7,7 @@ import gaussequiv as ge
 from gaussequiv.problems.online_sgd import dynamics
 from gaussequiv.problems.online_sgd.drift import Drift
 from gaussequiv.problems.online_sgd.instance import instance_of
-from gaussequiv.problems.online_sgd.many_modes import SHOWN, Linearised, WideDrift
+from gaussequiv.problems.online_sgd.many_modes import SHOWN, BlockJacobian, WideDrift
 
 GAIN = 2**-0.5
 
@@ -31,7 +31,7 @@ def erf():
 def test_products_and_inverses_are_those_of_the_jacobian(erf):
     wide, dense, x = erf
     assert x.dtype == np.float64
-    J, u = Linearised.of(wide, x), np.random.default_rng(0).standard_normal(x.size)
+    J, u = BlockJacobian.of(wide, x), np.random.default_rng(0).standard_normal(x.size)
     exact = dense.jacobian(x)
     assert J.product(u) == pytest.approx(exact @ u, rel=1e-9, abs=1e-9)
     assert J.inverse(0.2)(u) == pytest.approx(np.linalg.solve(exact - 0.2 * np.eye(x.size), u), rel=1e-8, abs=1e-8)
@@ -40,7 +40,7 @@ def test_products_and_inverses_are_those_of_the_jacobian(erf):
 def test_a_readout_that_stays_is_not_among_the_unknowns():
     """And slopes by differences, of averages that are sums over points, are those of closed forms."""
     wide, dense, x = both(readout_rate=0.0, closed=False)
-    J, u = Linearised.of(wide, x), np.random.default_rng(0).standard_normal(x.size)
+    J, u = BlockJacobian.of(wide, x), np.random.default_rng(0).standard_normal(x.size)
     exact = Drift(dense.averages, dense.given, dense.start).jacobian(x)
     assert np.linalg.norm(J.product(u) - exact @ u) < 1e-4 * np.linalg.norm(exact @ u)
 

@@ -133,14 +133,14 @@ class WideDrift(Drift):
         moved = self.at(state)
         if not (np.isfinite(state).all() and np.isfinite(moved).all()):
             return x, np.inf
-        fastest = float(np.abs(_arnoldi(Linearised.of(self, state).product, x.size, 1, "LM")).max())
+        fastest = float(np.abs(_arnoldi(BlockJacobian.of(self, state).product, x.size, 1, "LM")).max())
         return state, float(np.linalg.norm(moved)) / max(fastest * float(np.linalg.norm(state)), np.finfo(float).tiny)
 
     def rates(self, x: FloatArray) -> Any:
         """A dozen eigenvalues of the drift, the fastest growing first, of those next to the rightmost one and those that stand clear to the
         right; and the one of largest size last.
         """
-        J = Linearised.of(self, x)
+        J = BlockJacobian.of(self, x)
         largest = _arnoldi(J.product, x.size, 1, "LM")
         clear = _arnoldi(J.product, x.size, SHOWN, "LR", restarts=CLEAR, part=True)
         shift = 1.1 * max(0.0, *clear.real) + NEAR * float(np.abs(largest).max()) if clear.size else NEAR * float(np.abs(largest).max())
@@ -152,7 +152,7 @@ class WideDrift(Drift):
 
 
 @dataclass(frozen=True, eq=False)
-class Linearised:
+class BlockJacobian:
     """J = B + U W at a state, in the parts of the module's first lines."""
 
     drift: WideDrift
@@ -161,7 +161,7 @@ class Linearised:
     U: FloatArray
 
     @classmethod
-    def of(cls, drift: WideDrift, x: FloatArray) -> Linearised:
+    def of(cls, drift: WideDrift, x: FloatArray) -> BlockJacobian:
         """At a state."""
         c = drift.orders(x)
         VH, VG = drift._call(5, c)[:2]
