@@ -53,6 +53,7 @@ _NAMES = {
     "separability_threshold": "learners.convex.separability",
     "theory_curve": "estimators.curves",
     "refit_curve": "estimators.curves",
+    "rows_for": "estimators.needed_rows",
     "DeepRandomFeatures": "estimators.feature_maps",
     "ConvolutionalFeatures": "estimators.feature_maps",
     "KernelFunction": "estimators.kernel_function",
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures
     from gaussequiv.estimators.feature_maps import DeepRandomFeatures as DeepRandomFeatures
     from gaussequiv.estimators.kernel_function import KernelFunction as KernelFunction
+    from gaussequiv.estimators.needed_rows import rows_for as rows_for
     from gaussequiv.ingredients.activations.base import Activation as Activation
     from gaussequiv.ingredients.channels.binary import Binary as Binary
     from gaussequiv.ingredients.channels.counts import Poisson as Poisson

@@ -7,3 +7,4 @@ from gaussequiv.estimators.curves import theory_curve as theory_curve
 from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures
 from gaussequiv.estimators.feature_maps import DeepRandomFeatures as DeepRandomFeatures
 from gaussequiv.estimators.kernel_function import KernelFunction as KernelFunction
+from gaussequiv.estimators.needed_rows import rows_for as rows_for
