@@ -54,6 +54,7 @@ _NAMES = {
     "theory_curve": "estimators.curves",
     "refit_curve": "estimators.curves",
     "rows_for": "estimators.needed_rows",
+    "weigh_candidates": "estimators.candidates",
     "DeepRandomFeatures": "estimators.feature_maps",
     "ConvolutionalFeatures": "estimators.feature_maps",
     "KernelFunction": "estimators.kernel_function",
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from gaussequiv.errors import UnreachableError as UnreachableError
     from gaussequiv.estimators.amp import AMPClassifier as AMPClassifier
     from gaussequiv.estimators.amp import AMPRegressor as AMPRegressor
+    from gaussequiv.estimators.candidates import weigh_candidates as weigh_candidates
     from gaussequiv.estimators.curves import refit_curve as refit_curve
     from gaussequiv.estimators.curves import theory_curve as theory_curve
     from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures

@@ -1,5 +1,6 @@
 """The scikit-learn door."""
 
+from gaussequiv.estimators.candidates import weigh_candidates as weigh_candidates
 from gaussequiv.estimators.curves import last_step as last_step
 from gaussequiv.estimators.curves import prepare as prepare
 from gaussequiv.estimators.curves import refit_curve as refit_curve

@@ -24,7 +24,7 @@ METHOD_ERROR = 0.02  # of the prediction: its deviation from refits beside that 
 POINTS = 14  # of the predicted curve
 SMALLEST = 0.02  # of the rows, and no fewer than FEWEST: the first of them
 FEWEST = 10
-FITTED = 0.15  # of the largest size: from here on power laws are fitted
+FITTED = (0.15, 0.3)  # of the largest size: from here on power laws are fitted; the later start where none fits from the earlier one
 LEAST_POINTS = 4  # of a fit with three unknowns
 GRID = 4000  # sizes at which the curve is read
 FARTHEST = 10.0  # times the rows
@@ -103,7 +103,7 @@ def extended_curve(curve: xr.Dataset, *, confidence: float = 0.95) -> ExtendedCu
     """Read a result of `theory_curve`: its known points up to 1.5 N, and the power laws inside their band.
 
     The half width at n is z sqrt(stderr^2 + (0.02 error)^2), z the normal quantile of `confidence`. The laws are fitted from 15% of the
-    largest size on, and from the last size on from which the curve falls.
+    largest size on, or from 30% where none fits so far, and from the last size on from which the curve falls.
 
     Raises
     ------
@@ -128,8 +128,12 @@ def extended_curve(curve: xr.Dataset, *, confidence: float = 0.95) -> ExtendedCu
     sizes, error, deviation = sizes[known], error[known], deviation[known]
     half = NormalDist().inv_cdf(0.5 + level / 2) * np.hypot(deviation, METHOD_ERROR * error)
     rising = np.flatnonzero(np.diff(error) > METHOD_ERROR * error[:-1])  # a peak, not a count of mistakes that trembles
-    fitted = (sizes >= FITTED * sizes[-1]) & (np.arange(sizes.size) > (rising[-1] if rising.size else -1)) & (half > 0)
-    laws = power_laws(sizes[fitted], error[fitted], half[fitted], float(total)) if fitted.sum() >= LEAST_POINTS else None
+    falls = (np.arange(sizes.size) > (rising[-1] if rising.size else -1)) & (half > 0)
+    laws = None
+    for start in FITTED:
+        fitted = falls & (sizes >= start * sizes[-1])
+        if laws is None and fitted.sum() >= LEAST_POINTS:
+            laws = power_laws(sizes[fitted], error[fitted], half[fitted], float(total))
     return ExtendedCurve(sizes, error, half, total, laws)
 
 
