@@ -60,6 +60,7 @@ _NAMES = {
     "KernelFunction": "estimators.kernel_function",
     "Problem": "problems.supervised.description",
     "SpikedWigner": "problems.spiked_wigner.description",
+    "ExtensiveWidth": "problems.extensive_width.description",
     "OnlineSGD": "problems.online_sgd.description",
     "TwoLayer": "problems.online_sgd.two_layer",
     "RandomGenerator": "ingredients.generators.random_layers",
@@ -158,6 +159,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.convex.ridge import Ridge as Ridge
     from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble as RidgeEnsemble
     from gaussequiv.learners.convex.separability import separability_threshold as separability_threshold
+    from gaussequiv.problems.extensive_width.description import ExtensiveWidth as ExtensiveWidth
     from gaussequiv.problems.online_sgd.description import OnlineSGD as OnlineSGD
     from gaussequiv.problems.online_sgd.two_layer import TwoLayer as TwoLayer
     from gaussequiv.problems.spiked_wigner.description import SpikedWigner as SpikedWigner

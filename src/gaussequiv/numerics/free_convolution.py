@@ -1,7 +1,7 @@
 r"""Spectra of S + sqrt(t) GOE, S = W' diag(v) W/k with Gaussian W: densities, edges, and the error of the optimal denoiser.
 
-W has k rows of d independent standard Gaussians, gamma = k/d, and v follows a discrete law; GOE has the semicircle on [-2, 2]. The
-R-transform of S is E_v[gamma v/(gamma - v G)], so that the Stieltjes transform G(x) of the sum solves (Marchenko, Pastur 1967; Voiculescu 1986)
+W has k rows of d independent standard Gaussians, gamma = k/d, and v follows a discrete law; GOE has the semicircle on [-2, 2]. As the
+R-transform of S is E_v[gamma v/(gamma - v G)], the Stieltjes transform G(x) of the sum solves (Marchenko, Pastur 1967; Voiculescu 1986)
 
     x = 1/G + E_v[gamma v/(gamma - v G)] + t G,                                    density rho = Im G(x - i0)/pi
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,8 +95,7 @@ class FreeSum:
             total = polynomial.polyadd(total, self.ratio * p * v**2 * polynomial.polymul([0.0, 0.0, 1.0], rest))
         roots = polynomial.polyroots(total)
         real = np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots.real))
-        return roots.real[real], roots[~real]
-
+        return roots.real[real], np.asarray(roots[~real], dtype=np.complex128)
 
     def bands(self, t: float) -> FloatArray:
         """Bands of the spectrum, shape (bands, 2)."""
@@ -139,7 +139,7 @@ class FreeSum:
         panels: list[tuple[float, float]] = []
         for low, high in edges.reshape(-1, 2):
             ends = [low, *places[(places > low) & (places < high)], high]
-            panels += [(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True) if b > a]
+            panels += [(a, b) for a, b in pairwise(ends) if b > a]
         return panels
 
     def cubes(self, t: ArrayLike) -> Cubes:
@@ -158,13 +158,13 @@ class FreeSum:
         inverse = self._position_slope(G, at)
         slope = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=(rho > 0) & (inverse != 0)).real
         sums = [np.bincount(owner, np.sum(weight * f, axis=1), times.size) for f in (rho, rho**3, -2 * rho**3 * slope)]
-        return Cubes(*sums)
+        return Cubes(*(np.asarray(total, dtype=np.float64) for total in sums))
 
 
 def _product(factors: list[FloatArray]) -> FloatArray:
     out: FloatArray = np.ones(1)
     for factor in factors:
-        out = polynomial.polymul(out, factor)
+        out = np.convolve(out, factor)
     return out
 
 

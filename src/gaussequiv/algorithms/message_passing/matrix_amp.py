@@ -93,7 +93,9 @@ class MatrixAMP:
         """The prior's mean."""
         n = self.y.size
         estimate = self.prior.mean * np.eye(self.d)
-        return MatrixState(estimate, self.prior.variance, 2 * self.prior.variance, fields(self.x, estimate), np.zeros(n), 0, np.inf, self.damping)
+        return MatrixState(
+            estimate, self.prior.variance, 2 * self.prior.variance, fields(self.x, estimate), np.zeros(n), 0, np.inf, self.damping
+        )
 
     def step(self, state: MatrixState) -> MatrixState:
         """One pass over the rows."""

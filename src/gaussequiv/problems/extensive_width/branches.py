@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq, minimize_scalar
 
 from gaussequiv.equivalence.prior_side import GaussianModes, Independent
 from gaussequiv.errors import FloatArray
@@ -26,6 +27,7 @@ from gaussequiv.problems.extensive_width.matrix_prior import LOG_SNR, MatrixPrio
 LOG_R = np.linspace(np.log(1e-4), np.log(1e7), 761)
 NEWTON_STEPS = 60
 TOLERANCE = 1e-12
+FARTHEST = 30.0  # times the spinodal: as far as an exchange of branches is looked for
 
 
 class Branch(NamedTuple):
@@ -37,6 +39,16 @@ class Branch(NamedTuple):
     free_entropy: FloatArray
     H: FloatArray
     steps: FloatArray
+
+
+class WideTransitions(NamedTuple):
+    """alpha2 from which labels without noise give everything away; at which neurons begin to be found, continuously; at which a solution
+    with found neurons appears beside the others, and at which it becomes the equilibrium; nan where there is none."""
+
+    perfect_recovery: float
+    onset: float
+    spinodal: float
+    equilibrium: float
 
 
 class StateEvolution:
@@ -118,7 +130,7 @@ class StateEvolution:
         if self.s == 0:
             H, tau = wanted / B, np.zeros(r.shape)
             return _Neurons(y, r, Q, psi, tau, H, rest.left, Q * Q)
-        missing = left * (1 + Q)  # 1 - Q^2
+        missing = np.maximum(left * (1 + Q), table.least)  # 1 - Q^2; weights of few values are soon known beyond the table's last digit
         tau = table.snr_of(missing)
         A = -1 / (gamma * table.mmse(tau)[1])
         low, high = np.log(wanted / (self.s / gamma + B)), np.log(wanted / B)
@@ -160,6 +172,44 @@ class StateEvolution:
         ends = np.flatnonzero(rising & ~np.concatenate([rising[1:], [False]])) + 1
         return [self._along(alpha, int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
 
+    def transitions(self) -> WideTransitions:
+        """Where branches begin and exchange."""
+        floor = self.noise + self.parts.floor
+        gamma = self.prior.width_ratio
+        perfect = min(gamma, 1.0) - min(gamma, 1.0) ** 2 / 2 if floor == 0 and self.s > 0 else np.nan
+        onset = np.nan
+        largest = float(np.max(np.square(self.prior.law.values)))
+        if self.s > 0 and self.parts.floor > 0 and gamma < largest:
+            H = self.prior.table.snr_of(np.array([1 - gamma / largest]))[0] / self.s
+            onset = float(self._alpha_universal(np.log(np.array([H])))[0][0])
+        if self.parts.floor == 0 or np.ptp(np.abs(self.prior.law.values)) > 0:
+            return WideTransitions(perfect, onset, np.nan, np.nan)
+        _, path = self._path
+        lows = [i for i in range(1, LOG_R.size - 1) if path[i] < path[i - 1] and path[i] <= path[i + 1]]
+        if not lows:
+            return WideTransitions(perfect, onset, np.nan, np.nan)
+        low = lows[-1]
+
+        def height(y: float) -> float:
+            return float(self._log_alpha(self._neurons(np.array([y])))[0])
+
+        bottom = minimize_scalar(height, bounds=(LOG_R[low - 1], LOG_R[low + 1]), method="bounded", options={"xatol": 1e-9})
+        spinodal = float(np.exp(bottom.fun))
+
+        def gain(y: float) -> float:
+            """Free entropy of the solution at log r = y, less that of the best other one at the same alpha."""
+            found = self._neurons(np.array([y]))
+            alpha = np.exp(self._log_alpha(found))
+            own = self._free_entropy(alpha, found.H, found.error, found)[0]
+            rivals = [self.universal(alpha), *self.specialised(alpha)[:-1]]
+            return float(own - np.nanmax([rival.free_entropy[0] for rival in rivals]))
+
+        ends = LOG_R[low:][path[low:] < bottom.fun + np.log(FARTHEST)]
+        equal = np.nan
+        if gain(float(bottom.x)) < 0 < gain(float(ends[-1])):
+            equal = float(np.exp(height(brentq(gain, float(bottom.x), float(ends[-1]), xtol=1e-10))))
+        return WideTransitions(perfect, onset, spinodal, equal)
+
     def _along(self, alpha: FloatArray, start: int, end: int) -> Branch:
         """One rising stretch of the path between two nodes, each alpha's log r by regula falsi (Illinois)."""
         _, path = self._path
@@ -171,8 +221,9 @@ class StateEvolution:
         target = wanted[there]
         i = np.clip(np.searchsorted(path[start : end + 1], target) + start, start + 1, end)
         low, high, f_low, f_high = LOG_R[i - 1], LOG_R[i], path[i - 1] - target, path[i] - target
-        steps = 0
-        for steps in range(1, NEWTON_STEPS + 1):
+        steps = np.zeros(target.shape)
+        for _ in range(NEWTON_STEPS):
+            steps += 1
             y = np.clip(low - f_low * (high - low) / np.where(f_high > f_low, f_high - f_low, 1.0), low, high)
             found = self._neurons(y)
             f = self._log_alpha(found) - target
@@ -183,7 +234,7 @@ class StateEvolution:
             f_low, f_high = np.where(right, f_low / 2, f), np.where(right, f, f_high / 2)
         own = alpha[there]
         values = (found.error, found.matrix_overlap, found.Q, self._free_entropy(own, found.H, found.error, found), found.H)
-        for target_array, value in zip(out, (*values, np.full(own.shape, float(steps))), strict=True):
+        for target_array, value in zip(out, (*values, steps), strict=True):
             target_array[there] = value
         return out
 

@@ -5,6 +5,7 @@ y = v . sigma(W x/sqrt(d))/sqrt(k) + sqrt(noise) xi,   x ~ N(0, 1_d)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussequiv.curve import Curve, Observable
-from gaussequiv.errors import ArgumentError, FloatArray, choice, fail, grid, integer, number
+from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, choice, fail, grid, integer, number
 from gaussequiv.ingredients.activations.base import get as get_activation
 from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
-from gaussequiv.problems.extensive_width.branches import Branch, StateEvolution
+from gaussequiv.problems.extensive_width.branches import Branch, StateEvolution, WideTransitions
 from gaussequiv.problems.extensive_width.kernel_parts import KernelParts
 from gaussequiv.problems.extensive_width.matrix_prior import MatrixPrior
 
@@ -28,6 +29,7 @@ READOUTS = {"ones": ((1.0,), (1.0,)), "rademacher": ((-1.0, 1.0), (0.5, 0.5))}
 MEANING = "alpha2 is the number of samples per squared input dimension, n/d^2."
 AXIS = Axis("alpha2", "samples per squared input dimension, n/d²")
 TEST_ROWS = 4000
+FEWEST = 3.0  # rows per input dimension, below which a size is none of this scaling
 WORDS = {
     "test_error": Observable("mean squared error of fresh labels"),
     "clean_error": Observable("mean squared error of fresh labels without their noise"),
@@ -100,13 +102,13 @@ class ExtensiveWidth(Solvable):
             raise fail("weights", "a prior of mean 0 and variance 1", self.weights.name)
         choice("branch", self.branch, BRANCHES)
         if isinstance(self.readouts, priors.Discrete):
-            law = self.readouts.values, self.readouts.probabilities
+            values, masses = self.readouts.values, self.readouts.probabilities
         elif isinstance(self.readouts, str) and self.readouts in READOUTS:
-            law = READOUTS[self.readouts]
+            values, masses = (np.array(part) for part in READOUTS[self.readouts])
         else:
             raise fail("readouts", "'ones', 'rademacher' or a Discrete prior", self.readouts)
-        object.__setattr__(self, "values", np.array(law[0], dtype=np.float64))
-        object.__setattr__(self, "masses", np.array(law[1], dtype=np.float64))
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "masses", masses)
         if abs(float(self.masses @ self.values**2) - 1) > 1e-9:
             raise fail("readouts", "a law of mean square 1", f"mean square {float(self.masses @ self.values**2):.6g}")
         if self.branch != "universal" and np.ptp(np.abs(self.values)) > 1e-12:
@@ -166,11 +168,23 @@ class ExtensiveWidth(Solvable):
             chosen = Branch(*(np.where(better, new, old) for new, old in zip(other, chosen, strict=True)))
         return chosen
 
+    def transitions(self) -> WideTransitions:
+        """alpha2 of perfect recovery, of the onset of specialisation, and of its first-order transition: spinodal and equilibrium.
+
+        Examples
+        --------
+        >>> [round(value, 3) for value in ExtensiveWidth("hermite:3", noise=1.25).transitions()]
+        [nan, nan, 1.403, 1.524]
+        """
+        return self._evolution.transitions()
+
     def theory(self, points: ArrayLike | None, size: int | None = None) -> Curve:
         """The branch at every alpha2; a size rounds n and k, and changes nothing else."""
         alpha2 = grid("alpha2", [] if points is None else points, meaning=MEANING)
         if self.label_noise == 0 and self.parts.mu_2_square == 0 and self.parts.floor == 0:
-            raise fail("activation", "a function that is not linear, or noise: a linear target is known from n ~ d samples", self.activation.name)
+            raise fail(
+                "activation", "a function that is not linear, or noise: a linear target is known from n ~ d samples", self.activation.name
+            )
         found = self._branch(alpha2)
         values = {
             "test_error": found.error + self.label_noise,
@@ -192,6 +206,14 @@ class ExtensiveWidth(Solvable):
             raise fail("branch", "'universal' for trials: message passing does not find neurons", self.branch)
         alpha2 = grid("alpha2", points, meaning=MEANING)
         d = integer("d", size, minimum=2, meaning="d is the input dimension.")
+        least = float(alpha2.min())
+        if least * d < FEWEST:
+            warnings.warn(
+                f"alpha2 = {least:.4g} at d = {d} is n = {least * d:.3g} d: so few rows belong to n ~ d, where the theory of "
+                f"Problem(DeepNetwork({self.activation.name!r})) holds; here d above {FEWEST / least:.0f} would do.",
+                AccuracyWarning,
+                stacklevel=4,
+            )
         test, max_steps = integer("test", test, minimum=1), integer("max_steps", max_steps, minimum=1)
         rows = [max(1, round(float(value) * d * d)) for value in alpha2]
         measured = [message_passing(self, d, n, key, test, max_steps) for n in rows]
@@ -211,7 +233,9 @@ class ExtensiveWidth(Solvable):
 
 def from_dict(description: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> ExtensiveWidth:
     """The problem again; a user's activation, weights and readouts come from `parts` by their names."""
-    own = {name: (parts or {}).get(value, value) if isinstance(value, str) else value for name, value in description.items() if name != "kind"}
+    own = {
+        name: (parts or {}).get(value, value) if isinstance(value, str) else value for name, value in description.items() if name != "kind"
+    }
     try:
         return ExtensiveWidth(**own)
     except TypeError as error:

@@ -3,7 +3,9 @@ r"""What is known of S0 = W' diag(v) W/sqrt(k d) once its entries are seen in no
 The law of S0 is invariant under rotations, so that the optimal estimate keeps Y's eigenvectors and moves its eigenvalues (Ledoit, Peche
 2011; Bun, Allez, Bouchaud, Potters 2016). With S = S0/sqrt(gamma) and D the variance of the noise beside S,
 
-    lambda -> lambda - 2 D Re G_D(lambda),    error per dimension F(D) = D - (4 pi^2/3) D^2 int rho_D^3,    mmse(snr) = gamma F(1/(gamma snr))
+    lambda -> lambda - 2 D Re G_D(lambda),   F(D) = D - (4 pi^2/3) D^2 int rho_D^3,   mmse(snr) = gamma F(1/(gamma snr)),
+
+F the mean squared error per dimension.
 """
 
 from __future__ import annotations
@@ -102,6 +104,7 @@ class MatrixTable:
     def __init__(self, value: FloatArray, slope: FloatArray) -> None:
         snr = np.exp(LOG_SNR)
         elasticity = slope * snr / value
+        self.least = float(value[-1])
         self._bend = (1 + slope[0]) / (2 * snr[0])
         self._log_mmse = CubicHermiteSpline(LOG_SNR, np.log(value), elasticity)
         self._elasticity = CubicSpline(LOG_SNR, elasticity)
@@ -126,8 +129,8 @@ class MatrixTable:
         return np.where(lam < np.exp(LOG_SNR[0]), lam, self._integral(y)) / 4
 
     def snr_of(self, left: ArrayLike) -> FloatArray:
-        """The snr at which the mmse is `left`, in (0, 1]: Newton's method on its logarithm."""
-        wanted = np.asarray(left, dtype=np.float64)
+        """The snr at which the mmse is `left`, in [least, 1]: Newton's method on its logarithm."""
+        wanted = np.maximum(np.asarray(left, dtype=np.float64), self.least)
         known = self._log_mmse(LOG_SNR)
         y = np.interp(np.log(wanted), known[::-1], LOG_SNR[::-1])
         for _ in range(NEWTON_STEPS):
