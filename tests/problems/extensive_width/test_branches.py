@@ -7,7 +7,7 @@ from scipy.optimize import brentq, minimize_scalar
 from gaussequiv.ingredients.activations import get
 from gaussequiv.ingredients.activations.base import Activation
 from gaussequiv.ingredients.priors import named as priors
-from gaussequiv.problems.extensive_width.branches import StateEvolution
+from gaussequiv.problems.extensive_width.branches import WideEvolution
 from gaussequiv.problems.extensive_width.kernel_parts import KernelParts
 from gaussequiv.problems.extensive_width.matrix_prior import MatrixPrior
 
@@ -23,7 +23,7 @@ ALPHA = np.array([0.5, 1.0, 2.0, 4.0, 8.0])
 
 def evolution(name, law=ONES, ratio=0.5, weights="gaussian"):
     activation, noise = ACTIVATIONS[name]
-    return StateEvolution(MatrixPrior(ratio, *law), KernelParts(activation), priors.get(weights), noise)
+    return WideEvolution(MatrixPrior(ratio, *law), KernelParts(activation), priors.get(weights), noise)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def evolution(name, law=ONES, ratio=0.5, weights="gaussian"):
 )
 def test_noiseless_quadratic_networks(ratio, alpha, errors):
     """Maillard et al. 2024, eq. 6, solved independently to five digits."""
-    found = StateEvolution(MatrixPrior(ratio, *ONES), KernelParts(get("hermite:2")), priors.get("gaussian"), 0.0)
+    found = WideEvolution(MatrixPrior(ratio, *ONES), KernelParts(get("hermite:2")), priors.get("gaussian"), 0.0)
     assert found.universal(np.array(alpha)).error == pytest.approx(errors, abs=6e-6)
     edge = found.transitions().perfect_recovery
     assert edge == ratio - ratio**2 / 2

@@ -48,7 +48,8 @@ def test_branches():
         for name in ("universal", "specialised", "equilibrium")
     )
     assert universal == pytest.approx(np.ones(3))
-    assert specialised[0] == 1.0 > specialised[1] > specialised[2]
+    assert specialised[0] == pytest.approx(1.0)
+    assert 0.9 > specialised[1] > specialised[2]
     assert equilibrium == pytest.approx([1.0, 1.0, specialised[2]])
     gaps = [
         float((curve.kernel_error - curve.test_error)[0])

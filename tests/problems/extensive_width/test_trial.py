@@ -6,17 +6,17 @@ import pytest
 from gaussequiv.algorithms.message_passing.matrix_amp import fields
 from gaussequiv.numerics.keys import TEST, TRAIN
 from gaussequiv.problems.extensive_width import ExtensiveWidth
-from gaussequiv.problems.extensive_width.trial import draw_network, kernel_estimate, known_law, labels, message_passing
+from gaussequiv.problems.extensive_width.trial import draw_labels, draw_network, kernel_estimate, known_law, message_passing
 
 
 def test_labels_are_those_of_the_network():
     problem = ExtensiveWidth("relu", width_ratio=0.5, readouts="rademacher", noise=0.25)
     network = draw_network(problem, 40, (0, 0))
     x = np.random.default_rng(5).standard_normal((20000, 40))
-    noisy, clean = labels(problem, network, x, (0, 0), TRAIN)
+    noisy, clean = draw_labels(problem, network, x, (0, 0), TRAIN)
     assert clean[:3] == pytest.approx(np.maximum(x[:3] @ network.W.T / np.sqrt(40), 0) @ network.v / np.sqrt(20))
     assert np.mean((noisy - clean) ** 2) == pytest.approx(0.25, rel=0.05)
-    again, _ = labels(problem, network, x, (0, 0), TEST)
+    again, _ = draw_labels(problem, network, x, (0, 0), TEST)
     assert not np.array_equal(again, noisy)
 
 
@@ -24,7 +24,7 @@ def test_noise_inside_units_has_the_variance_that_theory_takes():
     problem = ExtensiveWidth("tanh", width_ratio=0.5, unit_noise=0.5)
     network = draw_network(problem, 60, (0, 1))
     x = np.random.default_rng(6).standard_normal((20000, 60))
-    noisy, clean = labels(problem, network, x, (0, 1), TRAIN)
+    noisy, clean = draw_labels(problem, network, x, (0, 1), TRAIN)
     assert np.mean((noisy - clean) ** 2) == pytest.approx(problem.label_noise, rel=0.05)
     assert abs(np.mean(noisy - clean)) < 0.02
 

@@ -51,7 +51,7 @@ class WideTransitions(NamedTuple):
     equilibrium: float
 
 
-class StateEvolution:
+class WideEvolution:
     """Both branches of one network.
 
     Parameters

@@ -20,7 +20,7 @@ from gaussequiv.ingredients.activations.base import get as get_activation
 from gaussequiv.ingredients.priors import named as priors
 from gaussequiv.numerics.status import Status
 from gaussequiv.problems.base import Axis, Key, Solvable
-from gaussequiv.problems.extensive_width.branches import Branch, StateEvolution, WideTransitions
+from gaussequiv.problems.extensive_width.branches import Branch, WideEvolution, WideTransitions
 from gaussequiv.problems.extensive_width.kernel_parts import KernelParts
 from gaussequiv.problems.extensive_width.matrix_prior import MatrixPrior
 
@@ -137,8 +137,8 @@ class ExtensiveWidth(Solvable):
         return self.noise + self.parts.inner_noise
 
     @cached_property
-    def _evolution(self) -> StateEvolution:
-        return StateEvolution(self.matrix, self.parts, self.weights, self.label_noise)
+    def _evolution(self) -> WideEvolution:
+        return WideEvolution(self.matrix, self.parts, self.weights, self.label_noise)
 
     def smoothed(self, z: FloatArray) -> FloatArray:
         """E sigma(z + unit noise)."""

@@ -57,7 +57,7 @@ def known_law(network: Network) -> MatrixPrior:
     return MatrixPrior(k / d, tuple(values.tolist()), tuple((counts / k).tolist()))
 
 
-def labels(problem: ExtensiveWidth, network: Network, x: FloatArray, key: Key, stream: int) -> tuple[FloatArray, FloatArray]:
+def draw_labels(problem: ExtensiveWidth, network: Network, x: FloatArray, key: Key, stream: int) -> tuple[FloatArray, FloatArray]:
     """Noisy labels of rows x, and what of them is not noise: the mean over the noise inside the units, too."""
     rng = np.random.default_rng((*key, LABELS, stream))
     k, d = network.W.shape
@@ -97,7 +97,7 @@ def message_passing(problem: ExtensiveWidth, d: int, n: int, key: Key, test: int
     require_memory(COPIES * FLOAT * float(n + test) * d, "d", d, f"{n} rows")
     network = draw_network(problem, d, key)
     x = np.random.default_rng((*key, ROWS, TRAIN)).standard_normal((n, d))
-    y, _ = labels(problem, network, x, key, TRAIN)
+    y, _ = draw_labels(problem, network, x, key, TRAIN)
     parts = problem.parts
     _, mu_1, mu_2 = parts.mu
     offset, linear = float(y.mean()), np.zeros(d)
@@ -107,7 +107,7 @@ def message_passing(problem: ExtensiveWidth, d: int, n: int, key: Key, test: int
         linear = np.linalg.solve(gram, x.T @ (y - offset) / np.sqrt(d))
     rest = y - offset - x @ linear / np.sqrt(d)
     fresh = np.random.default_rng((*key, ROWS, TEST)).standard_normal((test, d))
-    noisy, clean = labels(problem, network, fresh, key, TEST)
+    noisy, clean = draw_labels(problem, network, fresh, key, TEST)
     predicted = offset + fresh @ linear / np.sqrt(d)
     overlap, status, steps, change = 0.0, Status.converged, 0, 0.0
     by_kernel = predicted
