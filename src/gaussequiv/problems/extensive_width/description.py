@@ -174,7 +174,7 @@ class ExtensiveWidth(Solvable):
         Examples
         --------
         >>> [round(value, 3) for value in ExtensiveWidth("hermite:3", noise=1.25).transitions()]
-        [nan, nan, 1.403, 1.524]
+        [nan, nan, 1.403, 1.523]
         """
         return self._evolution.transitions()
 
