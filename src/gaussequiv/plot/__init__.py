@@ -1,6 +1,5 @@
-"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields, decisions; sheets."""
+"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields; sheets of samples."""
 
-from gaussequiv.plot.decision import candidates as candidates
 from gaussequiv.plot.fields import diagnosis as diagnosis
 from gaussequiv.plot.figures import branches as branches
 from gaussequiv.plot.figures import curve as curve

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.decomposed import SMALLEST, DecomposedRows
 from gaussequiv.realdata.emulate import MOST_SHRUNK, ROUNDING, wrong_rows
+from gaussequiv.realdata.scoring import ScoreLaw
 
 CLOSE = 3e-3  # of the logarithm of the ridge: where Newton's method ends, far below the statistical error of any pool
 STEPS = 60
@@ -28,7 +30,8 @@ class SquareError(NamedTuple):
     """Of one vector of labels, at every size.
 
     `room` is 1 - df2/n, small where the fit is about to interpolate its rows; `alone` the share of its degrees of freedom that single rows
-    hold which it almost interpolates, unlike the bulk (columns that vary on few rows; 0 for classes).
+    hold which it almost interpolates, unlike the bulk (columns that vary on few rows; 0 for classes); `laws` a ScoreLaw at each size, None
+    where it is not known or was not asked for.
     """
 
     test_error: FloatArray
@@ -38,6 +41,7 @@ class SquareError(NamedTuple):
     residual: FloatArray
     room: FloatArray
     alone: FloatArray
+    laws: NDArray[np.object_]
 
 
 class _Matched(NamedTuple):
@@ -63,6 +67,7 @@ def square_curves(
     intercept: bool = True,
     classify: bool = False,
     band: bool = True,
+    laws: bool = False,
 ) -> list[SquareError]:
     r"""Test errors of min sum_i s_i (y_i - c - w.x_i)^2 + lam |w|^2 trained on n rows, for every n, from one decomposition of N rows.
 
@@ -99,6 +104,8 @@ def square_curves(
         Whether the test error is the share of wrong signs, or the mean squared error.
     band : bool
         Whether to compute standard errors; else nan.
+    laws : bool
+        Whether to keep the laws of the rows' scores, for other averages.
 
     Returns
     -------
@@ -126,7 +133,8 @@ def square_curves(
     again = np.full(len(sizes), False)
     for i in np.flatnonzero((sizes < len(x)) & matched.known):
         again[i] = _spread(matched, weights, sizes, i)[1] > UNEVEN
-    out = [SquareError(*(np.full(len(sizes), np.nan) for _ in SquareError._fields)) for _ in targets]
+    kinds = {name: np.full(len(sizes), None) if name == "laws" else np.full(len(sizes), np.nan) for name in SquareError._fields}
+    out = [SquareError(**{name: kind.copy() for name, kind in kinds.items()}) for _ in targets]
     for one in out:
         one.status[:], one.steps[:], one.residual[:] = Status.nonfinite, matched.steps, matched.residual
     parts = [(np.flatnonzero(~again & matched.known), rows, _take(matched, ~again & matched.known))]
@@ -140,7 +148,9 @@ def square_curves(
         # a wrong sign counts no more than one row, however far off its score
         alone = np.zeros(len(index)) if classify or again[index].any() else _alone(found.share)
         for y, one in zip(targets, out, strict=True):
-            for whole, values in zip(one, (*level.errors(y, classify, band), alone), strict=True):
+            found_here = level.errors(y, classify, band)
+            kept = level.laws(y, classify, found_here[2]) if laws else np.full(len(index), None)
+            for whole, values in zip(one, (*found_here, alone, kept), strict=True):
                 whole[index] = values
     return out
 
@@ -288,7 +298,7 @@ class _Levels:
         self.added[sizes == N] = 0.0  # up to rounding, which a class of one row would show
 
     def errors(self, y: FloatArray, classify: bool, band: bool) -> tuple[FloatArray, ...]:
-        """The fields of a SquareError for labels y, but the last."""
+        """The fields of a SquareError for labels y, but the last two."""
         rows, matched = self.rows, self.matched
         weighted = rows.residuals(y, matched.ridge) / matched.gap
         error = weighted / rows.roots  # left out
@@ -316,6 +326,23 @@ class _Levels:
             deviation = np.where(fine, self._deviation(own, slope, curve, weighted), np.nan)
         value = np.where(fine, value, np.nan)
         return value, deviation, status, matched.steps, matched.residual, self.room
+
+    def laws(self, y: FloatArray, classify: bool, status: FloatArray) -> NDArray[np.object_]:
+        """The law of the rows' scores at every size that is known."""
+        out = np.full(len(self.sizes), None)
+        error = self.rows.residuals(y, self.matched.ridge) / (self.matched.gap * self.rows.roots)
+        noise = np.mean(self.added * error**2, axis=1)
+        for i in np.flatnonzero(status == Status.converged):
+            common = float(noise[i]) * self._between(y, i) if classify else 0.0
+            law = ScoreLaw(y, y - error[i], noise[i] * self.B[i], classify=classify, common=common)
+            out[i] = law if law.removed >= MOST_SHRUNK else None
+        return out
+
+    def _between(self, y: FloatArray, i: Any) -> float:
+        """x'Q M Q z of a row x of each class, averaged over pairs, in the units of B."""
+        shares = [np.where(y == label, 1 / (self.matched.gap[i] * self.rows.roots * np.sum(y == label)), 0.0) for label in (-1.0, 1.0)]
+        seen = [self.rows.smoothed(one[None, :], self.matched.ridge[[i]])[0] for one in shares]
+        return float(seen[0] @ seen[1])
 
     def _wrong(
         self, y: FloatArray, score: FloatArray, extra: FloatArray, status: FloatArray
