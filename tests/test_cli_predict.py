@@ -120,15 +120,3 @@ def test_refusals(csv, change, text):
     call = {"estimator": "logistic", "lam": 1.0, "train_sizes": "100", "groups": 0} | change
     with pytest.raises(ArgumentError, match=text):
         predict.predicted_curve(csv, "even", **call)
-
-
-def test_a_score_in_the_shell(csv, capsys, tmp_path):
-    with pytest.warns(AccuracyWarning, match="of what the score lacks of its best"):
-        result = predict.predicted_curve(csv, "even", "ridge-classifier", 100.0, "60,200,350", validate=True, repeats=4, scoring="roc_auc")
-    lacks = (1 - result.test_score.values) / (1 - result.refit_score.values) - 1
-    assert result.deviation.values == pytest.approx(lacks) and np.all(np.abs(lacks) < 0.3)
-    predict.deliver_prediction(result, False, str(tmp_path / "curve.png"))
-    out = capsys.readouterr()
-    assert "roc_auc" in out.out and "refit_score" in out.out and "the roc_auc goes from" in out.err and "better" in out.err
-    with pytest.raises(ArgumentError, match="`scoring` must be"):
-        predict.predicted_curve(csv, "even", "ridge-classifier", 100.0, "60,200", scoring="r2")

@@ -5,16 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier
-from sklearn.metrics import get_scorer
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
-from gaussequiv.errors import AccuracyWarning, ArgumentError
-from gaussequiv.estimators.curves import refit_curve, theory_curve
+from gaussequiv.estimators.curves import refit_curve
 from gaussequiv.estimators.refits import rows_at, split_errors
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -60,31 +56,3 @@ def test_one_class_is_guessed():
 def test_rows_of_lists_and_tables():
     assert rows_at(list("abc"), np.array([2, 0])) == ["c", "a"]
     assert rows_at(pd.DataFrame({"a": [1, 2, 3]}), np.array([2]))["a"].tolist() == [3]
-
-
-@pytest.mark.parametrize(
-    ("model", "scoring"),
-    [(Lasso(1.0), None), (Lasso(1.0), "r2"), (SVC(), "roc_auc"), (RandomForestClassifier(5, random_state=0), "roc_auc")],
-)
-def test_any_estimator_is_refitted(model, scoring):
-    classify = scoring == "roc_auc"
-    labels = np.array(["ill", "well"])[Y] if classify else X[:, 2]
-    rows = X[:, 3:10]
-    found = refit_curve(model, rows, labels, train_sizes=[100], repeats=2, scoring=scoring)
-    rng, scores = np.random.default_rng(0), []
-    for _ in range(2):
-        order = rng.permutation(len(X))
-        fitted, test = model.fit(rows[order[:100]], labels[order[:100]]), order[100:]
-        scores.append(get_scorer(scoring or "neg_mean_squared_error")(fitted, rows[test], Y[test] if classify else labels[test]))
-    values = found.refit_score.values if scoring else -found.refit_error.values
-    assert values == pytest.approx([np.mean(scores)], rel=1e-9)
-    with pytest.raises(ArgumentError, match=r"one of LinearRegression.*refit_curve refits any other"):
-        theory_curve(model, rows, labels, train_sizes=[100])
-
-
-def test_refits_without_a_score_are_left_out_and_counted():
-    labels = (np.arange(60) < 3).astype(int)
-    rows = np.random.default_rng(0).standard_normal((60, 3)) + labels[:, None]
-    with pytest.warns(AccuracyWarning, match=r"of 20 refits have no neg_log_loss"):
-        found = refit_curve(LogisticRegression(), rows, labels, train_sizes=[10], scoring="neg_log_loss")
-    assert np.isfinite(found.refit_score.values[0]) and found.refit_score.values[0] < 0

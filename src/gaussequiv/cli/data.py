@@ -31,9 +31,6 @@ def predict_curve(
     features: Annotated[str | None, typer.Option("--features", help="Random features of standardised columns: ACTIVATION:WIDTH.")] = None,
     standardise: Annotated[bool, typer.Option("--standardise", help="Centre and scale the columns first.")] = False,
     method: Annotated[str, typer.Option("--method", help="rows (most accurate), moments (ridge, fastest) or gaussian.")] = "rows",
-    scoring: Annotated[
-        str | None, typer.Option("--scoring", help="A score by scikit-learn's name, such as roc_auc or r2. \\[default: the test error]")
-    ] = None,
     groups: Annotated[int, typer.Option("--groups", help="Groups of rows left out in turn for standard errors; 0: none.")] = 10,
     validate: Annotated[bool, typer.Option("--validate", help="Also refit at up to six sizes, and draw both.")] = False,
     repeats: Annotated[int, typer.Option("--repeats", help="Refits at each size.")] = 20,
@@ -53,7 +50,7 @@ def predict_curve(
 
     left_out = tuple(name.strip() for name in (drop or "").split(",") if name.strip())
     options: dict[str, Any] = {"features": features, "standardise": standardise, "method": method, "groups": groups}
-    options |= {"validate": validate, "repeats": repeats, "seed": seed, "scoring": scoring}
+    options |= {"validate": validate, "repeats": repeats, "seed": seed}
     options |= {"reading": Reading(separator, encoding, left_out, complete_rows)}
     predict.deliver_prediction(predict.predicted_curve(data, target, estimator, lam, train_sizes, **options), as_json, output)
 

@@ -37,25 +37,22 @@ def predicted_curve(
     validate: bool = False,
     repeats: int = 20,
     seed: int = 0,
-    scoring: str | None = None,
     reading: Reading | None = None,
 ) -> xr.Dataset:
     """Read the table, predict, and with `validate` refit at some sizes, nan at the others.
 
     Beside refit_error stand deviation = test_error/refit_error - 1, its standard error (that of the prediction and that of the refits
-    combined), and deviation_z, their ratio; with `scoring`, of what test_score and refit_score lack of the best. Refits
-    use the same rows as the prediction, so that the two are not independent: where they
+    combined), and deviation_z, their ratio. Refits use the same rows as the prediction, so that the two are not independent: where they
     move together, the standard error is too large.
     """
     from gaussequiv.cli.delivery import kept_by
-    from gaussequiv.estimators.curves import read_student, refit_curve, theory_curve
-    from gaussequiv.estimators.transformers import last_step
+    from gaussequiv.estimators.curves import last_step, read_student, refit_curve, theory_curve
     from gaussequiv.realdata.reading import read_targets
 
     X, y = read_table(data, target, reading)
     model = build_estimator(estimator, lam, seed, features, standardise)
     sizes = sizes_of(train_sizes, len(X))
-    shared: dict[str, Any] = {"random_state": seed, "scoring": scoring}
+    shared: dict[str, Any] = {"random_state": seed}
     curves, _ = read_targets(y, read_student(last_step(model)), len(X))
     if validate and len(curves) > 1:
         raise ArgumentError(
@@ -71,26 +68,14 @@ def predicted_curve(
         return result
     picked = np.unique(possible[np.round(np.linspace(0, possible.size - 1, VALIDATED)).astype(int)])
     refits = kept_by(result, lambda: refit_curve(model, X, y, train_sizes=picked, repeats=repeats, **shared).reindex(train_size=sizes))
-    kind = measured_by(result)
-    return beside_refits(result.assign({name: refits[name] for name in (f"refit_{kind}", f"refit_{kind}_stderr")}))
-
-
-def measured_by(result: xr.Dataset) -> str:
-    """Whether a result has errors or scores."""
-    return "score" if "test_score" in result else "error"
+    return beside_refits(result.assign({name: refits[name] for name in ("refit_error", "refit_error_stderr")}))
 
 
 def beside_refits(result: xr.Dataset) -> xr.Dataset:
-    """With the relative deviation from refits, its standard error, and their ratio; that of best - score for scores."""
-    from gaussequiv.realdata.scoring import SCORINGS
-
-    kind = measured_by(result)
-    predicted, refit = result[f"test_{kind}"], result[f"refit_{kind}"]
-    if kind == "score":
-        predicted, refit = (SCORINGS[result.attrs["scoring"]].best - one for one in (predicted, refit))
-    refit = refit.where(refit > 0)
-    ratio = predicted / refit
-    spread = (result[f"test_{kind}_stderr"] ** 2 + (ratio * result[f"refit_{kind}_stderr"]) ** 2) ** 0.5 / refit
+    """With the relative deviation from refits, its standard error, and their ratio."""
+    refit = result["refit_error"].where(result["refit_error"] > 0)
+    ratio = result["test_error"] / refit
+    spread = (result["test_error_stderr"] ** 2 + (ratio * result["refit_error_stderr"]) ** 2) ** 0.5 / refit
     off = ratio - 1
     return result.assign(deviation=off, deviation_stderr=spread, deviation_z=off / spread.where(spread > 0))
 
@@ -144,20 +129,19 @@ def show(result: xr.Dataset) -> None:
     from gaussequiv.numerics.status import Status
     from gaussequiv.realdata.caveats import WORDS
 
-    kind = measured_by(result)
-    refitted = f"refit_{kind}" in result
-    beside = [f"refit_{kind}", "+-", "deviation %", "+-", "z"] if refitted else []
+    refitted = "refit_error" in result
+    beside = ["refit_error", "+-", "deviation %", "+-", "z"] if refitted else []
     classes = result["class"].values.tolist() if "class" in result.dims else [None]
     shown = Table(box=None, pad_edge=False)
-    for head in [*(["class"] if classes != [None] else []), "train_size", result.attrs.get("scoring", "test_error"), "+-", *beside]:
+    for head in [*(["class"] if classes != [None] else []), "train_size", "test_error", "+-", *beside]:
         shown.add_column(head, justify="right")
     shown.add_column("status")
     for one in classes:
         part = result if one is None else result.sel({"class": one})
         for i, size in enumerate(part["train_size"].values.tolist()):
-            cells = [str(size), *(_cell(float(part[name][i])) for name in (f"test_{kind}", f"test_{kind}_stderr"))]
+            cells = [str(size), *(_cell(float(part[name][i])) for name in ("test_error", "test_error_stderr"))]
             if refitted:
-                cells += [_cell(float(part[name][i])) for name in (f"refit_{kind}", f"refit_{kind}_stderr")]
+                cells += [_cell(float(part[name][i])) for name in ("refit_error", "refit_error_stderr")]
                 cells += [_cell(100 * float(part["deviation"][i]), "+.1f"), _cell(100 * float(part["deviation_stderr"][i]), ".1f")]
                 cells += [_cell(float(part["deviation_z"][i]), "+.1f")]
             shown.add_row(*([] if one is None else [str(one)]), *cells, WORDS[Status(int(part["status"][i]))])
@@ -173,8 +157,8 @@ def verdict(result: xr.Dataset) -> str:
     """What more data would buy, in one sentence; nothing is said of sizes beyond twice the rows."""
     if "class" in result.dims:
         return "one curve for each class against the rest"
-    total, kind = int(result.attrs["n_total"]), measured_by(result)
-    known, what = result[f"test_{kind}"].values, result.attrs.get("scoring", "error")
+    total = int(result.attrs["n_total"])
+    known = result["test_error"].values
     ok = np.isfinite(known) & (result["train_size"].values <= BLIND * total)
     if ok.sum() < 2:
         return f"too few known points up to {BLIND:g} times the {total} rows for a verdict"
@@ -182,16 +166,13 @@ def verdict(result: xr.Dataset) -> str:
     if sizes[0] <= total < sizes[-1]:
         here = float(np.interp(np.log(total), np.log(sizes), errors))
         return (
-            f"from the {total} rows of today to {sizes[-1]}: the {what} would go from {here:.4g} to {errors[-1]:.4g} "
-            f"({_change(here, errors[-1], kind)})"
+            f"from the {total} rows of today to {sizes[-1]}: the error would go from {here:.4g} to {errors[-1]:.4g} "
+            f"({_change(here, errors[-1])})"
         )
-    change = _change(errors[0], errors[-1], kind)
-    return f"from {sizes[0]} to {sizes[-1]} rows the {what} goes from {errors[0]:.4g} to {errors[-1]:.4g} ({change})"
+    return f"from {sizes[0]} to {sizes[-1]} rows the error goes from {errors[0]:.4g} to {errors[-1]:.4g} ({_change(errors[0], errors[-1])})"
 
 
-def _change(before: float, after: float, kind: str = "error") -> str:
-    if kind == "score":
-        return "unchanged" if f"{after - before:.2g}" == "0" else f"{after - before:+.2g}, {'better' if after > before else 'worse'}"
+def _change(before: float, after: float) -> str:
     if not before > 0:
         return "no relative change: the error was 0"
     percent = f"{abs(100 * (1 - after / before)):.1f}"
@@ -205,18 +186,18 @@ def draw_prediction(result: xr.Dataset, ax: Axes | None = None, *, label: str = 
 
     if ax is None:
         ax = Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
-    classes, kind = result["class"].values.tolist() if "class" in result.dims else [None], measured_by(result)
+    classes = result["class"].values.tolist() if "class" in result.dims else [None]
     for i, one in enumerate(classes):
         part = result if one is None else result.sel({"class": one})
-        sizes, mean, error = (part[name].values for name in ("train_size", f"test_{kind}", f"test_{kind}_stderr"))
+        sizes, mean, error = (part[name].values for name in ("train_size", "test_error", "test_error_stderr"))
         shade = color if one is None else f"C{i % 10}"
         ax.plot(sizes, mean, color=shade, label=label if one is None else f"{one} against the rest")
         ax.fill_between(sizes, mean - 2 * error, mean + 2 * error, color=shade, alpha=0.18, lw=0)
-    if f"refit_{kind}" in result:
+    if "refit_error" in result:
         ax.errorbar(
             result["train_size"].values,
-            result[f"refit_{kind}"].values,
-            result[f"refit_{kind}_stderr"].values,
+            result["refit_error"].values,
+            result["refit_error_stderr"].values,
             fmt="o",
             ms=5,
             capsize=2,
@@ -231,8 +212,7 @@ def draw_prediction(result: xr.Dataset, ax: Axes | None = None, *, label: str = 
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("training rows")
-    measure = "misclassification" if result.attrs["task"] == "classification" else "mean squared"
-    ax.set_ylabel(f"{result.attrs['scoring']} on fresh rows" if kind == "score" else f"test error ({measure})")
+    ax.set_ylabel("test error (" + ("misclassification" if result.attrs["task"] == "classification" else "mean squared") + ")")
     ax.legend(frameon=False)
     return ax
 

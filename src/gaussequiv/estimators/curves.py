@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils import check_random_state
 
 from gaussequiv.curve import Observable
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer
 from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures  # their path of before
 from gaussequiv.estimators.feature_maps import DeepRandomFeatures as DeepRandomFeatures
-from gaussequiv.estimators.kernel_columns import kernel_columns
 from gaussequiv.estimators.kernel_function import KernelFunction as KernelFunction
 from gaussequiv.estimators.refits import split_errors
 from gaussequiv.estimators.transformers import (
     TransformerKind,
     cost_caveat,
     kind_of,
-    last_step,
     learned_costs,
     steps_of,
     supervised_error,
@@ -33,35 +30,24 @@ from gaussequiv.estimators.transformers import (
 )
 from gaussequiv.learners.convex.observables import CONVEX
 from gaussequiv.realdata.caveats import caveats
-from gaussequiv.realdata.curves import METHODS, LinearStudent
+from gaussequiv.realdata.curves import METHODS, curves_of_targets
 from gaussequiv.realdata.reading import (
-    KNOWN,
-    TUNED,
     count_rows,
     flattened,
     read_rows,
     read_sizes,
     read_student,
     read_targets,
-    read_tuning,
     text_columns,
     text_error,
     weigh_classes,
 )
-from gaussequiv.realdata.scored import scored_curves
-from gaussequiv.realdata.scoring import Scoring, read_scoring
-from gaussequiv.realdata.tuned import tuned_curves
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 SIZES = {"train_size": Observable("training rows"), "refit_error": Observable("mean test error of refits", "output units")}
-TUNING = {
-    "tuning_cost": Observable("what choosing the penalty by cross-validation adds to the least error", "output units"),
-    "tuned_lam": Observable("geometric mean of the chosen penalties"),
-    "unknown_lams": Observable("share of the penalties that these rows do not identify"),
-}
 
 
 def theory_curve(
@@ -74,14 +60,12 @@ def theory_curve(
     method: str = "rows",
     groups: int = 10,
     random_state: Any = 0,
-    scoring: str | None = None,
 ) -> xr.Dataset:
     """Learning curve of a linear scikit-learn estimator, predicted from one data set without fitting it at any size.
 
     Parameters
     ----------
-    estimator : LinearRegression, Ridge, RidgeCV, RidgeClassifier, RidgeClassifierCV, KernelRidge, LogisticRegression, LogisticRegressionCV
-        or LinearSVC, or a Pipeline that ends in one.
+    estimator : LinearRegression, Ridge, RidgeClassifier, LogisticRegression, LinearSVC, or a Pipeline that ends in one
         Not fitted here; its hyperparameters are read off it and mean what they mean in scikit-learn, on the features as given. LinearSVC
         (and LogisticRegression with the solver liblinear) penalises its intercept: it is treated as what it is, a penalised constant
         column.
@@ -99,25 +83,20 @@ def theory_curve(
         pairs of refits, from the smallest size on until it is negligible, and added. Those fitted to labels are refused.
     method : {"rows", "moments", "gaussian"}
         "rows": the rows are read as n of them: square losses from one decomposition of the rows, or one more for each size where rows
-        differ much in length (`realdata.square.square_curves`), the others by reweighting (`realdata.emulate.emulate`).
+        differ much in length (`realdata.square.square_curves`), the others by reweighting, all sizes from one decomposition
+        (`realdata.margin_curves.margin_curves`) or, where that does not settle, one by one (`realdata.emulate.emulate`).
         "moments": Ridge as if all rows were of one length (`realdata.pool.Pool`).
         "gaussian": the learners of this package on the de-biased Gaussian equivalent (`realdata.equivalent.equivalent_from_rows`).
     groups : int
-        Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. Test errors of square losses with "rows" have an
-        infinitesimal jackknife, without groups.
+        Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. "rows" has an infinitesimal jackknife, without
+        groups, but at points of other than square losses that are iterated one by one.
     random_state : int, RandomState or None
         Of the jackknife's groups and of the refits of transformers.
-    scoring : str, optional
-        A score by scikit-learn's name, higher is better: accuracy, balanced_accuracy, f1, recall, roc_auc, average_precision,
-        and for LogisticRegression neg_log_loss and neg_brier_score; r2, neg_mean_squared_error and neg_mean_absolute_error for regressions.
-        The higher class is the positive one.
 
     Returns
     -------
     Dataset along train_size (and class)
-        test_error (mean squared error, or share of wrong labels), test_error_stderr, status, converged, steps, residual; with `scoring`
-        test_score and test_score_stderr in place of the first two. Estimators that tune their penalty choose it at every size as they do:
-        tuning_cost, tuned_lam and unknown_lams say what came of it.
+        test_error (mean squared error, or share of wrong labels), test_error_stderr, status, converged, steps, residual.
 
     Raises
     ------
@@ -153,33 +132,19 @@ def theory_curve(
         raise fail("groups", "0 or at least 2", groups)
     seed, y = _seed(random_state), flattened(y)
     student = read_student(last_step(estimator))
-    score = read_scoring(scoring, classify=student.classify, loss=student.loss)
     targets, classes = read_targets(y, student, count_rows(X))
     student = weigh_classes(student, y, classes)
     sizes = read_sizes(train_sizes, count_rows(X))
     final, rows, learned = prepare(estimator, X, features, y, int(min(sizes[0], len(targets[0]))))
-    seen = rows if not isinstance(final, KernelRidge) else kernel_columns(final, rows)
-    tuning = read_tuning(final)
-    if seen is not rows and method != "rows":
-        raise fail("method", "'rows' for KernelRidge", method)
-    if tuning is not None and method != "rows":
-        raise fail("method", "'rows' for an estimator that tunes its penalty", method)
-    if tuning is None:
-        found = scored_curves(seen, targets, sizes, student, score, method=method, groups=groups, seed=seed)
-    else:
-        found = tuned_curves(seen, targets, sizes, student, tuning, score, groups=groups, seed=seed)
-    if seen is not rows:  # a row far from all others has a direction almost of its own, which is no rare column
-        for one in found:
-            one.pop("alone")
+    found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=seed)
     sentences = []
     if learned:
         whole = whole_pipeline(estimator, features)
         for i, one in enumerate(found):
             labels = np.asarray(y) if len(targets) == 1 else targets[i]
-            costs = learned_costs(whole, final, X, rows, labels, sizes, student.classify, seed, score)
+            costs = learned_costs(whole, final, X, rows, labels, sizes, student.classify, seed)
             found[i] = with_costs(one, sizes, costs)
             sentences.append(cost_caveat(learned, costs, sizes, len(rows)))
-    found = [{name: values for name, values in one.items() if name != "laws"} for one in found]
     several = len(targets) > 1
     dims = ("class", "train_size") if several else ("train_size",)
     stacked = {name: np.array([one[name] for one in found]) if several else found[0][name] for name in found[0]}
@@ -192,22 +157,14 @@ def theory_curve(
         "method": method,
         "n_total": len(rows),
         "n_features": rows.shape[1],
-        "lam": student.lam if tuning is None else list(tuning.lams),
+        "lam": student.lam,
         "call": json.dumps({"groups": groups, "random_state": seed}),
-    } | ({} if score is None else {"scoring": score.name, "judged": "test_score"})
-    for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, groups, scoring):
+    }
+    for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, groups):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
-    stacked = {name: values for name, values in stacked.items() if name not in ("room", "alone")}
-    words = CONVEX | SIZES | TUNING
-    if score is not None:
-        stacked, words = as_scores(stacked, score, "test"), words | {"test_score": Observable(score.words, score.unit)}
-    return dataset({name: (dims, values) for name, values in stacked.items()}, coordinates, attributes, words)
-
-
-def as_scores(errors: dict[str, FloatArray], score: Scoring, kind: str) -> dict[str, FloatArray]:
-    """`<kind>_score` = best - `<kind>_error` in its place, higher is better."""
-    names = {f"{kind}_error": f"{kind}_score", f"{kind}_error_stderr": f"{kind}_score_stderr"}
-    return {names.get(name, name): score.best - one if name == f"{kind}_error" else one for name, one in errors.items()}
+    return dataset(
+        {name: (dims, values) for name, values in stacked.items() if name not in ("room", "alone")}, coordinates, attributes, CONVEX | SIZES
+    )
 
 
 def _seed(random_state: Any) -> int:
@@ -215,6 +172,13 @@ def _seed(random_state: Any) -> int:
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return int(check_random_state(random_state).randint(2**31 - 1))
     return integer("random_state", random_state, minimum=0)
+
+
+def last_step(estimator: Any) -> Any:
+    """The estimator itself, or the one that a Pipeline ends in."""
+    from sklearn.pipeline import Pipeline
+
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def prepare(estimator: Any, X: Any, features: Any = None, y: Any = None, size: int | None = None) -> tuple[Any, FloatArray, list[str]]:
@@ -240,24 +204,13 @@ def prepare(estimator: Any, X: Any, features: Any = None, y: Any = None, size: i
 
 
 def refit_curve(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    *,
-    train_sizes: ArrayLike,
-    features: Any = None,
-    repeats: int = 20,
-    random_state: Any = 0,
-    scoring: str | None = None,
+    estimator: Any, X: Any, y: Any, *, train_sizes: ArrayLike, features: Any = None, repeats: int = 20, random_state: Any = 0
 ) -> xr.Dataset:
     """The same curve by brute force: `repeats` fits at each size on rows drawn without replacement, each measured on all other rows.
 
-    Any estimator, also one that `theory_curve` does not cover (Lasso, SVC, forests). A pipeline is cloned and fitted as a
-    whole, all transformers to the training rows, as scikit-learn does.
+    A pipeline is cloned and fitted as a whole, all transformers to the training rows, as scikit-learn does.
 
-    Returns a Dataset along train_size with refit_error and refit_error_stderr, the standard error over the repeats, or with `scoring`, as
-    in `theory_curve`, refit_score and refit_score_stderr. A classifier that sees one class guesses it; repeats without a score (one class
-    to test on, the log-loss of such a guess) are left out, and a warning counts them.
+    Returns a Dataset along train_size with refit_error and refit_error_stderr, the standard error over the repeats.
 
     Examples
     --------
@@ -269,12 +222,8 @@ def refit_curve(
     """
     from gaussequiv.results import dataset
 
-    y, final = flattened(y), last_step(estimator)
-    if isinstance(final, BaseEstimator) and type(final).__name__ not in KNOWN + TUNED:
-        student = LinearStudent("logistic" if is_classifier(final) else "square", classify=is_classifier(final))
-    else:
-        student = read_student(final)
-    score = read_scoring(scoring, classify=student.classify, loss=student.loss)
+    y = flattened(y)
+    student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
     weigh_classes(student, y, classes)
     if len(targets) > 1:
@@ -287,24 +236,12 @@ def refit_curve(
     rng = np.random.default_rng(_seed(random_state))
     orders = [rng.permutation(total) for _ in range(integer("repeats", repeats, minimum=2))]
     splits = [(order[:size], order[size:]) for order in orders for size in sizes]
-    errors = split_errors(whole, rows, y, splits, student.classify, score).reshape(repeats, len(sizes))
-    usable = np.isfinite(errors)
-    if not usable.all():
-        warnings.warn(
-            f"{int(np.sum(~usable))} of {errors.size} refits have no {scoring} (training or test rows of one class) and are left out.",
-            AccuracyWarning,
-            stacklevel=2,
-        )
-    count = usable.sum(axis=0)
-    mean = np.where(usable, errors, 0.0).sum(axis=0) / np.where(count > 0, count, np.nan)
-    spread = np.sqrt(np.where(usable, (errors - mean) ** 2, 0.0).sum(axis=0) / np.where(count > 1, (count - 1) * count, np.nan))
-    variables = {"refit_error": mean, "refit_error_stderr": spread}
-    attributes = {"source": "refits", "estimator": repr(last_step(estimator)), "repeats": repeats}
-    words = SIZES
-    if score is not None:
-        variables, attributes = as_scores(variables, score, "refit"), attributes | {"scoring": score.name, "judged": "refit_score"}
-        words = SIZES | {"refit_score": Observable(f"mean {score.words} of refits", score.unit)}
-    return dataset({name: (("train_size",), values) for name, values in variables.items()}, {"train_size": sizes}, attributes, words)
+    errors = split_errors(whole, rows, y, splits, student.classify).reshape(repeats, len(sizes))
+    spread = errors.std(axis=0, ddof=1) / np.sqrt(repeats)
+    variables = {"refit_error": (("train_size",), errors.mean(axis=0)), "refit_error_stderr": (("train_size",), spread)}
+    return dataset(
+        variables, {"train_size": sizes}, {"source": "refits", "estimator": repr(last_step(estimator)), "repeats": repeats}, SIZES
+    )
 
 
 __all__ = [

@@ -5,23 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
-from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import cross_validate
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.realdata.scoring import Scoring
-
-METRICS = {  # of true labels (0 and 1, or real) and what the estimator gives
-    "balanced_accuracy": metrics.balanced_accuracy_score,
-    "f1": lambda y, guess: metrics.f1_score(y, guess, zero_division=0.0),
-    "recall": metrics.recall_score,
-    "roc_auc": metrics.roc_auc_score,
-    "average_precision": metrics.average_precision_score,
-    "neg_log_loss": lambda y, p: -metrics.log_loss(y, p, labels=[0, 1]),
-    "neg_brier_score": lambda y, p: -metrics.brier_score_loss(y, p),
-}
 
 
 def rows_at(X: Any, index: Any) -> Any:
@@ -31,14 +17,10 @@ def rows_at(X: Any, index: Any) -> Any:
     return X[index] if hasattr(X, "shape") else [X[i] for i in index]
 
 
-def split_errors(
-    estimator: Any, X: Any, y: Any, splits: list[tuple[Any, Any]], classify: bool, scoring: Scoring | None = None
-) -> FloatArray:
-    """Test errors of clones, pipelines as a whole, fitted to each split's training rows: share of wrong labels, mean squared error, or a
-    score's best value minus the score.
+def split_errors(estimator: Any, X: Any, y: Any, splits: list[tuple[Any, Any]], classify: bool) -> FloatArray:
+    """Test errors (share of wrong labels, or mean squared error) of clones, pipelines as a whole, fitted to each split's training rows.
 
-    A classifier that sees one class guesses that class, with certainty; nan where test rows of one class have no such score, and for the
-    log-loss of a guess.
+    A classifier that sees one class guesses that class.
 
     Examples
     --------
@@ -49,8 +31,6 @@ def split_errors(
     True
     """
     labels = np.asarray(y)
-    if scoring is not None and scoring.name in METRICS:
-        return np.array([scoring.best - _binary_score(estimator, X, labels, train, test, scoring) for train, test in splits])
     errors = np.empty(len(splits))
     usual = []
     for i, (train, test) in enumerate(splits):
@@ -59,27 +39,7 @@ def split_errors(
         else:
             usual.append(i)
     if usual:
-        name = scoring.name if scoring is not None else "accuracy" if classify else "neg_mean_squared_error"
-        best = scoring.best if scoring is not None else float(classify)
-        found = cross_validate(estimator, X, labels, cv=[splits[i] for i in usual], scoring=name, error_score="raise")["test_score"]
-        errors[usual] = best - found
+        scoring = "accuracy" if classify else "neg_mean_squared_error"
+        found = cross_validate(estimator, X, labels, cv=[splits[i] for i in usual], scoring=scoring, error_score="raise")["test_score"]
+        errors[usual] = 1 - found if classify else -found
     return errors
-
-
-def _binary_score(estimator: Any, X: Any, labels: Any, train: Any, test: Any, scoring: Scoring) -> float:
-    """One fit; the higher class counts as positive, whatever its name."""
-    classes = np.unique(labels)
-    truth = (labels[test] == classes[-1]).astype(int)
-    single = bool(np.all(labels[train] == labels[train[0]]))
-    if truth.min() == truth.max() or (single and scoring.name == "neg_log_loss"):
-        return float("nan")
-    fitted = (DummyClassifier() if single else clone(estimator)).fit(rows_at(X, train), labels[train])
-    seen = rows_at(X, test)
-    if scoring.needs == "labels" or single:
-        given = (fitted.predict(seen) == classes[-1]).astype(int)
-    elif scoring.needs == "scores":
-        ranked = metrics.make_scorer(METRICS[scoring.name], response_method=("decision_function", "predict_proba"))
-        return float(ranked(fitted, seen, truth))
-    else:
-        given = fitted.predict_proba(seen)[:, 1]
-    return float(METRICS[scoring.name](truth, given))

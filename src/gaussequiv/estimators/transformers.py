@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 from gaussequiv.errors import ArgumentError, FloatArray, fail
 from gaussequiv.estimators.refits import rows_at, split_errors
 from gaussequiv.numerics.status import Status
-from gaussequiv.realdata.scoring import Scoring
 
 ENOUGH = 200  # rows on which a transformer is fitted twice to see whether it looks at labels
 SHUFFLES = 2  # of the labels
@@ -66,17 +65,9 @@ def steps_of(estimator: Any, features: Any = None) -> list[Any]:
         elif _is_fitted(features):
             features = FrozenEstimator(features)
         steps.append(features)
-    while isinstance(estimator, Pipeline):  # one may end in another
+    if isinstance(estimator, Pipeline):
         steps += [step for _, step in estimator.steps[:-1] if step is not None and not isinstance(step, str)]
-        estimator = estimator.steps[-1][1]
     return steps
-
-
-def last_step(estimator: Any) -> Any:
-    """The estimator itself, or the one that a Pipeline, or one in it, ends in."""
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    return estimator
 
 
 def _is_fitted(step: Any) -> bool:
@@ -90,7 +81,7 @@ def _is_fitted(step: Any) -> bool:
 def whole_pipeline(estimator: Any, features: Any = None) -> Any:
     """The estimator with its transformers, the feature map among them, as scikit-learn refits it."""
     steps = steps_of(estimator, features)
-    final = last_step(estimator)
+    final = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     return make_pipeline(*steps, final) if steps else final
 
 
@@ -162,9 +153,7 @@ def supervised_error(step: Any) -> ArgumentError:
     )
 
 
-def learned_costs(
-    whole: Any, final: Any, X: Any, rows: FloatArray, y: Any, sizes: Any, classify: bool, seed: int, scoring: Scoring | None = None
-) -> list[LearnedCost]:
+def learned_costs(whole: Any, final: Any, X: Any, rows: FloatArray, y: Any, sizes: Any, classify: bool, seed: int) -> list[LearnedCost]:
     """From the smallest size on, until it is negligible: the cost of learning transformers from the training rows, by pairs of refits.
 
     Both of a pair have the same training and test rows; one is the whole pipeline, the other the final estimator on rows transformed by
@@ -178,12 +167,9 @@ def learned_costs(
     for size in possible if possible.size else [total // 2]:
         orders = [rng.permutation(total) for _ in range(REPEATS)]
         splits = [(order[:size], order[size:]) for order in orders]
-        apart, together = (split_errors(model, seen, y, splits, classify, scoring) for model, seen in ((whole, X), (final, rows)))
-        usable = np.isfinite(apart) & np.isfinite(together)
-        change, together, count = (apart - together)[usable], together[usable], int(usable.sum())
-        if count < 2:
-            raise fail("train_sizes", "sizes at which training and test rows have both classes", int(size))
-        found.append(LearnedCost(int(size), float(change.mean()), float(change.std(ddof=1) / count**0.5), float(together.mean())))
+        apart, together = split_errors(whole, X, y, splits, classify), split_errors(final, rows, y, splits, classify)
+        change = apart - together
+        found.append(LearnedCost(int(size), float(change.mean()), float(change.std(ddof=1) / REPEATS**0.5), float(together.mean())))
         if found[-1].negligible:
             break
     return found

@@ -24,11 +24,11 @@ WORDS = {
 }
 
 
-def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, groups: int, scoring: str | None = None) -> list[str]:
+def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, groups: int) -> list[str]:
     """Sentences on points that are unknown, without a standard error, loose, or far beyond the rows; empty if there are none.
 
-    `points` holds test_error (what a score, if `scoring` names one, lacks of its best), test_error_stderr, status and, for square losses,
-    room and alone with sizes along the last axis; `rows` is the matrix that the student sees.
+    `points` holds test_error, test_error_stderr, status and, for square losses, room and alone with sizes along the last axis; `rows` is
+    the matrix that the student sees.
     """
     total, status = len(rows), points["status"]
     known = status == Status.converged
@@ -51,8 +51,7 @@ def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, 
     loose = known & ~bare & (deviation > LOOSE * error)
     if loose.any():
         said.append(
-            f"n_total = {total} rows are few for this: the standard error exceeds {LOOSE:.0%} of "
-            f"{'what the score lacks of its best' if scoring else 'the prediction'} at "
+            f"n_total = {total} rows are few for this: the standard error exceeds {LOOSE:.0%} of the prediction at "
             f"{int(loose.sum())} of {loose.size} points."
         )
     if "room" in points:
@@ -63,12 +62,6 @@ def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, 
                 f"{int(narrow.sum())} of {narrow.size} points lie where a fit is about to interpolate its rows: it differs much between "
                 "training sets of one size, and its mean error may differ from the prediction by a tenth or more, at the peak by a factor."
             )
-    if "unknown_lams" in points and np.any(points["unknown_lams"] > 0):
-        share = float(np.max(points["unknown_lams"]))
-        said.append(
-            f"Up to {100 * share:.0f}% of the penalties are not known from these rows (so weak that they leave classes separated): the "
-            "choice is predicted among the others."
-        )
     if "alone" in points:
         rare = known & (points["alone"] > RARE)
         if rare.any():
@@ -78,11 +71,8 @@ def caveats(sizes: FloatArray, points: dict[str, FloatArray], rows: FloatArray, 
                 "by a factor. A larger penalty or fewer such columns help."
             )
     if np.any(known & (error == 0)):
-        count = int(np.sum(known & (error == 0)))
         said.append(
-            f"{count} of {error.size} points have the best {scoring} there is: the {total} rows are too few to tell it from a little less."
-            if scoring
-            else f"{count} of {error.size} points are exactly 0: none of the {total} rows is predicted wrongly, "
+            f"{int(np.sum(known & (error == 0)))} of {error.size} points are exactly 0: none of the {total} rows is predicted wrongly, "
             f"so that the error is only known to be below about 3/N = {3 / total:.2g}."
         )
     reached = sizes[np.any(known.reshape(-1, len(sizes)), axis=0)]

@@ -11,13 +11,10 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.errors import ArgumentError, FloatArray, array, fail
 from gaussequiv.realdata.curves import LinearStudent
-from gaussequiv.realdata.scoring import read_scoring
-from gaussequiv.realdata.tuned import Tuning
 
 MANY_VALUES = 20  # more different whole numbers than this, each on fewer rows than the next constant, are measurements, not classes
 ROWS_PER_CLASS = 10
-KNOWN = ("LinearRegression", "Ridge", "RidgeClassifier", "KernelRidge", "LogisticRegression", "LinearSVC")
-TUNED = ("RidgeCV", "RidgeClassifierCV", "LogisticRegressionCV")  # cross-validate their penalty
+KNOWN = ("LinearRegression", "Ridge", "RidgeClassifier", "LogisticRegression", "LinearSVC")
 NAMED = 8  # columns that a message lists
 
 
@@ -135,13 +132,8 @@ def read_sizes(train_sizes: ArrayLike, rows: int) -> FloatArray:
 def read_student(estimator: Any) -> LinearStudent:
     """What a scikit-learn estimator minimises, or a refusal that says which setting is not covered."""
     name = type(estimator).__name__
-    if name not in KNOWN + TUNED or not hasattr(estimator, "get_params"):
-        raise fail(
-            "estimator",
-            f"one of {', '.join(KNOWN + TUNED)}, or a Pipeline that ends in one",
-            estimator,
-            "refit_curve refits any other.",
-        )
+    if name not in KNOWN or not hasattr(estimator, "get_params"):
+        raise fail("estimator", f"one of {', '.join(KNOWN)}, or a Pipeline that ends in one", estimator)
     get = estimator.get_params().get
     intercept, weights = bool(get("fit_intercept")), get("class_weight")
     if not (weights is None or isinstance(weights, Mapping) or (isinstance(weights, str) and weights == "balanced")):
@@ -151,20 +143,12 @@ def read_student(estimator: Any) -> LinearStudent:
         raise fail("estimator", "an estimator without positive=True", estimator)
     if name == "LinearRegression":
         return LinearStudent("square", 0.0, intercept)
-    if name in ("RidgeCV", "RidgeClassifierCV"):
-        return LinearStudent("square", _tuning(estimator).lams[0], intercept, None, weights, name == "RidgeClassifierCV")
-    if name in ("Ridge", "RidgeClassifier", "KernelRidge"):
+    if name in ("Ridge", "RidgeClassifier"):
         if np.ndim(get("alpha")) or not float(get("alpha")) >= 0:
             raise fail("estimator", "an estimator with one non-negative alpha", estimator)
         return LinearStudent("square", float(get("alpha")), intercept, None, weights, name == "RidgeClassifier")
-    ratios = get("l1_ratios")  # of LogisticRegressionCV
-    mixed = get("l1_ratio") not in (None, 0, 0.0, "deprecated") or not (ratios is None or isinstance(ratios, str) or not np.any(ratios))
-    if get("penalty") not in (None, "l2", "deprecated") or mixed:
+    if get("penalty") not in (None, "l2", "deprecated") or get("l1_ratio") not in (None, 0, 0.0, "deprecated"):
         raise fail("estimator", "an estimator with an l2 penalty", estimator)
-    if name == "LogisticRegressionCV":
-        penalised = intercept and get("solver") == "liblinear"
-        constant = float(get("intercept_scaling")) if penalised else None
-        return LinearStudent("logistic", _tuning(estimator).lams[0], intercept and not penalised, constant, weights, True)
     C = float(get("C"))
     if not C > 0:
         raise fail("estimator", "an estimator with a positive C", estimator)
@@ -176,32 +160,6 @@ def read_student(estimator: Any) -> LinearStudent:
         raise fail("estimator", "an estimator with loss 'hinge' or 'squared_hinge'", estimator)
     # LinearSVC's squared hinge has no 1/2
     return LinearStudent(loss, 0.5 * lam if loss == "squared_hinge" else lam, intercept and not penalised, constant, weights, True)
-
-
-def read_tuning(estimator: Any) -> Tuning | None:
-    """The penalties that an estimator chooses among and how, None for one with a penalty of its own."""
-    return _tuning(estimator) if type(estimator).__name__ in TUNED else None
-
-
-def _tuning(estimator: Any) -> Tuning:
-    name, get = type(estimator).__name__, estimator.get_params().get
-    folds, scoring = get("cv"), get("scoring")
-    if not (folds is None or (isinstance(folds, (int, np.integer)) and folds >= 2)):
-        raise fail("cv", "None or a number of folds of at least 2", folds)
-    logistic = name == "LogisticRegressionCV"
-    if logistic and not get("refit"):
-        raise fail("refit", "True: the penalty that is best in all folds together is fitted again", False)
-    given = get("Cs") if logistic else get("alphas")
-    values = np.logspace(-4, 4, given) if logistic and np.ndim(given) == 0 else np.atleast_1d(np.asarray(given, dtype=np.float64))
-    if not values.size or not np.all(np.isfinite(values) & (values > 0)):
-        raise fail("estimator", f"an estimator with positive {'Cs' if logistic else 'alphas'}", estimator)
-    classify = name != "RidgeCV"
-    usual = "accuracy" if logistic or (classify and folds is not None) else "neg_mean_squared_error"
-    criterion = usual if scoring is None or (logistic and scoring == "warn") else scoring
-    if criterion != "neg_mean_squared_error":  # of labels -1 and 1 too: RidgeClassifierCV chooses by it
-        read_scoring(criterion, classify=classify, loss="logistic" if logistic else "square")
-    lams = 1 / values if logistic else values
-    return Tuning(tuple(lams.tolist()), 5 if logistic and folds is None else folds if folds is None else int(folds), criterion)
 
 
 def weigh_classes(student: LinearStudent, y: Any, classes: list[Any]) -> LinearStudent:

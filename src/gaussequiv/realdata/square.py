@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.decomposed import SMALLEST, DecomposedRows
-from gaussequiv.realdata.emulate import MOST_SHRUNK, ROUNDING, wrong_rows
-from gaussequiv.realdata.scoring import ScoreLaw
+from gaussequiv.realdata.mistakes import mistakes
 
 CLOSE = 3e-3  # of the logarithm of the ridge: where Newton's method ends, far below the statistical error of any pool
 STEPS = 60
@@ -22,16 +20,13 @@ BELOW = 1e-6  # of lam: no smaller pool ridge is looked for
 ALONE = 0.8  # leverage of a row that is fitted almost by itself
 LIGHTEST = 1e-2  # weight of a row beside that of others, where rows are weighed anew
 UNEVEN = 0.25  # half the width of the logarithm of the rows' weights at n from which a decomposition with them is worth its time
-SHARPEST = 1e-9  # of labels -1 and 1: scores of one value have no narrower density
-BANDWIDTH = 1.06  # Silverman's rule: of the scores, in which a count of mistakes is smoothed for its band
 
 
 class SquareError(NamedTuple):
     """Of one vector of labels, at every size.
 
     `room` is 1 - df2/n, small where the fit is about to interpolate its rows; `alone` the share of its degrees of freedom that single rows
-    hold which it almost interpolates, unlike the bulk (columns that vary on few rows; 0 for classes); `laws` a ScoreLaw at each size, None
-    where it is not known or was not asked for.
+    hold which it almost interpolates, unlike the bulk (columns that vary on few rows; 0 for classes).
     """
 
     test_error: FloatArray
@@ -41,7 +36,6 @@ class SquareError(NamedTuple):
     residual: FloatArray
     room: FloatArray
     alone: FloatArray
-    laws: NDArray[np.object_]
 
 
 class _Matched(NamedTuple):
@@ -67,7 +61,6 @@ def square_curves(
     intercept: bool = True,
     classify: bool = False,
     band: bool = True,
-    laws: bool = False,
 ) -> list[SquareError]:
     r"""Test errors of min sum_i s_i (y_i - c - w.x_i)^2 + lam |w|^2 trained on n rows, for every n, from one decomposition of N rows.
 
@@ -104,8 +97,6 @@ def square_curves(
         Whether the test error is the share of wrong signs, or the mean squared error.
     band : bool
         Whether to compute standard errors; else nan.
-    laws : bool
-        Whether to keep the laws of the rows' scores, for other averages.
 
     Returns
     -------
@@ -133,8 +124,7 @@ def square_curves(
     again = np.full(len(sizes), False)
     for i in np.flatnonzero((sizes < len(x)) & matched.known):
         again[i] = _spread(matched, weights, sizes, i)[1] > UNEVEN
-    kinds = {name: np.full(len(sizes), None) if name == "laws" else np.full(len(sizes), np.nan) for name in SquareError._fields}
-    out = [SquareError(**{name: kind.copy() for name, kind in kinds.items()}) for _ in targets]
+    out = [SquareError(*(np.full(len(sizes), np.nan) for _ in SquareError._fields)) for _ in targets]
     for one in out:
         one.status[:], one.steps[:], one.residual[:] = Status.nonfinite, matched.steps, matched.residual
     parts = [(np.flatnonzero(~again & matched.known), rows, _take(matched, ~again & matched.known))]
@@ -148,9 +138,7 @@ def square_curves(
         # a wrong sign counts no more than one row, however far off its score
         alone = np.zeros(len(index)) if classify or again[index].any() else _alone(found.share)
         for y, one in zip(targets, out, strict=True):
-            found_here = level.errors(y, classify, band)
-            kept = level.laws(y, classify, found_here[2]) if laws else np.full(len(index), None)
-            for whole, values in zip(one, (*found_here, alone, kept), strict=True):
+            for whole, values in zip(one, (*level.errors(y, classify, band), alone), strict=True):
                 whole[index] = values
     return out
 
@@ -298,7 +286,7 @@ class _Levels:
         self.added[sizes == N] = 0.0  # up to rounding, which a class of one row would show
 
     def errors(self, y: FloatArray, classify: bool, band: bool) -> tuple[FloatArray, ...]:
-        """The fields of a SquareError for labels y, but the last two."""
+        """The fields of a SquareError for labels y, but the last."""
         rows, matched = self.rows, self.matched
         weighted = rows.residuals(y, matched.ridge) / matched.gap
         error = weighted / rows.roots  # left out
@@ -327,23 +315,6 @@ class _Levels:
         value = np.where(fine, value, np.nan)
         return value, deviation, status, matched.steps, matched.residual, self.room
 
-    def laws(self, y: FloatArray, classify: bool, status: FloatArray) -> NDArray[np.object_]:
-        """The law of the rows' scores at every size that is known."""
-        out = np.full(len(self.sizes), None)
-        error = self.rows.residuals(y, self.matched.ridge) / (self.matched.gap * self.rows.roots)
-        noise = np.mean(self.added * error**2, axis=1)
-        for i in np.flatnonzero(status == Status.converged):
-            common = float(noise[i]) * self._between(y, i) if classify else 0.0
-            law = ScoreLaw(y, y - error[i], noise[i] * self.B[i], classify=classify, common=common)
-            out[i] = law if law.removed >= MOST_SHRUNK else None
-        return out
-
-    def _between(self, y: FloatArray, i: Any) -> float:
-        """x'Q M Q z of a row x of each class, averaged over pairs, in the units of B."""
-        shares = [np.where(y == label, 1 / (self.matched.gap[i] * self.rows.roots * np.sum(y == label)), 0.0) for label in (-1.0, 1.0)]
-        seen = [self.rows.smoothed(one[None, :], self.matched.ridge[[i]])[0] for one in shares]
-        return float(seen[0] @ seen[1])
-
     def _wrong(
         self, y: FloatArray, score: FloatArray, extra: FloatArray, status: FloatArray
     ) -> tuple[FloatArray, tuple[FloatArray, FloatArray, FloatArray]]:
@@ -353,21 +324,9 @@ class _Levels:
         """
         parts, slope, curve, through = (np.zeros_like(score) for _ in range(4))
         for i in np.flatnonzero(status == Status.converged):
-            least = 0.0
-            for label in (-1.0, 1.0):
-                mine = y == label
-                margin, added = label * score[i, mine], extra[i, mine]
-                parts[i, mine], removed = wrong_rows(margin, added)
-                least, factor = min(least, removed), np.sqrt(np.clip(1 + removed, 0.0, 1.0))
-                margin = margin.mean() + factor * (margin - margin.mean())
-                blur = (BANDWIDTH * np.std(margin) * self.rows.rows**-0.2) ** 2
-                width = np.sqrt(np.maximum(added, blur) + SHARPEST**2)
-                t = np.clip(margin / width, -30.0, 30.0)
-                density = np.exp(-0.5 * t * t) / (np.sqrt(2 * np.pi) * width)
-                slope[i, mine], curve[i, mine] = label * factor * density, t * density / width
-                through[i, mine] = np.where(added > blur, 0.5 * t * density / width, 0.0)
-            if least < MOST_SHRUNK or (least < -ROUNDING and not parts[i].any()):
-                status[i] = Status.nonfinite
+            found = mistakes(y, score[i], extra[i])
+            parts[i], slope[i], curve[i], through[i] = found.chance, -found.slope, found.curve, found.through
+            status[i] = found.status
         return parts, (slope, curve, through)
 
     def _deviation(self, own: FloatArray, slope: FloatArray, curve: FloatArray, weighted: FloatArray) -> FloatArray:
