@@ -80,12 +80,3 @@ def test_the_rows_given_stay_as_they_are(intercept, weight):
     kept = x.copy()
     DecomposedRows(x, np.full(20, weight), intercept=intercept)
     assert np.array_equal(x, kept)
-
-
-def test_coefficients_give_the_scores_of_their_shares():
-    rng = np.random.default_rng(0)
-    x, a, shares = rng.standard_normal((40, 5)) + 2, rng.uniform(0.5, 2, 40), rng.standard_normal(5)
-    for intercept in (True, False):
-        rows = DecomposedRows(x, a, intercept=intercept)
-        w, middle = rows.coefficients(x, shares)
-        assert x @ w - middle == pytest.approx(rows.left @ shares / np.sqrt(a), abs=1e-10)

@@ -83,13 +83,12 @@ def theory_curve(
         pairs of refits, from the smallest size on until it is negligible, and added. Those fitted to labels are refused.
     method : {"rows", "moments", "gaussian"}
         "rows": the rows are read as n of them: square losses from one decomposition of the rows, or one more for each size where rows
-        differ much in length (`realdata.square.square_curves`), the others by reweighting, all sizes from one decomposition
-        (`realdata.margin_curves.margin_curves`) or, where that does not settle, one by one (`realdata.emulate.emulate`).
+        differ much in length (`realdata.square.square_curves`), the others by reweighting (`realdata.emulate.emulate`).
         "moments": Ridge as if all rows were of one length (`realdata.pool.Pool`).
         "gaussian": the learners of this package on the de-biased Gaussian equivalent (`realdata.equivalent.equivalent_from_rows`).
     groups : int
-        Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. "rows" has an infinitesimal jackknife, without
-        groups, but at points of other than square losses that are iterated one by one.
+        Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. Square losses with "rows" have an infinitesimal
+        jackknife, without groups.
     random_state : int, RandomState or None
         Of the jackknife's groups and of the refits of transformers.
 

@@ -13,7 +13,6 @@ from gaussequiv.ingredients.losses import named as losses
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.emulate import EmulatedStudent, EmulationState, check_labels, emulate
 from gaussequiv.realdata.equivalent import equivalent_from_rows
-from gaussequiv.realdata.margin_curves import margin_curves
 from gaussequiv.realdata.pool import Pool
 from gaussequiv.realdata.square import square_curves
 
@@ -83,8 +82,7 @@ def curve(
     Entries: test_error, test_error_stderr, status, steps and residual, one value for each size.
 
     The standard error is that of a grouped jackknife: each group of rows is left out in turn, never drawn twice,
-    s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2 (method "rows": an infinitesimal one, `square_curves` and `margin_curves`, but at
-    points that only `emulate` settles). It covers
+    s.e.^2 = (G - 1)/G sum_g (error_g - mean)^2 (square losses with method "rows": an infinitesimal one, `square_curves`). It covers
     the pool's finite size, not the ansatz. Where a deletion leaves no prediction, the standard error is nan; beyond the pool's size the
     point is then not identified: nan, status `nonfinite`. Square losses with "rows" have the entries `room` and
     `alone` more.
@@ -102,25 +100,6 @@ def curve(
         raise ArgumentError("Argument `method` must be 'rows' where the intercept is penalised, but method='gaussian'.")
     if student.constant is not None:
         x = np.column_stack([x, np.full(len(x), student.constant)])
-    if method == "rows":
-        return _margins(x, y, np.asarray(sizes), student, groups, seed)
-    return _grouped(x, y, np.asarray(sizes), student, method, groups, seed)
-
-
-def _margins(x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent, groups: int, seed: int) -> dict[str, FloatArray]:
-    """All sizes from one decomposition; those at which that does not settle one by one, with a grouped jackknife."""
-    plain = EmulatedStudent(losses.get(student.loss), student.lam, student.intercept, student.classify)
-    found = margin_curves(x, y, row_weights(y, student.class_weight), sizes, plain, band=groups > 0)._asdict()
-    rest = found["status"] == Status.max_steps
-    if rest.any():
-        for name, values in _grouped(x, y, sizes[rest], student, "rows", groups, seed).items():
-            found[name][rest] = values
-    return found
-
-
-def _grouped(
-    x: FloatArray, y: FloatArray, sizes: FloatArray, student: LinearStudent, method: str, groups: int, seed: int
-) -> dict[str, FloatArray]:
     full, states = _predict(x, y, sizes, student, method, None)
     errors = np.full(len(sizes), np.nan)
     known = full["status"] == Status.converged

@@ -102,12 +102,3 @@ class DecomposedRows:
         s = self.eigenvalues
         out = (s / (s + ridge[:, None]) * (vectors @ self.left)) @ self.left.T
         return out + np.outer(vectors @ self.roots / self.total, self.roots) if self.intercept else out
-
-    def coefficients(self, x: FloatArray, shares: FloatArray) -> tuple[FloatArray, float]:
-        """w with w.(x_i - weighted mean) = sum_k shares_k U_ik/sqrt(a_i), and w.mean, for the rows x that were decomposed."""
-        along = self.roots * (self.left @ (shares / self.eigenvalues))
-        if not self.intercept:
-            return x.T @ along, 0.0
-        mean = (self.weights @ x) / self.total
-        w = x.T @ along - mean * along.sum()
-        return w, float(mean @ w)

@@ -6,18 +6,20 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
+from numpy.typing import NDArray
+from scipy import linalg, special
 
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.losses.named import Loss, Square
 from gaussequiv.numerics.status import Status
-from gaussequiv.realdata.mistakes import mistakes
-from gaussequiv.realdata.noisy_gradients import RampGradients, ramp_of
 
 STEPS = 100
 MIX = 0.7  # of a Newton step; less when the iteration does not settle
 TOLERANCE = 1e-4  # relative; far below the statistical error of any pool
+SMOOTH = 0.02  # hinges at n >= N: scores are blurred by this fraction of their spread, so that every row has a curvature
 NODES = 11  # of the extra noise, for smooth losses
+MOST_SHRUNK = -0.5  # of the spread of a class's scores: beyond, the pool says too little
+ROUNDING = 1e-9  # of the spread of scores: less noise removed than this is none
 EDGE = 0.05  # 1 - V c may not fall below: there the pool says nothing about so many rows
 
 
@@ -213,14 +215,30 @@ def _cold(design: FloatArray, y: FloatArray, n: float, student: EmulatedStudent)
     return EmulationState(coefficients, V, np.full(rows, blur), score)
 
 
+class _Ramp(NamedTuple):
+    """A slope f'(t) = clip((t - place)/width, steepest, 0) in the margin t; a jump where width = 0."""
+
+    place: float
+    steepest: float
+    width: float
+
+
+def _ramp_of(loss: Loss) -> _Ramp | None:
+    """The ramp that is all of a margin loss's slope (hinges), or None."""
+    if loss.kind != "margin" or len(loss.pieces) != 1:
+        return None
+    ((place, low, high, width),) = loss.pieces
+    rest, _ = loss.rest_at(np.linspace(place - 10, place + 10, 101))
+    return _Ramp(place, low, width) if high == 0 and not rest.any() else None
+
+
 class _Averages:
     """phi = E g, -E g' and E g^2 of every row over the extra noise: closed forms where g is piecewise linear, else Gauss-Hermite."""
 
     def __init__(self, y: FloatArray, weights: FloatArray, student: EmulatedStudent, ratio: float) -> None:
         self.y, self.weights = y, weights
         self.loss, self.ratio = student.loss, ratio
-        ramp = ramp_of(student.loss)
-        self.ramp = None if ramp is None else RampGradients(ramp, y, weights)
+        self.ramp = _ramp_of(student.loss)
         nodes, mass = np.polynomial.hermite_e.hermegauss(NODES)
         self.nodes, self.mass = nodes, mass / mass.sum()
 
@@ -230,10 +248,24 @@ class _Averages:
             residual, slope = self.y - state.score, s / (1 + V)
             return slope * residual, slope, slope**2 * (residual**2 + np.maximum(state.extra, 0.0))
         if self.ramp is not None:
-            return self.ramp(state.score, state.V, state.extra)
+            return self._of_ramp(self.ramp, state)
         score = state.score[:, None] + np.sqrt(np.maximum(state.extra, 0.0))[:, None] * self.nodes
         g, slope = self.loss.proximal(self.y[:, None], score, V[:, None])
         return s * (g @ self.mass), -s * (slope @ self.mass), s**2 * ((g * g) @ self.mass)
+
+    def _of_ramp(self, ramp: _Ramp, state: EmulationState) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """g = clip((place - y omega)/(width + V), 0, -steepest)."""
+        s, V = self.weights, self.weights * state.V
+        blur = np.sqrt(np.maximum(state.extra, SMOOTH**2 * (float(np.var(state.score)) + 1e-12)))
+        missing, reach = ramp.place - self.y * state.score, ramp.width + V
+        share, mean, square = _positive_part(missing, blur)
+        if np.isinf(ramp.steepest):
+            scale = s / reach
+            return self.y * scale * mean, scale * share, scale**2 * square
+        top = -ramp.steepest * reach  # where g stops growing; x = top + (x - top) beyond
+        above, beyond, further = _positive_part(missing - top, blur)
+        second = (square - (further + 2 * top * beyond + top**2 * above)) / reach**2 + ramp.steepest**2 * above
+        return self.y * s * (mean - beyond) / reach, s * (share - above) / reach, s**2 * np.maximum(second, 0.0)
 
     def left_out(self, z: FloatArray, state: EmulationState) -> FloatArray:
         """The score omega with omega + (n/N) V phi(omega) = z; guarded Newton steps from where it stood."""
@@ -242,6 +274,14 @@ class _Averages:
             gap = state.score + self.ratio * state.V * phi - z
             state = state._replace(score=state.score - gap / np.maximum(1 - self.ratio * state.V * slope, EDGE))
         return state.score
+
+
+def _positive_part(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """P(x > 0), E max(x, 0), E max(x, 0)^2 for x ~ N(mean, deviation^2)."""
+    t = mean / deviation
+    share = special.ndtr(t)
+    density = np.exp(-0.5 * t * t) / np.sqrt(2 * np.pi) * deviation
+    return share, mean * share + density, (mean**2 + deviation**2) * share + mean * density
 
 
 def _extra(
@@ -268,12 +308,29 @@ def _result(y: FloatArray, state: EmulationState, student: EmulatedStudent, stat
     if not student.classify:
         parts = (y - state.score) ** 2 + state.extra
     else:
-        found = mistakes(y, state.score, state.extra)
-        parts, status = found.chance, found.status if status == Status.converged else status
+        parts, removed = np.empty(len(y)), 0.0
+        for label in (-1.0, 1.0):
+            rows: NDArray[np.bool_] = y == label
+            parts[rows], share = wrong_rows(label * state.score[rows], state.extra[rows])
+            status = Status.nonfinite if share < MOST_SHRUNK and status == Status.converged else status
+            removed = min(removed, share)
+        # beyond the pool mistakes are counted: none left is a bound, not a measurement
+        if status == Status.converged and removed < -ROUNDING and not parts.any():
+            status = Status.nonfinite
     if status == Status.converged and not np.all(np.isfinite(parts)):
         status = Status.nonfinite
     value = float(np.mean(parts)) if status == Status.converged else np.nan
     return Emulated(value, parts, status, steps, float(residual), state)
+
+
+def wrong_rows(margin: FloatArray, extra: FloatArray) -> tuple[FloatArray, float]:
+    """P(margin + sqrt(extra) xi < 0) of one class's rows; where noise is to be removed, margins shrunk to their mean, and the share
+    removed."""
+    share = float(np.mean(extra)) / (float(np.var(margin)) + 1e-300)
+    if share >= 0:
+        return np.where(extra > 0, special.ndtr(-margin / np.sqrt(np.maximum(extra, 1e-300))), (margin < 0).astype(float)), 0.0
+    centre = float(np.mean(margin))
+    return (centre + np.sqrt(max(1 + share, 0.0)) * (margin - centre) < 0).astype(float), share
 
 
 def check_labels(y: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from gaussequiv.errors import FloatArray
 from gaussequiv.numerics.status import Status
 from gaussequiv.realdata.decomposed import SMALLEST, DecomposedRows
-from gaussequiv.realdata.mistakes import mistakes
+from gaussequiv.realdata.emulate import MOST_SHRUNK, ROUNDING, wrong_rows
 
 CLOSE = 3e-3  # of the logarithm of the ridge: where Newton's method ends, far below the statistical error of any pool
 STEPS = 60
@@ -20,6 +20,8 @@ BELOW = 1e-6  # of lam: no smaller pool ridge is looked for
 ALONE = 0.8  # leverage of a row that is fitted almost by itself
 LIGHTEST = 1e-2  # weight of a row beside that of others, where rows are weighed anew
 UNEVEN = 0.25  # half the width of the logarithm of the rows' weights at n from which a decomposition with them is worth its time
+SHARPEST = 1e-9  # of labels -1 and 1: scores of one value have no narrower density
+BANDWIDTH = 1.06  # Silverman's rule: of the scores, in which a count of mistakes is smoothed for its band
 
 
 class SquareError(NamedTuple):
@@ -324,9 +326,21 @@ class _Levels:
         """
         parts, slope, curve, through = (np.zeros_like(score) for _ in range(4))
         for i in np.flatnonzero(status == Status.converged):
-            found = mistakes(y, score[i], extra[i])
-            parts[i], slope[i], curve[i], through[i] = found.chance, -found.slope, found.curve, found.through
-            status[i] = found.status
+            least = 0.0
+            for label in (-1.0, 1.0):
+                mine = y == label
+                margin, added = label * score[i, mine], extra[i, mine]
+                parts[i, mine], removed = wrong_rows(margin, added)
+                least, factor = min(least, removed), np.sqrt(np.clip(1 + removed, 0.0, 1.0))
+                margin = margin.mean() + factor * (margin - margin.mean())
+                blur = (BANDWIDTH * np.std(margin) * self.rows.rows**-0.2) ** 2
+                width = np.sqrt(np.maximum(added, blur) + SHARPEST**2)
+                t = np.clip(margin / width, -30.0, 30.0)
+                density = np.exp(-0.5 * t * t) / (np.sqrt(2 * np.pi) * width)
+                slope[i, mine], curve[i, mine] = label * factor * density, t * density / width
+                through[i, mine] = np.where(added > blur, 0.5 * t * density / width, 0.0)
+            if least < MOST_SHRUNK or (least < -ROUNDING and not parts[i].any()):
+                status[i] = Status.nonfinite
         return parts, (slope, curve, through)
 
     def _deviation(self, own: FloatArray, slope: FloatArray, curve: FloatArray, weighted: FloatArray) -> FloatArray:
