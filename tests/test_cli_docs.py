@@ -12,7 +12,7 @@ from gaussequiv.cli import app
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\w.])")
 # they need a file of an earlier command or of the reader's, or speak of the machine
-ELSEWHERE = ("doctor", "predict-curve", "plot", "list", "--problem problem.toml", "--data digits")
+ELSEWHERE = ("doctor", "predict-curve", "rows-for", "plot", "list", "--problem problem.toml", "--data digits")
 LONG = ("sample-posterior", "network-information", "reproduce")  # from here the numbers are chains' or too long to wait for
 NEWER = ("thresholds", "fixed-points", "phase-diagram", "information", "validity", "track", "sample-posterior", "network-information")
 

@@ -53,11 +53,14 @@ _NAMES = {
     "separability_threshold": "learners.convex.separability",
     "theory_curve": "estimators.curves",
     "refit_curve": "estimators.curves",
+    "rows_for": "estimators.needed_rows",
+    "weigh_candidates": "estimators.candidates",
     "DeepRandomFeatures": "estimators.feature_maps",
     "ConvolutionalFeatures": "estimators.feature_maps",
     "KernelFunction": "estimators.kernel_function",
     "Problem": "problems.supervised.description",
     "SpikedWigner": "problems.spiked_wigner.description",
+    "ExtensiveWidth": "problems.extensive_width.description",
     "OnlineSGD": "problems.online_sgd.description",
     "TwoLayer": "problems.online_sgd.two_layer",
     "RandomGenerator": "ingredients.generators.random_layers",
@@ -110,11 +113,13 @@ if TYPE_CHECKING:
     from gaussequiv.errors import UnreachableError as UnreachableError
     from gaussequiv.estimators.amp import AMPClassifier as AMPClassifier
     from gaussequiv.estimators.amp import AMPRegressor as AMPRegressor
+    from gaussequiv.estimators.candidates import weigh_candidates as weigh_candidates
     from gaussequiv.estimators.curves import refit_curve as refit_curve
     from gaussequiv.estimators.curves import theory_curve as theory_curve
     from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures
     from gaussequiv.estimators.feature_maps import DeepRandomFeatures as DeepRandomFeatures
     from gaussequiv.estimators.kernel_function import KernelFunction as KernelFunction
+    from gaussequiv.estimators.needed_rows import rows_for as rows_for
     from gaussequiv.ingredients.activations.base import Activation as Activation
     from gaussequiv.ingredients.channels.binary import Binary as Binary
     from gaussequiv.ingredients.channels.counts import Poisson as Poisson
@@ -154,6 +159,7 @@ if TYPE_CHECKING:
     from gaussequiv.learners.convex.ridge import Ridge as Ridge
     from gaussequiv.learners.convex.ridge_ensemble import RidgeEnsemble as RidgeEnsemble
     from gaussequiv.learners.convex.separability import separability_threshold as separability_threshold
+    from gaussequiv.problems.extensive_width.description import ExtensiveWidth as ExtensiveWidth
     from gaussequiv.problems.online_sgd.description import OnlineSGD as OnlineSGD
     from gaussequiv.problems.online_sgd.two_layer import TwoLayer as TwoLayer
     from gaussequiv.problems.spiked_wigner.description import SpikedWigner as SpikedWigner

@@ -77,3 +77,19 @@ def test_files_that_say_supervised_are_as_before():
 def test_what_does_not_go_together_is_named(arguments, problem, words):
     result = run(*arguments, problem=problem)
     assert result.exit_code == 2 and words in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("verb", "problem"), [("simulate", WIGNER), ("compare", ONLINE)])
+def test_a_checkpoint_is_gone_on_from(tmp_path, verb, problem):
+    file, call = tmp_path / "trials.npz", [verb, "--points", "0.5,1", "--d", "60", "--json"]
+    first = run(*call, "--trials", "2", "--checkpoint", str(file), problem=problem)
+    assert first.exit_code == 0, first.stderr
+    before = file.read_bytes()
+    again = run(*call, "--trials", "2", "--checkpoint", str(file), problem=problem)
+    more = run(*call, "--trials", "3", "--checkpoint", str(file), problem=problem)
+    assert again.stdout == first.stdout and more.stdout == run(*call, "--trials", "3", problem=problem).stdout
+    assert file.read_bytes() != before
+    other = run(*call, "--seed", "1", "--checkpoint", str(file), problem=problem)
+    assert other.exit_code == 2 and "another seed" in other.stderr
+    swept = run(*call, "--over", "instance=1,2", "--checkpoint", str(file), problem=ONLINE)
+    assert swept.exit_code == 2 and "`checkpoint` must be None in a sweep" in swept.stderr

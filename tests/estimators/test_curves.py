@@ -332,5 +332,5 @@ def test_no_warning_of_numpy_leaks_and_points_beyond_the_rows_are_predicted():
 
 
 def test_groups_are_checked():
-    with pytest.raises(ArgumentError, match="groups"):
+    with pytest.raises(ArgumentError, match="jackknife"):
         theory_curve(Ridge(), *DIGITS, groups=1)

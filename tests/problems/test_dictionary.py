@@ -10,6 +10,7 @@ def test_every_kind_is_built_again():
     problems = [
         ge.Problem(),
         ge.SpikedWigner("gaussian"),
+        ge.ExtensiveWidth("relu", noise=0.1),
         ge.OnlineSGD(generator=ge.RandomGenerator("sign"), data=("generator", "twin")),
         ge.SpikedWigner("gaussian").algorithm(2.0, 20, start=0.5),
         ge.Problem().algorithm(1.0, 20),

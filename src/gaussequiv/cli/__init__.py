@@ -7,5 +7,6 @@ from gaussequiv.cli import inference as inference
 from gaussequiv.cli import information as information
 from gaussequiv.cli import papers as papers
 from gaussequiv.cli import phases as phases
+from gaussequiv.cli import rows as rows
 from gaussequiv.cli.base import app as app
 from gaussequiv.cli.base import main as main

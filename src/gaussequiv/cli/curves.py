@@ -11,6 +11,7 @@ from gaussequiv.cli.options import (
     LEARNER_OPTIONS,
     Allowance,
     Alpha,
+    Checkpoint,
     Count,
     Dimension,
     Json,
@@ -99,6 +100,7 @@ def simulate(
     seed: Seed = 0,
     test_samples: TestSamples = None,
     normalise_teacher: Normalise = False,
+    checkpoint: Checkpoint = None,
     over: Over = None,
     as_json: Json = False,
     output: Output = None,
@@ -106,7 +108,8 @@ def simulate(
 ) -> None:
     """Train on labels of true networks at finite size and measure on fresh data."""
     own = {"test_samples": test_samples, "normalise_teacher": normalise_teacher}
-    _run("simulate", options, (alpha, points), over, {"size": d, "trials": trials, "seed": seed}, own, as_json, output, strict)
+    call = {"size": d, "trials": trials, "seed": seed, "checkpoint": checkpoint}
+    _run("simulate", options, (alpha, points), over, call, own, as_json, output, strict)
 
 
 @command("compare")
@@ -120,13 +123,14 @@ def compare(
     test_samples: TestSamples = None,
     normalise_teacher: Normalise = False,
     allowance: Allowance = None,
+    checkpoint: Checkpoint = None,
     over: Over = None,
     as_json: Json = False,
     output: Output = None,
     strict: Strict = False,
 ) -> None:
     """Theory beside simulation, z-scores, and the verdict: agree, disagree or inconclusive."""
-    call = {"size": d, "trials": trials, "seed": seed, "allowance": allowance}
+    call = {"size": d, "trials": trials, "seed": seed, "allowance": allowance, "checkpoint": checkpoint}
     own = {"test_samples": test_samples, "normalise_teacher": normalise_teacher}
     _run("compare", options, (alpha, points), over, call, own, as_json, output, strict)
 

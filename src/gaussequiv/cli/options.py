@@ -131,6 +131,15 @@ Dimension = Annotated[
     ),
 ]
 Trials = Annotated[int, typer.Option("--trials", help="Networks drawn, each with its own data.", rich_help_panel=CALL, show_default=True)]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        help="Keep finished trials, and a long one under way, in FILE: the same command again goes on from there to the same bits.",
+        rich_help_panel=CALL,
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Integer seed.", rich_help_panel=CALL, show_default=True)]
 TestSamples = Annotated[
     int | None,

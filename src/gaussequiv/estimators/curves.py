@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from gaussequiv.curve import Observable
 from gaussequiv.errors import AccuracyWarning, ArgumentError, FloatArray, fail, integer
 from gaussequiv.estimators.feature_maps import ConvolutionalFeatures as ConvolutionalFeatures  # their path of before
 from gaussequiv.estimators.feature_maps import DeepRandomFeatures as DeepRandomFeatures
+from gaussequiv.estimators.group_splits import group_caveat, group_costs, group_split, largest_size, read_groups
 from gaussequiv.estimators.kernel_function import KernelFunction as KernelFunction
 from gaussequiv.estimators.refits import split_errors
 from gaussequiv.estimators.transformers import (
@@ -58,7 +60,8 @@ def theory_curve(
     train_sizes: ArrayLike = (0.1, 0.325, 0.55, 0.775, 1.0),
     features: Any = None,
     method: str = "rows",
-    groups: int = 10,
+    groups: Any = None,
+    jackknife: int = 10,
     random_state: Any = 0,
 ) -> xr.Dataset:
     """Learning curve of a linear scikit-learn estimator, predicted from one data set without fitting it at any size.
@@ -86,11 +89,16 @@ def theory_curve(
         differ much in length (`realdata.square.square_curves`), the others by reweighting (`realdata.emulate.emulate`).
         "moments": Ridge as if all rows were of one length (`realdata.pool.Pool`).
         "gaussian": the learners of this package on the de-biased Gaussian equivalent (`realdata.equivalent.equivalent_from_rows`).
-    groups : int
-        Groups of the jackknife behind `test_error_stderr`; 0 for no standard errors. Square losses with "rows" have an infinitesimal
-        jackknife, without groups.
+    groups : array-like of shape (N,), optional
+        The person, patient or session that each row is of, where fits are to be tested on others than they were trained on. Rows of one
+        group are alike, which no prediction from rows knows: what it costs is measured at every size that leaves a fifth of the rows, by
+        16 refits with training and test rows of different groups and 16 with rows drawn at random, and added; larger sizes are nan where
+        it is more than a tenth. A whole number is read as `jackknife`, its name of before.
+    jackknife : int
+        Parts of the rows left out in turn for `test_error_stderr`; 0 for no standard errors. Square losses with "rows" have an
+        infinitesimal jackknife, without parts.
     random_state : int, RandomState or None
-        Of the jackknife's groups and of the refits of transformers.
+        Of the jackknife's parts and of the refits of transformers and groups.
 
     Returns
     -------
@@ -120,25 +128,35 @@ def theory_curve(
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.linear_model import RidgeClassifier
     >>> X, digit = load_digits(return_X_y=True)
-    >>> curve = theory_curve(RidgeClassifier(alpha=100.0), X, digit % 2 == 0, train_sizes=[100, 1000, 2500], groups=0)
+    >>> curve = theory_curve(RidgeClassifier(alpha=100.0), X, digit % 2 == 0, train_sizes=[100, 1000, 2500], jackknife=0)
     >>> bool(np.all(np.diff(curve.test_error) < 0))
     True
     """
     from gaussequiv.results import dataset
 
-    integer("groups", groups, minimum=0)
-    if groups == 1:
-        raise fail("groups", "0 or at least 2", groups)
+    if isinstance(groups, Number):
+        jackknife, groups = groups, None  # type: ignore[assignment]
+    integer("jackknife", jackknife, minimum=0)
+    if jackknife == 1:
+        raise fail("jackknife", "0 or at least 2", jackknife)
+    number = None if groups is None else read_groups(groups, count_rows(X))
     seed, y = _seed(random_state), flattened(y)
     student = read_student(last_step(estimator))
     targets, classes = read_targets(y, student, count_rows(X))
     student = weigh_classes(student, y, classes)
     sizes = read_sizes(train_sizes, count_rows(X))
     final, rows, learned = prepare(estimator, X, features, y, int(min(sizes[0], len(targets[0]))))
-    found = curves_of_targets(rows, targets, sizes, student, method=method, groups=groups, seed=seed)
+    found = curves_of_targets(rows, targets, sizes, student, method=method, groups=jackknife, seed=seed)
     sentences = []
-    if learned:
-        whole = whole_pipeline(estimator, features)
+    whole = whole_pipeline(estimator, features)
+    if number is not None:
+        given = X if steps_of(estimator, features) else rows
+        for i, one in enumerate(found):
+            labels = np.asarray(y) if len(targets) == 1 else targets[i]
+            costs = group_costs(whole, final, given, rows, labels, sizes, student.classify, seed, number)
+            found[i] = with_costs(one, sizes, costs)
+            sentences.append(group_caveat(costs, sizes, int(number.max()) + 1))
+    elif learned:
         for i, one in enumerate(found):
             labels = np.asarray(y) if len(targets) == 1 else targets[i]
             costs = learned_costs(whole, final, X, rows, labels, sizes, student.classify, seed)
@@ -157,9 +175,9 @@ def theory_curve(
         "n_total": len(rows),
         "n_features": rows.shape[1],
         "lam": student.lam,
-        "call": json.dumps({"groups": groups, "random_state": seed}),
+        "call": json.dumps({"jackknife": jackknife, "random_state": seed}),
     }
-    for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, groups):
+    for sentence in [one for one in dict.fromkeys(sentences) if one] + caveats(sizes, stacked, rows, jackknife):
         warnings.warn(sentence, AccuracyWarning, stacklevel=2)
     return dataset(
         {name: (dims, values) for name, values in stacked.items() if name not in ("room", "alone")}, coordinates, attributes, CONVEX | SIZES
@@ -203,11 +221,21 @@ def prepare(estimator: Any, X: Any, features: Any = None, y: Any = None, size: i
 
 
 def refit_curve(
-    estimator: Any, X: Any, y: Any, *, train_sizes: ArrayLike, features: Any = None, repeats: int = 20, random_state: Any = 0
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    train_sizes: ArrayLike,
+    features: Any = None,
+    groups: Any = None,
+    repeats: int = 20,
+    random_state: Any = 0,
 ) -> xr.Dataset:
     """The same curve by brute force: `repeats` fits at each size on rows drawn without replacement, each measured on all other rows.
 
-    A pipeline is cloned and fitted as a whole, all transformers to the training rows, as scikit-learn does.
+    A pipeline is cloned and fitted as a whole, all transformers to the training rows, as scikit-learn does. With `groups`, the name of
+    each row's group, training rows are those of whole groups in random order, the last one cut to the size, and test rows those of
+    groups that were not begun (`sklearn.model_selection.GroupShuffleSplit`).
 
     Returns a Dataset along train_size with refit_error and refit_error_stderr, the standard error over the repeats.
 
@@ -229,12 +257,19 @@ def refit_curve(
         raise ArgumentError("Argument `y` must have two classes to be refitted; take one class against the rest.")
     whole, total = whole_pipeline(estimator, features), count_rows(X)
     sizes = read_sizes(train_sizes, total)
-    if sizes[-1] >= total:
-        raise fail("train_sizes", f"below {total}, so that rows are left to test on", train_sizes)
+    number = None if groups is None else read_groups(groups, total)
+    most = total - 1 if number is None else largest_size(number)
+    if sizes[-1] > most:
+        left = "rows are left to test on" if number is None else "a group is left to test on"
+        raise fail("train_sizes", f"below {most + 1}, so that {left}", train_sizes)
     rows = X if steps_of(estimator, features) else read_rows(X)
     rng = np.random.default_rng(_seed(random_state))
-    orders = [rng.permutation(total) for _ in range(integer("repeats", repeats, minimum=2))]
-    splits = [(order[:size], order[size:]) for order in orders for size in sizes]
+    integer("repeats", repeats, minimum=2)
+    if number is None:
+        orders = [rng.permutation(total) for _ in range(repeats)]
+        splits = [(order[:size], order[size:]) for order in orders for size in sizes]
+    else:
+        splits = [group_split(number, int(size), rng) for _ in range(repeats) for size in sizes]
     errors = split_errors(whole, rows, y, splits, student.classify).reshape(repeats, len(sizes))
     spread = errors.std(axis=0, ddof=1) / np.sqrt(repeats)
     variables = {"refit_error": (("train_size",), errors.mean(axis=0)), "refit_error_stderr": (("train_size",), spread)}

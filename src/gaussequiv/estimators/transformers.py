@@ -42,6 +42,7 @@ class LearnedCost(NamedTuple):
     change: float
     stderr: float
     error: float
+    doubt: float = 2.0  # standard errors that may be chance
 
     @property
     def relative(self) -> float:
@@ -50,8 +51,8 @@ class LearnedCost(NamedTuple):
 
     @property
     def negligible(self) -> bool:
-        """Within 3%, or within two standard errors of nothing."""
-        return abs(self.change) <= max(NEGLIGIBLE * self.error, 2 * self.stderr)
+        """Within 3%, or within `doubt` standard errors of nothing."""
+        return abs(self.change) <= max(NEGLIGIBLE * self.error, self.doubt * self.stderr)
 
 
 def steps_of(estimator: Any, features: Any = None) -> list[Any]:

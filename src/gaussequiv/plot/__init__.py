@@ -1,5 +1,6 @@
-"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields; sheets of samples."""
+"""Figures of results: curves, residuals, branches, phases, steps, information, layers, diagnosis of fields, decisions; sheets."""
 
+from gaussequiv.plot.decision import candidates as candidates
 from gaussequiv.plot.fields import diagnosis as diagnosis
 from gaussequiv.plot.figures import branches as branches
 from gaussequiv.plot.figures import curve as curve

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from gaussequiv.curve import Curve
 from gaussequiv.errors import ArgumentError, did_you_mean, fail
+from gaussequiv.store.halfway import Halfway
 
 Key = tuple[int, ...]
 
@@ -58,6 +59,10 @@ class Solvable(Protocol):
         All that is random comes from `numpy.random.default_rng((*key, purpose, ...))`: trial t is the same whatever else is simulated.
         """
 
+    def resumed_trial(self, points: ArrayLike, size: int | None, key: Key, halfway: Halfway, **options: Any) -> Curve:
+        """The same draw as `trial`, from where `halfway` has it, to the same bits; one that takes hours offers it states meanwhile."""
+        return self.trial(points, size, key, **options)
+
     def to_dict(self) -> dict[str, Any]:
         """A description that JSON keeps: `kind` names the file in `problems/` (or the entry of `parts`) that can build it again."""
 
@@ -88,7 +93,7 @@ class Solvable(Protocol):
         return parts.get(stored, stored) if isinstance(stored, str) else stored
 
 
-MEMBERS = ("axis", "theory", "trial", "to_dict", "citations", "algorithm", "swept_parts", "with_parameter", "swept_value")
+MEMBERS = ("axis", "theory", "trial", "resumed_trial", "to_dict", "citations", "algorithm", "swept_parts", "with_parameter", "swept_value")
 
 
 def check_solvable(problem: Any) -> Solvable:

@@ -32,7 +32,7 @@ def kinds() -> tuple[str, ...]:
     Examples
     --------
     >>> kinds()
-    ('online_sgd', 'spiked_wigner', 'spiked_wigner.steps', 'supervised', 'supervised.message_passing')
+    ('extensive_width', 'online_sgd', 'spiked_wigner', 'spiked_wigner.steps', 'supervised', 'supervised.message_passing')
     """
     return tuple(sorted(_modules()))
 

@@ -46,7 +46,7 @@ def compare(
         The problem's axis, or "step": at one point, an algorithm beside its state evolution after every one of `steps` steps (`track`).
     steps : int
     checkpoint : path, optional
-        A file that keeps the finished trials, as in `simulate`.
+        A file from which the simulation goes on after a kill, as in `simulate`.
     options
         What the problem's `theory` and `trial` declare; each gets its own.
 

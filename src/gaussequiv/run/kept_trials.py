@@ -1,10 +1,10 @@
-"""Finished trials of `simulate` in a file, so that a run that was killed goes on to the same bits."""
+"""Finished trials of `simulate`, and the one under way, in a file, so that a run that was killed goes on to the same bits."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,18 @@ from gaussequiv.errors import fail
 from gaussequiv.problems.base import Solvable
 from gaussequiv.results import versions
 from gaussequiv.store import checkpoint
+from gaussequiv.store.halfway import Halfway, State
 
 FORMAT = 1
+HALFWAY_EVERY = 10.0  # seconds
+HALFWAY = "halfway"
 
 
 class KeptTrials:
     """The curves of the finished trials, in their order, in memory and, where there is a path, in a file.
 
-    The file belongs to a problem, its points, size, seed and options and to the versions of the libraries, not to a number of trials.
+    Beside them the file has what the trial under way keeps of itself (`halfway`), every ten seconds and at an interruption. It belongs to
+    a problem, its points, size, seed and options and to the versions of the libraries, not to a number of trials.
     """
 
     def __init__(self, path: Any, problem: Solvable, points: Any, size: int | None, seed: int, options: Mapping[str, Any]) -> None:
@@ -31,6 +35,9 @@ class KeptTrials:
         self.path = None if path is None else Path(path)
         self.curves: list[Curve] = []
         self._stored, self._saved, self._cost = 0, 0.0, 0.0
+        self._begun = time.monotonic()
+        self._state: State = {}
+        self._newer: Callable[[], State] | None = None  # than what the file has of the trial under way
         if self.path is None:
             return
         asked = {name: np.asarray(value).tolist() for name, value in options.items() if value is not None}
@@ -43,25 +50,51 @@ class KeptTrials:
             if not isinstance(curves, list):
                 raise checkpoint.foreign(self.path, "it holds no trials")
             self.curves = [_curve(number, facts, arrays) for number, facts in enumerate(curves)]
+            self._state = {name.removeprefix(f"{HALFWAY}/"): value for name, value in arrays.items() if name.startswith(f"{HALFWAY}/")}
             self._stored = len(self.curves)
 
     def add(self, curve: Curve) -> None:
         """Keep the next trial; the file is written anew unless that would take a tenth of the time."""
         self.curves.append(curve)
+        self._state, self._newer = {}, None
         if time.monotonic() - self._saved >= 10 * self._cost:
             self.save()
 
+    def halfway(self) -> Halfway:
+        """Of the next trial."""
+        return _NextTrial(self)
+
+    def hold(self, make: Callable[[], State]) -> None:
+        """The state of the next trial."""
+        self._newer = make
+        if time.monotonic() - max(self._saved, self._begun) >= max(HALFWAY_EVERY, 10 * self._cost):
+            self.save()
+
     def save(self) -> None:
-        """Write the file, if there is one and it lacks trials."""
-        if self.path is None or self._stored == len(self.curves):
+        """Write the file, if there is one and it lacks trials, or the state of the next."""
+        if self.path is None or (self._stored == len(self.curves) and self._newer is None):
             return
         begun = time.monotonic()
+        if self._newer is not None:
+            self._state, self._newer = self._newer(), None
         facts, arrays = [_facts(one) for one in self.curves], dict[str, Any]()
         for number, one in enumerate(self.curves):
             arrays |= {f"{number}/{name}": value for name, value in _arrays(one).items()}
+        arrays |= {f"{HALFWAY}/{name}": value for name, value in self._state.items()}
         checkpoint.write(self.path, self._header | {"curves": facts}, arrays)
         self._stored, self._saved = len(self.curves), time.monotonic()
         self._cost = self._saved - begun
+
+
+class _NextTrial(Halfway):
+    """Kept by the file of all trials."""
+
+    def __init__(self, kept: KeptTrials) -> None:
+        super().__init__(kept._state)
+        self._kept = kept
+
+    def offer(self, make: Callable[[], State]) -> None:
+        self._kept.hold(make)
 
 
 def _arrays(curve: Curve) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def simulate(
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     checkpoint : path, optional
-        A file that keeps every finished trial: the same call again, also after a kill or with more trials, goes on from there to the same
-        bits.
+        A file that keeps every finished trial, and of online SGD the weights of the one under way, every ten seconds: the same call again,
+        also after a kill or with more trials, goes on from there to the same bits.
     options
         What the problem's `trial` declares. Supervised: test_samples, normalise_teacher, margins, probabilities, scores (see
         `Problem.trial`).
@@ -87,7 +87,7 @@ def simulate(
     try:
         for number in progress_bar(range(trials), "simulating", progress):
             if number >= len(done):
-                kept.add(along(problem, problem.trial(points, size, (seed, number), **asked), points))
+                kept.add(along(problem, problem.resumed_trial(points, size, (seed, number), kept.halfway(), **asked), points))
         kept.save()
         done = done[:trials]
         result = collect(problem, done, size, seed, asked)

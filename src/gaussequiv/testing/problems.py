@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,7 @@ from gaussequiv.run.compare import compare
 from gaussequiv.run.simulate import simulate
 from gaussequiv.run.solve import solve
 from gaussequiv.run.sweep import rerun, sweep
+from gaussequiv.store.halfway import Halfway, State
 from gaussequiv.testing.contract import ContractError, close, json_able, members, require
 
 
@@ -50,8 +51,8 @@ def check_problem(
     Raises
     ------
     ContractError : a member is missing; the theory has another shape than the points, or a converged number that is not finite; a trial
-        depends on more than its key, or not on its key; no observable that is judged has a twin; `to_dict` is not for JSON or builds
-        another problem; a verb does not take it.
+        depends on more than its key, or not on its key; a resumed one differs; no observable that is judged has a twin; `to_dict` is not
+        for JSON or builds another problem; a verb does not take it.
 
     Examples
     --------
@@ -87,10 +88,27 @@ def _same(one: Curve, other: Curve) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
 
 
+class _Listed(Halfway):
+    """All that is offered."""
+
+    def __init__(self, states: list[State]) -> None:
+        super().__init__()
+        self._states = states
+
+    def offer(self, make: Callable[[], State]) -> None:
+        self._states.append(make())
+
+
 def _trials(problem: Any, points: Any, size: int | None, theory: Curve, seed: int) -> None:
     first = _finished(problem, problem.trial(points, size, (seed, 0)), points.size, "trial")
     other = _finished(problem, problem.trial(points, size, (seed, 1)), points.size, "trial")
     again = _finished(problem, problem.trial(points, size, (seed, 0)), points.size, "trial")
+    states: list[State] = []
+    problem.resumed_trial(points, size, (seed, 0), _Listed(states))
+    for state in ({}, *states[:: max(len(states) // 3, 1)], *states[-1:]):
+        resumed = _finished(problem, problem.resumed_trial(points, size, (seed, 0), Halfway(state)), points.size, "resumed_trial")
+        wrong = f"`resumed_trial` from what it offered ({', '.join(state) or 'nothing'}) gives another draw than `trial`."
+        require(_same(first, resumed), problem, wrong, "Offer all that the rest of the trial depends on, copied.")
     mend = "All that is random comes from numpy.random.default_rng((*key, purpose))."
     judged = theory.judged
     wrong = f"`trial` with the key {(seed, 0)} gives two different draws when it is called twice."

@@ -8,8 +8,9 @@ import gaussequiv as ge
 from gaussequiv.errors import ArgumentError
 from gaussequiv.numerics.flow import flow
 from gaussequiv.problems.online_sgd import dynamics
+from gaussequiv.problems.online_sgd.drift import Drift
 from gaussequiv.problems.online_sgd.instance import instance_of
-from gaussequiv.problems.online_sgd.stationary import Drift, stability
+from gaussequiv.problems.online_sgd.stationary import stability
 
 GAIN = 2**-0.5
 
@@ -133,9 +134,3 @@ def test_a_generator_has_fixed_points_mode_by_mode():
 def test_bad_input_is_named(options, words):
     with pytest.raises(ArgumentError, match=words):
         ge.OnlineSGD(dimension=20).fixed_points(**({"starts": 1} | options))
-
-
-def test_too_many_modes_ask_for_bins():
-    problem = ge.OnlineSGD(generator=ge.RandomGenerator("tanh", latent_ratio=1.5), dimension=400)
-    with pytest.raises(ArgumentError, match=r"modes.*bins"):
-        problem.fixed_points(starts=1)

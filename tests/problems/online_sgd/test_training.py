@@ -7,6 +7,7 @@ import gaussequiv as ge
 from gaussequiv.numerics.keys import LATENTS
 from gaussequiv.problems.online_sgd.instance import instance_of
 from gaussequiv.problems.online_sgd.training import SAMPLES, Source, measured_errors, train
+from gaussequiv.store.halfway import Halfway
 
 GAIN = 2**-0.5
 TIMES = (0.5, 2.0, 6.0)
@@ -71,6 +72,24 @@ def test_records_do_not_depend_on_one_another():
     many, v_many = train(problem, instance, Source(problem, instance, False, (0, 0)), np.array([0, 1, 7, 40]))
     assert few[0] == pytest.approx(many[-1], rel=1e-9) and v_few[0] == pytest.approx(v_many[-1], rel=1e-9)
     assert np.array_equal(many[0], instance.w)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 1500])
+def test_training_goes_on_from_every_state_that_it_offers(batch):
+    """Blocks, batches and records are cut in different places; a state is not changed by what comes after it."""
+    problem = task(batch=batch, data="twin", generator=ge.RandomGenerator("sign"), dimension=20)
+    instance, steps, made = instance_of(problem, 20), np.array([0, 3, 700 if batch < 10 else 12]), []
+
+    class Listed(Halfway):
+        def offer(self, make):
+            made.append(make)
+
+    source = Source(problem, instance, True, (0, 3))
+    whole = train(problem, instance, source, steps, Listed())
+    assert len(made) > 4
+    for make in made[:: max(len(made) // 8, 1)]:
+        rest = train(problem, instance, source, steps, Halfway(make()))
+        assert all(one.tobytes() == other.tobytes() for one, other in zip(whole, rest, strict=True))
 
 
 def test_one_step_by_hand():

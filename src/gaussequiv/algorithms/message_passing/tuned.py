@@ -21,6 +21,7 @@ ROUNDS = 60
 MEMORY = 3  # of the acceleration
 LEAST_NOISE = 1e-8  # of the labels' variance
 RANGE = 1e6  # of the scale about its first guess
+NO_SIGNAL = 1e-3  # effective parameters: fewer move the fields by a few percent of one standard error, however far the scale still shrinks
 SPREAD = 3.0  # standard deviation of log(signal variance) of binary labels, a priori: separable rows alone would send it to infinity
 
 
@@ -86,7 +87,7 @@ def fit_glm(
     flat = 1e6 * (float(y.var()) + 1.0) if intercept else 0.0
     gamp = GAMP(problem, y, scaled, channel, 0.0, d, flat, "vector" if problem.squares else "scalar")
     machine, state, status, used = _maximised(gamp, learn, tolerance, steps, key)
-    own, degrees = ScaledPrior(float(machine.law.scale) / np.sqrt(d), law.prior), float(np.sum(1 - state.c / machine.prior_variances))
+    own, degrees = ScaledPrior(float(machine.law.scale) / np.sqrt(d), law.prior), _degrees(machine, state)
     mean = state.a / np.sqrt(d)
     return Fitted(mean, state.intercept, machine.channel, own, status, used, state.change, degrees, variance=state.c / d)
 
@@ -104,6 +105,8 @@ def _maximised(machine: Any, learn: tuple[str, ...], tolerance: float, steps: in
         if not learn or status != Status.converged or used >= steps:
             return machine, state, status, used
         move = moves(machine, state, learn)
+        if _degrees(machine, state) < NO_SIGNAL:  # the evidence is largest without any signal: its logarithm would fall for ever
+            move = np.array([max(one, 0.0) if name == "signal" else one for name, one in zip(learn, move, strict=True)])
         if np.max(np.abs(move)) < TOLERANCE:
             return machine, state, status, used
         here = _numbers(machine, learn)
@@ -111,6 +114,13 @@ def _maximised(machine: Any, learn: tuple[str, ...], tolerance: float, steps: in
         # a step against the plain one would leave a maximum of the evidence for a minimum
         machine = _with_numbers(machine, learn, here + np.clip(step if step @ move > 0 else move, -2.0, 2.0), first)
     return machine, state, Status.max_steps, used
+
+
+def _degrees(machine: Any, state: Any) -> float:
+    """Effective number of parameters."""
+    if isinstance(machine, VAMP):
+        return float(state.degrees)
+    return float(np.sum(1 - state.c / machine.prior_variances))
 
 
 def _numbers(machine: Any, learn: tuple[str, ...]) -> FloatArray:

@@ -13,6 +13,7 @@ from gaussequiv.algorithms.message_passing.scaled_prior import ScaledPrior
 from gaussequiv.algorithms.message_passing.start import ESCAPE, SHAKE, blind, first_constant
 from gaussequiv.errors import FloatArray, fail
 from gaussequiv.ingredients.channels import given
+from gaussequiv.ingredients.channels.gaussian import GaussianNoise
 from gaussequiv.numerics.anderson import Memory
 from gaussequiv.numerics.keys import Key
 from gaussequiv.numerics.status import Status
@@ -219,7 +220,9 @@ class VAMP:
         g, dg = self.channel.g_out(self.y, state.p + state.intercept, V + self.extra)
         slope = float(dg.mean())
         intercept = state.intercept
-        if self.intercept and slope < 0:
+        if self.intercept and isinstance(self.channel, GaussianNoise):
+            intercept = float(np.mean(self.y - state.field))  # exact, where a Newton step loses it to rounding at vanishing noise
+        elif self.intercept and slope < 0:
             reach = max(3 * np.sqrt(V + self.extra + self.channel.noise), 0.01 * self.width)
             intercept += float(np.clip(-g.mean() / slope, -reach, reach)) * self.damping
         h = -slope if slope < 0 else float(np.mean(g**2)) / 2

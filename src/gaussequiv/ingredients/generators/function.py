@@ -48,6 +48,8 @@ class FunctionGenerator(Generator, DrawnGenerator):
         Divide the outputs by one number, so that tr(Omega)/N = 1.
     tolerance : float
         Relative error (Frobenius norm) of Omega and Phi at which sampling stops; it is estimated from two halves of the samples.
+        Curves are less sensitive: at 0.01, eight seeds of digits-vae (of unit variance) differ by 0.06% (standard deviation) in the errors
+        of ridge regression at alpha = 0.5, 2 and 8, and by 0.23, 0.04 and 0.04% in those of `OnlineSGD` at t = 1, 10 and 100.
     max_samples : int
         Where sampling stops in any case (but some 8 D are drawn), with an `AccuracyWarning` if the tolerance was not reached.
     seed : int

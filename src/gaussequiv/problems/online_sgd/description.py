@@ -29,6 +29,7 @@ from gaussequiv.problems.online_sgd.stationary import stationary_points
 from gaussequiv.problems.online_sgd.swept import with_field
 from gaussequiv.problems.online_sgd.training import Source, measured_errors, train
 from gaussequiv.problems.online_sgd.two_layer import TwoLayer, two_layer
+from gaussequiv.store.halfway import Halfway
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -298,6 +299,22 @@ class OnlineSGD(Solvable):
 
         `by_mode` and `modes` as in `theory`: the simulation itself has no bins but those of what it shows.
         """
+        return self._trained(points, size, key, Halfway(), test_samples, modes, by_mode)
+
+    def resumed_trial(self, points: ArrayLike, size: int | None, key: Key, halfway: Halfway, **options: Any) -> Curve:
+        """`trial`, from the weights of an earlier one that was stopped on its way."""
+        return self._trained(points, size, key, halfway, **options)
+
+    def _trained(
+        self,
+        points: ArrayLike,
+        size: int | None,
+        key: Key,
+        halfway: Halfway,
+        test_samples: int = 10_000,
+        modes: int | None = None,
+        by_mode: bool = False,
+    ) -> Curve:
         N, steps, place = self.steps_at(points, size)
         tested = integer("test_samples", test_samples, minimum=1)
         instance = instance_of(self, N)
@@ -307,7 +324,7 @@ class OnlineSGD(Solvable):
         rows: list[dict[str, FloatArray]] = []
         for kind in self.sources:
             source = Source(self, instance, kind == "twin", key)
-            weights, readouts = train(self, instance, source, steps)
+            weights, readouts = train(self, instance, source, steps, halfway)
             with np.errstate(over="ignore", invalid="ignore"):  # weights that ran away have a status
                 seen = measured_errors(self, source, weights, readouts, tested)
                 seen |= dict(zip(("Q", "R"), (np.array(one) for one in zip(*map(instance.overlaps, weights), strict=True)), strict=True))
@@ -349,6 +366,8 @@ class OnlineSGD(Solvable):
 
         Searched by least squares with the Jacobian from the curve at `times` (a time on a plateau finds the saddle behind it) and from
         `starts` random students, of which some may end nowhere: no list is proven to be complete. At a readout_rate of 0 the readout stays.
+        Beyond 1,000 unknowns the search is for Q, R and the readout alone, which fix all modes, and the eigenvalues are Arnoldi's: a
+        dozen next to the rightmost one.
 
         Parameters
         ----------

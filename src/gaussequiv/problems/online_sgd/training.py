@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from gaussequiv.ingredients.generators.base import checked_outputs
 from gaussequiv.numerics.keys import FRESH, LABELS, LATENTS, TWIN
 from gaussequiv.problems.base import Key
 from gaussequiv.problems.online_sgd.instance import Instance
+from gaussequiv.store.halfway import Halfway, State
 
 if TYPE_CHECKING:
     from gaussequiv.problems.online_sgd.description import OnlineSGD
@@ -27,6 +30,7 @@ class Source:
 
     def __init__(self, problem: OnlineSGD, instance: Instance, twin: bool, key: Key) -> None:
         self.problem, self.instance, self.key, self.twin = problem, instance, key, twin
+        self.name = "twin" if twin else "generator"
 
     def block(self, number: int, purpose: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Block `number` of the stream: rows (SAMPLES, N), labels without noise and with it (SAMPLES,)."""
@@ -49,29 +53,72 @@ class Source:
         return x, clean, y
 
 
-def train(problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """First-layer weights (records, K, N) and readouts (records, K) after each of the increasing `steps`; nan once they are infinite."""
+@dataclass
+class Training:
+    """SGD under way: weights, steps done, blocks drawn of the stream, what is left of them, and the records so far."""
+
+    w: Any
+    v: Any
+    x: FloatArray
+    y: FloatArray
+    done: int = 0
+    blocks: int = 0
+    weights: list[FloatArray] = field(default_factory=list)
+    readouts: list[FloatArray] = field(default_factory=list)
+
+    def kept(self, name: str, others: State) -> Callable[[], State]:
+        """The arrays of now, whatever comes later, beside `others`; what is left of the blocks is known by its length."""
+        w, v, place, records = self.w, self.v, np.array([self.done, self.blocks, len(self.y)]), len(self.weights)
+
+        def make() -> State:
+            own = {"w": np.array(w), "v": np.array(v), "place": place}
+            if records:
+                own |= {"weights": np.array(self.weights[:records]), "readouts": np.array(self.readouts[:records])}
+            return {**others, **{f"{name}/{key}": value for key, value in own.items()}}
+
+        return make
+
+
+def _begun(instance: Instance, source: Source, state: State) -> Training:
+    """From the instance's start, or from the state that was kept."""
+    name, N = source.name, instance.w.shape[1]
+    if f"{name}/place" not in state:
+        return Training(instance.w, instance.v, np.empty((0, N)), np.empty(0))
+    done, blocks, left = (int(number) for number in state[f"{name}/place"])
+    last = [source.block(blocks - back, LATENTS) for back in range(-(-left // SAMPLES), 0, -1)]
+    x, y = (np.concatenate([np.empty((0, N)[:dims]), *(block[i] for block in last)]) for i, dims in ((0, 2), (2, 1)))
+    records = (list(state.get(f"{name}/{key}", ())) for key in ("weights", "readouts"))
+    return Training(state[f"{name}/w"], state[f"{name}/v"], x[len(x) - left :], y[len(y) - left :], done, blocks, *records)
+
+
+def train(
+    problem: OnlineSGD, instance: Instance, source: Source, steps: NDArray[np.int64], halfway: Halfway | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """First-layer weights (records, K, N) and readouts (records, K) after each of the increasing `steps`; nan once they are infinite.
+
+    `halfway` is offered the weights after every few hundred steps, beside what it has of training on other data, and begun at.
+    """
+    halfway = Halfway() if halfway is None else halfway
     run = _updates(problem.student.activation)
     rates = np.array([problem.rate, problem.readout_rate, problem.weight_decay, problem.student.gain])
-    w, v, done = instance.w, instance.v, 0
-    batch, weights, readouts = problem.batch, [], []
-    x, y = np.empty((0, w.shape[1])), np.empty(0)
-    number = 0
+    batch, now, others = problem.batch, _begun(instance, source, halfway.state), halfway.state
     with float64_scope():
-        for stop in steps:
-            while done < stop and np.isfinite(w).all():  # from infinite weights there is no way back
-                if len(y) < batch:  # what is left of a block goes first
-                    blocks = [source.block(number + i, LATENTS) for i in range(-(-(batch - len(y)) // SAMPLES))]
-                    number += len(blocks)
-                    x, y = np.concatenate([x, *(b[0] for b in blocks)]), np.concatenate([y, *(b[2] for b in blocks)])
-                count = 1 << (min(int(stop) - done, len(y) // batch).bit_length() - 1)  # few lengths to compile
+        for stop in steps[len(now.weights) :]:
+            while now.done < stop and np.isfinite(now.w).all():  # from infinite weights there is no way back
+                if len(now.y) < batch:  # what is left of a block goes first
+                    blocks = [source.block(now.blocks + i, LATENTS) for i in range(-(-(batch - len(now.y)) // SAMPLES))]
+                    now.blocks += len(blocks)
+                    now.x, now.y = (np.concatenate([part, *(b[i] for b in blocks)]) for part, i in ((now.x, 0), (now.y, 2)))
+                count = 1 << (min(int(stop) - now.done, len(now.y) // batch).bit_length() - 1)  # few lengths to compile
                 used = count * batch
-                w, v = run(w, v, x[:used].reshape(count, batch, -1), y[:used].reshape(count, batch), rates)
-                x, y, done = x[used:], y[used:], done + count
-            there = done == stop
-            weights.append(np.array(w) if there else np.full(w.shape, np.nan))
-            readouts.append(np.array(v) if there else np.full(v.shape, np.nan))
-    return np.array(weights), np.array(readouts)
+                now.w, now.v = run(now.w, now.v, now.x[:used].reshape(count, batch, -1), now.y[:used].reshape(count, batch), rates)
+                now.x, now.y, now.done = now.x[used:], now.y[used:], now.done + count
+                halfway.offer(now.kept(source.name, others))
+            there = now.done == stop
+            now.weights.append(np.array(now.w) if there else np.full(now.w.shape, np.nan))
+            now.readouts.append(np.array(now.v) if there else np.full(now.v.shape, np.nan))
+    halfway.state = now.kept(source.name, others)()
+    return np.array(now.weights), np.array(now.readouts)
 
 
 @lru_cache(maxsize=16)
