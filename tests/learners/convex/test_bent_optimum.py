@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gaussequiv as ge
-from gaussequiv.learners.convex.bent_optimum import BentAverages, FollowedAverages, best_about_bends
+from gaussequiv.learners.convex.bent_optimum import BentAverages, best_about_bends
 from gaussequiv.learners.convex.lam_path import LamPath
 from gaussequiv.learners.convex.offsets import Starts
 from gaussequiv.learners.convex.optimum import COARSE, FINE
@@ -31,6 +31,7 @@ def test_a_plateau_without_weights_has_no_best_penalty_of_its_own():
     assert best_about_bends(path(), 0, np.log(8.0), np.log(12.0)) is None
 
 
+@pytest.mark.slow
 def test_the_best_penalty_beside_a_plateau_without_weights():
     """The error dips by 5e-6 before weights vanish at all offsets; the value by some 150 offsets, and more on both sides."""
     curve = ge.solve(ge.Problem(TARGET, learner=ERM), alpha=ALPHA)
@@ -53,12 +54,3 @@ def test_starts_lie_on_the_line_through_the_nearest_two_whose_offsets_lie_alike(
     assert np.isnan(averages._starts(1.3, 5).unknowns[2, 3])
     two[1, 0] = np.nan
     assert averages._starts(1.3, 5).unknowns[1, 0] == one[1, 0]
-
-
-def test_averages_along_curves_are_those_of_the_long_way():
-    """At offsets on panels of more nodes; without weights that do not end at bends, as none is left."""
-    along = LamPath(ERM, E, ALPHA, FINE, before=LamPath(ERM, E, ALPHA, COARSE, lowest=1e-4))
-    assert along.branches is not None and path().branches is None
-    lam = np.array([0.05, 1.0, 1.7])
-    found = FollowedAverages(along, 0, along.branches).at(np.log(lam))
-    np.testing.assert_allclose(found, ERM.curve(E, np.repeat(ALPHA, 3), lam)["test_error"], rtol=1e-7)

@@ -254,21 +254,3 @@ def test_parts_of_a_solution_are_taken_placed_and_joined():
     assert again.fields.q[0] == s.fields.q[2] and again.conjugates.Vhat[0] == s.conjugates.Vhat[2]
     assert again.steps[0] == s.steps[0]
     np.testing.assert_array_equal(again.unknowns[1:], s.unknowns[1:])
-
-
-@pytest.mark.parametrize("parameter", ["lam", "b0"])
-def test_slopes_in_lam_and_in_the_offset_are_exact(parameter):
-    """By central differences at a solution."""
-    erm = ge.ERM("hinge", 0.3, "l1", intercept=True)
-    model = Model(erm, equivalent(Binary("logit"), offset=0.8))
-    at = Points(np.array([2.0]), np.array([0.3]), np.array([0.8]))
-    unknowns = Routes(model).solve(at).unknowns
-    saddle = model.saddle(at, model.sign(at))
-    found = saddle.evaluate_in_lam(unknowns) if parameter == "lam" else saddle.evaluate_in_offset(unknowns)
-    step = 1e-5
-    ends = []
-    for side in (-1, 1):
-        lam, b0 = (one + side * step * (parameter == name) for name, one in (("lam", at.lam), ("b0", at.b0)))
-        ends.append(model.saddle(Points(at.load, lam, b0), model.sign(at)).evaluate(unknowns, np.arange(1)).residual)
-    np.testing.assert_allclose(found[1], (ends[1] - ends[0]) / (2 * step), rtol=1e-6, atol=1e-9)
-    np.testing.assert_array_equal(found[0].residual, saddle.evaluate(unknowns, np.arange(1)).residual)

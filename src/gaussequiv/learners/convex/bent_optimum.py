@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.polynomial.chebyshev import Chebyshev, chebpts1
-from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
 from gaussequiv.learners.convex.bends import NOWHERE, Bends, bends, middles, near_bends, solve_bent
-from gaussequiv.learners.convex.branches import Branches
 from gaussequiv.learners.convex.lam_path import LamPath
-from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.offsets import Starts
 from gaussequiv.learners.convex.weightless import without_weights
 from gaussequiv.numerics.status import Status
@@ -26,7 +23,7 @@ def best_about_bends(path: LamPath, k: int, low: float, high: float) -> float | 
 
     The least of a few values, or that of the polynomial through more about it; on a plateau without weights its first value is as good.
     """
-    averages = BentAverages(path, k) if path.branches is None else FollowedAverages(path, k, path.branches)
+    averages = BentAverages(path, k)
     logs = np.linspace(low, high, VALUES)
     values = averages.at(logs)
     least = values.min()
@@ -79,8 +76,13 @@ class BentAverages:
         solution = solve_bent(model, at, self._starts(y, at.b0.size), patient=False)
         good = solution.status == Status.converged
         self._known.append((y, Starts(np.where(good[:, None], solution.unknowns, np.nan), solution.sign, np.zeros(good.size))))
-        values = model.observe(solution, (key,))[key]
-        return float(self.path.sign * _mean(model, values, good, bends))
+        values, (_, distance, some) = model.observe(solution, (key,))[key], near_bends(at.b0, bends)
+        if model.mass[~good].sum() > RARE * model.mass[some].sum():
+            return np.inf
+        order = np.flatnonzero(good & some)
+        order = order[np.argsort(distance[order])]
+        values[~good] = np.interp(distance[~good], distance[order], values[order])
+        return float(self.path.sign * (values @ model.mass))
 
     def _starts(self, y: float, offsets: int) -> Starts:
         """From the nearest two log lam whose offsets lie alike, on the line through them."""
@@ -91,44 +93,3 @@ class BentAverages:
         slope = (further.unknowns - there.unknowns) / (far - near) if far != near else 0.0
         unknowns = there.unknowns + slope * (y - near)
         return there._replace(unknowns=np.where(np.isfinite(unknowns), unknowns, there.unknowns))
-
-
-class FollowedAverages:
-    """The same where students are followed to the lam that leaves them no weights: all lam at once."""
-
-    def __init__(self, path: LamPath, k: int, branches: Branches) -> None:
-        self.path, self.k, self.branches = path, k, branches
-
-    def at(self, logs: FloatArray) -> FloatArray:
-        """At every log lam; inf where too few offsets are solved."""
-        logs = np.log(np.exp(logs))  # as points know it
-        bends = self.branches.bends(self.k, logs)
-        models = [self.path.model.with_bends(self.branches.panels(some)) for some in bends]
-        sizes = [model.b0.size for model in models]
-        parts = [model.points(self.path.alpha[[self.k]], np.exp([y])) for model, y in zip(models, logs.tolist(), strict=True)]
-        at = Points(*(np.concatenate(part) for part in zip(*((one.load, one.lam, one.b0) for one in parts), strict=True)))
-        known = {(self.k, y): some for y, some in zip(logs.tolist(), bends, strict=True)}
-        solution = self.branches.solve(self.path.model, np.full(at.load.size, self.k), at, known, routes=None)
-        good = (solution.status == Status.converged) & np.isfinite(solution.residual)
-        values = self.path.model.observe(solution, (self.path.erm.minimise,))[self.path.erm.minimise]
-        out = np.empty(logs.size)
-        ends = np.cumsum([0, *sizes])
-        for j, (model, some) in enumerate(zip(models, bends, strict=True)):
-            mine = slice(ends[j], ends[j + 1])
-            out[j] = _mean(model, values[mine], good[mine], some)
-        return self.path.sign * out
-
-
-def _mean(model: Model, values: FloatArray, good: NDArray[np.bool_], bends: Bends) -> float:
-    """The average over offsets; for what is not solved beside a bend those further from it stand, and inf where that is too much."""
-    if not good.all():
-        if not bends:
-            return np.inf
-        _, distance, some = near_bends(model.b0, bends)
-        if model.mass[~good].sum() > RARE * model.mass[some].sum():
-            return np.inf
-        order = np.flatnonzero(good & some)
-        order = order[np.argsort(distance[order])]
-        values = values.copy()
-        values[~good] = np.interp(distance[~good], distance[order], values[order])
-    return float(values @ model.mass)

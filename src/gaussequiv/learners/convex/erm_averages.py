@@ -11,7 +11,6 @@ from gaussequiv.equivalence.offsets import FINER, RESOLVED, left_by_steps, warn_
 from gaussequiv.errors import ArgumentError, FloatArray
 from gaussequiv.ingredients.losses.convexity import check_least_at_zero
 from gaussequiv.learners.convex.bends import bends, solve_bent
-from gaussequiv.learners.convex.branches import BendsAt, Branches
 from gaussequiv.learners.convex.hard_margin import hard_margin
 from gaussequiv.learners.convex.labels import linearise
 from gaussequiv.learners.convex.model import HARMLESS, Model, Points
@@ -32,12 +31,10 @@ def from_afar(model: Model, at: Points) -> SolvedPoints:
     return Routes(model).solve(at)
 
 
-def averaged_curve(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver, branches: Branches | None = None) -> Observables:
+def averaged_curve(model: Model, alpha: FloatArray, lam: FloatArray, solver: Solver) -> Observables:
     """Observables at given penalties, one for each alpha; with half the steps of the offset where the usual ones do not resolve them, or on
-    panels that end where weights vanish, which is known of `branches` at these loads.
+    panels that end where weights vanish.
     """
-    if branches is not None:
-        return _followed_curve(model, alpha, lam, branches)
     memory = _Memory(solver)
     out, error = _averaged(model, alpha, lam, memory.solve)
     if not model.spaced:
@@ -54,22 +51,6 @@ def averaged_curve(model: Model, alpha: FloatArray, lam: FloatArray, solver: Sol
             out[key][again] = value
         warn_of_cusps(error)
     return out
-
-
-def _followed_curve(model: Model, alpha: FloatArray, lam: FloatArray, branches: Branches) -> Observables:
-    """`averaged_curve` where students are followed to the lam that leaves them no weights."""
-    rows = []
-    for k in range(alpha.size):
-        y = np.log(lam[[k]])
-        (found,) = branches.bends(k, y)
-        known = {(k, float(y[0])): found}
-
-        def solve(some: Model, at: Points, k: int = k, known: BendsAt = known) -> SolvedPoints:
-            return branches.solve(some, np.full(at.load.size, k), at, known)
-
-        rows.append(_averaged(model.with_bends(branches.panels(found)), alpha[[k]], lam[[k]], solve))
-    warn_of_cusps(np.concatenate([error for _, error in rows]))
-    return {key: np.concatenate([row[key] for row, _ in rows]) for key in rows[0][0]}
 
 
 class _Memory:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from gaussequiv.equivalence.gaussian_equivalent import GaussianEquivalent
 from gaussequiv.equivalence.offsets import OffsetRule
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.convex.branches import Branches
 from gaussequiv.learners.convex.model import Model, Points
 from gaussequiv.learners.convex.offsets import IntArray, Starts, interpolated
 from gaussequiv.learners.convex.routes import HARDLY, Routes
@@ -31,8 +30,7 @@ FURTHEST = 1.5  # of the distance between two known solutions: how far beyond th
 class LamPath:
     """The observable to minimise and its slope in log lam, at every alpha and averaged over b0, with the solutions found so far.
 
-    `rule` is that of the offset's law; a path of another rule (`before`) gives the first starts. Points are solved to a `tolerance`. From a
-    `lowest` lam (over the mean eigenvalue) on, students that may lose their weights at once are followed to there.
+    `rule` is that of the offset's law; a path of another rule (`before`) gives the first starts. Points are solved to a `tolerance`.
     """
 
     def __init__(
@@ -43,14 +41,9 @@ class LamPath:
         rule: OffsetRule,
         before: LamPath | None = None,
         tolerance: float = TOLERANCE,
-        lowest: float | None = None,
     ) -> None:
         self.erm, self.alpha, self.before, self.tolerance = erm, alpha, before, tolerance
         self.model: Model = Model(erm, e, rule) if before is None else before.model.with_rule(rule)
-        self.branches: Branches | None = None if before is None else before.branches
-        if lowest is not None and Branches.known_for(self.model):
-            branches = Branches(self.model, alpha / e.aspect, lowest * self.model.scale)
-            self.branches = branches if branches.complete else None
         self.sign = -1.0 if erm.minimise in MAXIMISED else 1.0  # of what is better when larger
         self._slopes: dict[tuple[int, float], float] = {}  # by alpha's place and log lam
         self._known: list[list[tuple[float, FloatArray, FloatArray]]] = [
@@ -61,12 +54,9 @@ class LamPath:
     def solve(self, which: IntArray, log_lam: FloatArray) -> tuple[Points, SolvedPoints]:
         """Solved points at one lam for every alpha asked for, all offsets."""
         at = self.model.points(self.alpha[which], np.exp(log_lam))
-        if self.branches is not None:
-            found = self.branches.solve(self.model, np.repeat(which, self.model.b0.size), at, tolerance=self.tolerance, routes=False)
-        else:
-            starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
-            together = Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
-            found = Routes(self.model, False, self.tolerance).solve_near(at, together)
+        starts = [self._start(int(k), float(y)) for k, y in zip(which, log_lam, strict=True)]
+        together = Starts(*(np.concatenate(part) for part in zip(*starts, strict=True)))
+        found = Routes(self.model, False, self.tolerance).solve_near(at, together)
         nodes, held = self.model.b0.size, held_at_a_kink(at, found.unknowns)
         some = (found.status == Status.converged) & ~self.model.gone(at, HARDLY)  # those without weights are no start
         for i, (k, y) in enumerate(zip(which.tolist(), log_lam.tolist(), strict=True)):

@@ -32,7 +32,7 @@ SELDOM, ALIKE, NOISE = 1e-5, 1e-9, 1e-13  # mass of rare offsets; their share of
 ZERO_WEIGHTS = 8.3  # thresholds over the standard deviation of their argument
 SILENT = 1e-14  # change of P(y | field) over one standard deviation of the field that rounding explains
 BESIDE_ZERO = 1e-4  # an offset in place of 0, in standard deviations: even functions differ by its square
-BESIDE, AT_KINK = 1e-6, 1e-12  # a kink, in units of the constant: where slopes are looked at, and where a constant is the kink
+BESIDE = 1e-6  # a kink, in units of the constant
 NO_CONSTANT = 1e-17  # error of one that vanishes, over the range in which it is looked for
 SOME = 0.15  # of the penalty that leaves no weight: some are left
 HELD = 1e-4  # the jump of E dl/dz that rows at a kink make, relative to the root of E g^2
@@ -244,12 +244,6 @@ class Model:
         first, last = (self.slopes(b0, c)[2] for c in (-reach, reach))
         c = np.where(first > 0, -reach, reach)
         inside = np.flatnonzero((first < 0) & (last > 0))
-        for kink in self._kinks():  # rows of one label may hold it there
-            beside = AT_KINK * (1 + abs(kink))
-            some = np.full(inside.size, kink)
-            held = (self.slopes(b0[inside], some - beside)[2] < 0) & (self.slopes(b0[inside], some + beside)[2] > 0)
-            c[inside[held]] = kink
-            inside = inside[~held]
         if inside.size:
 
             def slope(c: FloatArray, b0: FloatArray) -> FloatArray:  # in logarithms: an exponential loss overflows
@@ -259,14 +253,6 @@ class Model:
             ends = -reach[inside], reach[inside]
             c[inside] = elementwise.find_root(slope, ends, args=(b0[inside],), tolerances=tolerances).x  # type: ignore[call-overload]
         return c
-
-    def _kinks(self) -> list[float]:
-        """Constants at which rows of a label -1 or +1 lie at a kink of the loss."""
-        if self.regression:
-            return []
-        at = [(label, position) for label, _, _ in self.classes for position, *_ in self.loss.kinks]
-        kinks = {label * position if self.loss.kind == "margin" else label + position for label, position in at}
-        return sorted(float(kink) for kink in kinks)
 
     def _held(self, b0: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
         """E g^2 and E Z0' g at the best constant; rows at a kink take the slopes of either side in the shares that make E g vanish."""

@@ -52,7 +52,7 @@ def optimise(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> Observables:
         raise fail("minimise", f"one of {', '.join(sorted(Model(erm, e).observables()))}", erm.minimise)
     if not erm.tune:
         lam, found, path = _search(erm, e, alpha)
-        curve = averaged_curve(path.model.with_rule(FULL), alpha, lam, path.near, path.branches)
+        curve = averaged_curve(path.model.with_rule(FULL), alpha, lam, path.near)
         return curve | {"status": np.where(found, curve["status"], np.maximum(curve["status"], float(Status.max_steps)))}
     start = best_lam(erm, e, alpha) if erm.lam == "optimal" else np.full_like(alpha, erm.lam)
     rows = [_joint(erm, e, float(a), float(lam)) for a, lam in zip(alpha, start, strict=True)]
@@ -80,7 +80,7 @@ def best_lam(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> FloatArray:
 def _search(erm: ERM, e: GaussianEquivalent, alpha: FloatArray) -> tuple[FloatArray, Any, LamPath]:
     """lam at every alpha, whether it is a root of the derivative, the end of the range or on a plateau, and what was solved on the way."""
     several = Model(erm, e).b0.size > 1
-    path = LamPath(erm, e, alpha, COARSE, tolerance=ROUGH, lowest=float(np.exp(GRID[0]))) if several else LamPath(erm, e, alpha, FULL)
+    path = LamPath(erm, e, alpha, COARSE, tolerance=ROUGH) if several else LamPath(erm, e, alpha, FULL)
     middle = np.log(path.model.scale)
     if not path.model.signal and erm.minimise == "test_error":  # nothing to learn: the smallest student
         return np.full_like(alpha, np.exp(GRID[-1] + middle)), np.ones(alpha.shape, dtype=bool), path

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussequiv.errors import FloatArray
-from gaussequiv.learners.convex.averages import B0_, C_, FIELD, M_, Q_, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
+from gaussequiv.learners.convex.averages import C_, FIELD, M_, Q_, RADIAL, RESPONSE, SCORE, SQUARE, Averages, Fields
 from gaussequiv.learners.convex.modes import LAM, MHAT, QHAT, VHAT, Orders, SpectralHalf
 from gaussequiv.learners.convex.safeguarded_newton import LARGEST, LARGEST_STEP, TOLERANCE, Linearised, find_roots
 
@@ -164,21 +164,6 @@ class SaddlePoint:
         held = replace(self, form=_form(at.averages, at.fields, at.orders, at.hats) if known else None)
         return held, held._evaluated(at, unknowns, everything).jacobian, held._slope_in_lam(at, unknowns)
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def evaluate_in_lam(self, unknowns: FloatArray) -> tuple[Linearised, FloatArray]:
-        """`evaluate` at all points, and dF/d lam (points, 4)."""
-        everything = np.arange(unknowns.shape[0])
-        at = self._order_point(unknowns, everything)
-        return self._evaluated(at, unknowns, everything), self._slope_in_lam(at, unknowns)
-
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def evaluate_in_offset(self, unknowns: FloatArray) -> tuple[Linearised, FloatArray]:
-        """`evaluate` at all points, and dF/d b0 (points, 4), for equations of which none is replaced by a difference."""
-        everything = np.arange(unknowns.shape[0])
-        at = self._order_point(unknowns, everything)
-        slope = self._slope(at, unknowns, at.averages.jacobian[:, :, B0_])
-        return self._evaluated(at, unknowns, everything), slope
-
     def _slope_in_lam(self, at: OrderPoint, unknowns: FloatArray) -> FloatArray:
         """dF/d lam at a solution: lam moves V, q, m and with them c."""
         orders = at.orders.jacobian[:, :, LAM]
@@ -186,21 +171,15 @@ class SaddlePoint:
         value, derivative, _ = at.averages
         moved = np.einsum("pak,pk->pa", derivative[:, :, :4], along)
         _, silent = self._image(unknowns, at, np.arange(unknowns.shape[0]))
-        slope = self._slope(at, unknowns, moved)
+        slope = np.zeros((unknowns.shape[0], 4))
+        for row, average in UPDATES:
+            slope[:, row] = -moved[:, average] / value[:, average]
         slope[silent, VHAT] = -1 / self.lam[silent]
         if self.form is not None and (use := self.form.difference).any():
             weight = (at.fields.m * value[:, FIELD])[use]
             x, y = at.orders.radial[use], value[use, RADIAL] / weight
             dy = moved[use, RADIAL] / weight - y * (moved[use, FIELD] / value[use, FIELD] + along[use, M_] / at.fields.m[use])
             slope[use, VHAT] = (dy / (1 - y) - at.orders.dradial[use, LAM] / (1 - x)) / self.form.size[use]
-        return slope
-
-    def _slope(self, at: OrderPoint, unknowns: FloatArray, moved: FloatArray) -> FloatArray:
-        """dF along a direction in which the averages change by `moved` (points, 4 or 5)."""
-        value = at.averages.value
-        slope = np.zeros((unknowns.shape[0], 4))
-        for row, average in UPDATES:
-            slope[:, row] = -moved[:, average] / value[:, average]
         slope[:, CONSTANT] = -moved[:, SCORE] / value[:, RESPONSE] / at.unit if self.intercept else 0.0
         if not self.signal:
             slope[:, MHAT] = 0.0
